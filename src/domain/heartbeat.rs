@@ -1,0 +1,60 @@
+//! A heartbeat and its answer: what an adapter and a failover endpoint say to each other.
+
+use super::{BootId, ClientRole, Epoch, FailoverScore, FailoverTimeout, GroupId, Incarnation, Wall};
+
+/// What an adapter says about itself, every T/2 or oftener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// How well it can do its work.
+    pub score: FailoverScore,
+    /// Up to when it has processed data; empty before the first.
+    pub last_data: Option<Wall>,
+    /// What only a native member says; empty for a stock adapter.
+    pub native: Option<NativeHeartbeat>,
+}
+
+/// The extensions that make hand-over safe. A stock adapter sends none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativeHeartbeat {
+    /// Which run of the process asks.
+    pub incarnation: Incarnation,
+    /// The run before it, named by the process that holds its data folder's lock, so that a
+    /// restart need not wait until its dead predecessor has been silent for T.
+    pub replaces: Option<Incarnation>,
+    /// Which boot of its machine the process runs in.
+    pub boot: BootId,
+    /// Counts the questions of this incarnation, from 1.
+    pub sequence: u64,
+    /// The highest own sequence whose answer has arrived; 0 before the first.
+    pub answered: u64,
+    /// Whether it acts as Primary as it sends this.
+    pub acting: bool,
+    /// The highest epoch it has known in this group.
+    pub epoch: Option<Epoch>,
+}
+
+/// What the endpoint answers a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatAnswer {
+    /// The role the member has from now on.
+    pub role: ClientRole,
+    /// Up to when the group's Primary has processed data.
+    pub last_data: Option<Wall>,
+    /// The epoch of the group's Primary; only an endpoint of ours says it.
+    pub epoch: Option<Epoch>,
+    /// Why, in a sentence; only an endpoint of ours says it.
+    pub reason: Option<String>,
+}
+
+/// A group as it is made by its first member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupDraft {
+    /// Its Id.
+    pub id: GroupId,
+    /// A friendly name.
+    pub name: Option<String>,
+    /// For people.
+    pub description: Option<String>,
+    /// How long its Primary may be silent.
+    pub timeout: FailoverTimeout,
+}

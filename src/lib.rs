@@ -1,0 +1,11 @@
+//! Failover for data collectors: two adapters, one Primary, nothing lost.
+//!
+//! Two halves speak to each other over HTTP. The adapter half (`client-failover serve`) keeps the
+//! client failover configuration, registers this adapter with a failover endpoint and remembers
+//! what it observed. The endpoint half (`client-failover endpoint`) hands out the roles.
+//!
+//! A folder is a room; its `mod.rs` opens with what the room promises and what it may not import.
+//! ARCHITECTURE.md has the map.
+
+pub mod clock;
+pub mod domain;
