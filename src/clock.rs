@@ -12,8 +12,8 @@ use std::{
 };
 
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create,
-    timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
 };
 use tokio::io::{Interest, unix::AsyncFd};
 
@@ -55,6 +55,10 @@ impl Alarm {
     ///
     /// # Errors
     /// When the process has no file descriptor left.
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe; an OwnedFd stays open as long as the AsyncFd that owns it"
+    )]
     pub fn new() -> io::Result<Self> {
         let timer = timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
         AsyncFd::with_interest(timer, Interest::READABLE).map(Self)

@@ -9,3 +9,6 @@
 
 pub mod clock;
 pub mod domain;
+pub mod http;
+pub mod store;
+pub mod wire;

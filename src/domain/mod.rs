@@ -17,7 +17,8 @@ pub use fault::{Fault, Faults};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use text::{
-    ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name, SessionId, TextError,
+    ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name, SessionId,
+    TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

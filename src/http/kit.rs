@@ -1,0 +1,393 @@
+//! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
+    http::{HeaderValue, StatusCode, Uri, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use tower::{ServiceExt, util::MapRequestLayer};
+use tower_http::catch_panic::CatchPanicLayer;
+use uuid::Uuid;
+
+use crate::{
+    domain::{Fault, Faults},
+    wire::{
+        error::{AdapterError, EndpointError},
+        members::{Content, MalformedJson, Members},
+    },
+};
+
+/// The largest request body: 1 MiB, a thousand times what a configuration needs.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// An answer that refuses, not yet in the shape of the interface it is given by.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    status: StatusCode,
+    error: String,
+    reason: String,
+    resolution: String,
+    retry_after_s: Option<u64>,
+}
+
+impl Failure {
+    /// A refusal. All three texts are sentences.
+    pub fn new(
+        status: StatusCode,
+        error: impl Into<String>,
+        reason: impl Into<String>,
+        resolution: impl Into<String>,
+    ) -> Self {
+        let (error, reason, resolution) = (error.into(), reason.into(), resolution.into());
+        Self { status, error, reason, resolution, retry_after_s: None }
+    }
+
+    /// The same, with a `Retry-After` header.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    fn unknown_path() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "The path is unknown.",
+            "Nothing is served under this path.",
+            "Check the path; the README lists all of them.",
+        )
+    }
+
+    fn wrong_verb() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "The method is not allowed here.",
+            "This path does not answer to the request's method.",
+            "Use one of the methods in the Allow header.",
+        )
+    }
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, faults.summary(), faults.reasons(), faults.resolutions())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Faults::from(fault).into()
+    }
+}
+
+impl From<MalformedJson> for Failure {
+    fn from(malformed: MalformedJson) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "The body is not well-formed JSON.",
+            format!("{malformed}."),
+            "Correct the JSON text at that place.",
+        )
+    }
+}
+
+impl IntoResponse for Failure {
+    /// An empty answer that carries the refusal; [`Routes::build`]'s outer layer writes its body.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// Which interface a path belongs to, and so which shape its refusals have.
+fn is_endpoint(path: &str) -> bool {
+    path.starts_with("/api/v1/clientfailover") || path.starts_with("/api/v1/tenants")
+}
+
+fn render(endpoint: bool, mut response: Response) -> Response {
+    let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
+    let Failure { status, error, reason, resolution, .. } = failure.as_ref().clone();
+    let operation_id = Uuid::new_v4().to_string();
+    if status.is_server_error() {
+        tracing::error!(operation_id, status = status.as_u16(), reason, "request failed: {error}");
+    } else {
+        tracing::debug!(operation_id, status = status.as_u16(), reason, "request refused: {error}");
+    }
+    let additional_parameters = serde_json::Map::new();
+    let body = if endpoint {
+        json_bytes(&EndpointError { operation_id, error, reason, resolution, additional_parameters })
+    } else {
+        json_bytes(&AdapterError { error, reason, resolution })
+    };
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+    // Our own shapes have string keys and no failing serializers; an empty body would still be safe.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// A JSON answer.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, JSON)], json_bytes(&self.0)).into_response()
+    }
+}
+
+/// All routes of a listener. Patterns are written in lower case with `{name}` for an identifier.
+#[derive(Debug, Default)]
+pub struct Routes {
+    router: Router,
+    patterns: Vec<&'static str>,
+}
+
+impl Routes {
+    /// No route yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds what answers under `pattern`.
+    #[must_use]
+    pub fn route(mut self, pattern: &'static str, methods: MethodRouter) -> Self {
+        debug_assert_eq!(pattern, pattern.to_ascii_lowercase(), "patterns are in lower case");
+        self.router = self.router.route(pattern, methods);
+        self.patterns.push(pattern);
+        self
+    }
+
+    /// Adds all routes of `other`.
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.patterns.extend(other.patterns);
+        self
+    }
+
+    /// The service that answers them.
+    ///
+    /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
+    /// panics become refusals, and the router chooses the handler.
+    #[must_use]
+    pub fn build(self) -> Router {
+        let Self { router, patterns } = self;
+        let patterns: Arc<[&'static str]> = patterns.into();
+        let inner = router
+            .fallback(async || Failure::unknown_path())
+            .method_not_allowed_fallback(async || Failure::wrong_verb())
+            .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
+            .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
+                let endpoint = is_endpoint(request.uri().path());
+                render(endpoint, next.run(request).await)
+            }));
+        let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
+        let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
+        Router::new().fallback_service(service)
+    }
+}
+
+/// Rewrites the fixed segments of a known path to lower case and drops a trailing slash;
+/// identifiers and unknown paths stay as they were written.
+fn canonical(patterns: &[&'static str], mut request: Request) -> Request {
+    if let Some(path) = canonical_path(patterns, request.uri().path()) {
+        let path_and_query = match request.uri().query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path,
+        };
+        if let Ok(uri) = path_and_query.parse::<Uri>() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}
+
+fn canonical_path(patterns: &[&'static str], path: &str) -> Option<String> {
+    let trimmed = path.strip_suffix('/').unwrap_or(path);
+    let pattern = patterns.iter().find(|pattern| {
+        let mut segments = trimmed.split('/');
+        let fits = pattern.split('/').all(|expected| {
+            segments.next().is_some_and(|segment| {
+                if expected.starts_with('{') {
+                    !segment.is_empty()
+                } else {
+                    expected.eq_ignore_ascii_case(segment)
+                }
+            })
+        });
+        fits && segments.next().is_none()
+    })?;
+    let segments = pattern.split('/').zip(trimmed.split('/'));
+    let canonical: Vec<&str> = segments
+        .map(|(expected, segment)| if expected.starts_with('{') { segment } else { expected })
+        .collect();
+    let canonical = canonical.join("/");
+    (canonical != path).then_some(canonical)
+}
+
+/// A failure that is ours: the answer is generic, the truth goes to the log.
+pub fn internal(cause: impl std::fmt::Display) -> Failure {
+    tracing::error!(%cause, "internal error");
+    Failure::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "The server made an error.",
+        "The request could not be carried out; nothing was changed.",
+        "Look into the server's log, which says more.",
+    )
+}
+
+/// The members of a request's JSON object.
+#[derive(Debug)]
+pub struct JsonBody(pub Content);
+
+impl JsonBody {
+    /// The object, which must be the whole body.
+    ///
+    /// # Errors
+    /// 400 when the body is something else.
+    pub fn object(self) -> Result<Members, Failure> {
+        self.0.object().map_err(Failure::from)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        check_content_type(request.headers().get(header::CONTENT_TYPE))?;
+        let body = read_body(request.into_body()).await?;
+        Ok(Self(Content::parse(&body)?))
+    }
+}
+
+fn check_content_type(value: Option<&HeaderValue>) -> Result<(), Failure> {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let said = if essence.is_empty() {
+        "no content type".to_owned()
+    } else {
+        format!("the content type {essence:?}")
+    };
+    Err(Failure::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "The content type is not JSON.",
+        format!("The request has {said}."),
+        "Send the header Content-Type: application/json.",
+    ))
+}
+
+async fn read_body(body: Body) -> Result<Bytes, Failure> {
+    match Limited::new(body, BODY_LIMIT).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large.",
+            format!("It has more than {BODY_LIMIT} bytes."),
+            "Send a smaller body; a configuration needs less than 10 KiB.",
+        )),
+        Err(error) => Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "The body could not be read.",
+            format!("The connection broke while the body was read ({error})."),
+            "Send the request again.",
+        )),
+    }
+}
+
+/// The identifiers of a path, percent-decoded, in the pattern's order.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Path<T>
+where
+    T: serde::de::DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(ids)) => Ok(Self(ids)),
+            Err(rejection) => Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                "An identifier in the path cannot be read.",
+                format!("{}.", rejection.body_text().trim_end_matches('.')),
+                "Write identifiers as percent-encoded UTF-8.",
+            )),
+        }
+    }
+}
+
+/// The query of a request, as pairs; names in any case.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// The last value of `name`; empty text counts as left out.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let same = self.0.iter().rfind(|(key, _)| key.eq_ignore_ascii_case(name));
+        same.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub Option<SocketAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATTERNS: [&str; 3] = ["/api/v1/groups", "/api/v1/groups/{g}", "/api/v1/groups/{g}/status"];
+
+    #[test]
+    fn fixed_segments_match_in_any_case_and_identifiers_stay() {
+        let path = |path| canonical_path(&PATTERNS, path);
+        assert_eq!(path("/API/v1/Groups/").as_deref(), Some("/api/v1/groups"));
+        assert_eq!(path("/api/v1/GROUPS/Status/STATUS").as_deref(), Some("/api/v1/groups/Status/status"));
+        assert_eq!(path("/api/v1/groups/A%2Fb/").as_deref(), Some("/api/v1/groups/A%2Fb"));
+        assert_eq!(path("/api/v1/groups/A"), None);
+        assert_eq!(path("/api/v1/groups//"), None);
+        assert_eq!(path("/other"), None);
+    }
+}

@@ -1,0 +1,9 @@
+//! The HTTP interfaces: adapter, failover endpoint, health.
+//!
+//! Promises: every answer that refuses has a body that says why, in the shape of the interface it
+//! belongs to; paths match in any case, with or without a trailing slash. Handlers read the
+//! published Standing or the store; they never ask a worker a question.
+//!
+//! It may import every room but `settings`, `app` and `cli`.
+
+pub mod kit;

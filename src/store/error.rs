@@ -1,0 +1,68 @@
+//! Why the store could not do what it was asked.
+
+use std::path::PathBuf;
+
+/// Why the store could not do what it was asked. Nothing was changed unless it says so.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full.
+    #[error("the disk that holds the data folder is full")]
+    DiskFull(#[source] sqlx::Error),
+    /// The data folder cannot be written.
+    #[error("the data folder is read-only")]
+    ReadOnly(#[source] sqlx::Error),
+    /// Another process kept the database locked for too long.
+    #[error("another process keeps the database locked")]
+    Busy(#[source] sqlx::Error),
+    /// SQLite refused for another reason.
+    #[error("the database refused")]
+    Database(#[source] sqlx::Error),
+    /// The schema could not be brought to this version.
+    #[error("the database's schema could not be brought to this version")]
+    Migration(#[source] sqlx::migrate::MigrateError),
+    /// The key file is readable by others.
+    #[error("the key file {} can be read by others; run: chmod 600 {}", .0.display(), .0.display())]
+    KeyExposed(PathBuf),
+    /// The key file could not be made.
+    #[error("the key file {} could not be made", .path.display())]
+    KeyNotMade {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key that sealed the stored secrets is missing or another one.
+    #[error("the stored secrets cannot be read: {0}")]
+    KeyUnusable(String),
+    /// A stored row is not what this version writes.
+    #[error("a stored value cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = match &error {
+            sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()),
+            _ => None,
+        };
+        // The low byte of an extended result code is the primary one.
+        match code.map(|code| code & 0xff) {
+            Some(5 | 6) => Self::Busy(error),
+            Some(8) => Self::ReadOnly(error),
+            Some(13) => Self::DiskFull(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for StoreError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        match error {
+            sqlx::migrate::MigrateError::Execute(error) => match Self::from(error) {
+                Self::Database(error) => Self::Migration(sqlx::migrate::MigrateError::Execute(error)),
+                known => known,
+            },
+            other => Self::Migration(other),
+        }
+    }
+}

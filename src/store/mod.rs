@@ -1,0 +1,113 @@
+//! The store: one SQLite database in the data folder, and the key that seals its secrets.
+//!
+//! Promises: what was written is on disk before the call returns (WAL, `synchronous = full`); every
+//! write is one `begin immediate` transaction on the one writer connection; a secret is sealed
+//! before it touches the database; the data folder belongs to one server at a time. It imports only
+//! `domain`.
+//!
+//! Does not: decide anything, or ask for the time; times are parameters.
+
+mod error;
+mod folder;
+mod key;
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sqlx::{
+    Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tokio::sync::{Mutex, MutexGuard};
+
+pub use error::StoreError;
+pub use folder::{DataFolder, FolderError};
+pub use key::{KeyState, Sealer};
+
+/// The database's name in the data folder.
+pub const DATABASE: &str = "failover.db";
+
+/// How long a write waits for another process that writes (the `sqlite3` shell, a backup).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Readers beside the one writer. Reads are short; more would cost memory and gain nothing on two cores.
+const READERS: u32 = 4;
+
+/// A handle to the open store. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Mutex<SqliteConnection>,
+    readers: SqlitePool,
+    sealer: Sealer,
+    folder: DataFolder,
+}
+
+impl Store {
+    /// Opens the database in `folder`, bringing it to this version's schema, and reads the key.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or migrated, or the key file is readable by others.
+    pub async fn open(folder: DataFolder) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(folder.path().join(DATABASE))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        sqlx::migrate!().run(&mut writer).await?;
+        let sealed = key::something_is_sealed(&mut writer).await?;
+        let sealer = Sealer::open(folder.path(), sealed)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options.create_if_missing(false).read_only(true));
+        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(writer), readers, sealer, folder }) })
+    }
+
+    /// The folder the store is in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.inner.folder.path()
+    }
+
+    /// Whether sealed secrets can be read, and if not, why.
+    #[must_use]
+    pub fn key_state(&self) -> &KeyState {
+        self.inner.sealer.state()
+    }
+
+    /// Closes the database so that its WAL is folded in.
+    pub async fn close(&self) {
+        self.inner.readers.close().await;
+        let mut writer = self.inner.writer.lock().await;
+        if let Err(error) = sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
+            tracing::warn!(%error, "the write-ahead log could not be folded into the database; the next start does it");
+        }
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.inner.sealer
+    }
+
+    fn readers(&self) -> &SqlitePool {
+        &self.inner.readers
+    }
+
+    async fn writer(&self) -> Writer<'_> {
+        Writer(self.inner.writer.lock().await)
+    }
+}
+
+/// The one connection that writes, while nobody else does.
+struct Writer<'a>(MutexGuard<'a, SqliteConnection>);
+
+impl Writer<'_> {
+    async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+        Ok(self.0.begin_with("begin immediate").await?)
+    }
+}

@@ -1,0 +1,31 @@
+//! The bodies of refusals.
+
+use serde::Serialize;
+
+/// What the adapter's interface says when it refuses.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AdapterError {
+    /// What was refused, or how many faults were found.
+    pub error: String,
+    /// Why, each fault with its member.
+    pub reason: String,
+    /// What would be right.
+    pub resolution: String,
+}
+
+/// What a failover endpoint says when it refuses.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EndpointError {
+    /// Names this refusal in the endpoint's log.
+    pub operation_id: String,
+    /// What was refused, or how many faults were found.
+    pub error: String,
+    /// Why, each fault with its member.
+    pub reason: String,
+    /// What would be right.
+    pub resolution: String,
+    /// More of what a program can use; empty where there is nothing more.
+    pub additional_parameters: serde_json::Map<String, serde_json::Value>,
+}

@@ -1,0 +1,10 @@
+//! JSON shapes of both interfaces, to and from `domain`.
+//!
+//! Promises: members are read in any case and written in PascalCase, in the documents' order; every
+//! fault of a body is found, not the first; what is read becomes a domain value or a fault that
+//! names its member. It imports only `domain`.
+//!
+//! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
+
+pub mod error;
+pub mod members;
