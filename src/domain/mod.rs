@@ -6,19 +6,33 @@
 //! Does not: read or write, wait, ask for the time, or serialize. JSON is `wire`'s, rows are
 //! `store`'s. It imports no other room.
 
+mod config;
+mod draft;
 mod fault;
+mod field;
 mod heartbeat;
+mod loss;
 mod role;
+mod standing;
 mod text;
 mod time;
 mod timeout;
+mod transition;
+mod url;
 
+pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use draft::Draft;
 pub use fault::{Fault, Faults};
+pub use field::Field;
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
+pub use loss::EndpointLoss;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
+pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
     ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name, SessionId,
     TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};
+pub use transition::{CallFailure, FailureKind, Reason, Transition, TransitionKind};
+pub use url::{HttpUrl, Origin, URL_LIMIT, UrlError};

@@ -1,0 +1,50 @@
+//! What a Primary does when it loses its endpoint.
+
+use std::fmt;
+
+/// The endpoint-loss policy of a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum EndpointLoss {
+    /// Step down where a buffer keeps everything, else keep the role: stopping would lose data.
+    ///
+    /// This version has no buffer, so it keeps the role.
+    #[default]
+    Auto,
+    /// Step down when the lease ends: never two, perhaps a gap.
+    StepDown,
+    /// Keep the role, as the vendor's adapters do: no gap, perhaps two.
+    KeepRole,
+}
+
+impl EndpointLoss {
+    /// The policy's name, as it is written in settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::StepDown => "step-down",
+            Self::KeepRole => "keep-role",
+        }
+    }
+
+    /// Reads a policy by its name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Auto, Self::StepDown, Self::KeepRole].into_iter().find(|policy| policy.as_str() == text)
+    }
+
+    /// Whether a Primary keeps its role past its lease.
+    #[must_use]
+    pub const fn keeps_role(self) -> bool {
+        match self {
+            Self::Auto | Self::KeepRole => true,
+            Self::StepDown => false,
+        }
+    }
+}
+
+impl fmt::Display for EndpointLoss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,257 @@
+//! What is worth remembering: one transition, one reason.
+
+use std::{fmt, time::Duration};
+
+use super::{AdapterState, Epoch, FailoverScore, GroupId, Mode, Role, SessionId, Wall};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word that stands for it in history and answers.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => stringify!($variant),)+ }
+            }
+
+            /// Reads the word, in any case.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What kind of event a row of the history is.
+    TransitionKind {
+        /// The server started.
+        ServerStarted,
+        /// The server stopped in order.
+        ServerStopped,
+        /// Somebody changed the configuration.
+        ConfigurationChanged,
+        /// The stored configuration cannot be used.
+        ConfigurationUnusable,
+        /// The session is known to the endpoint.
+        Registered,
+        /// The session was given up.
+        Unregistered,
+        /// The role changed, or was found at a start.
+        Role,
+        /// The applied mode changed.
+        Mode,
+        /// A call to the endpoint failed, for a reason that was not yet recorded.
+        EndpointFailed,
+        /// The endpoint has not answered for a FailoverTimeout.
+        EndpointLost,
+        /// The endpoint answers again.
+        EndpointRestored,
+        /// The lease ended without an answer, and the role with it.
+        SteppedDown,
+        /// The lease ended without an answer, and the role was kept by policy.
+        RoleKept,
+        /// The adapter's state changed.
+        AdapterState,
+        /// The timeout that is in force is not the configured one.
+        EffectiveTimeout,
+    }
+}
+
+words! {
+    /// Why something happened: a closed list.
+    Reason {
+        /// The process began.
+        Started,
+        /// The process was told to stop.
+        Stopping,
+        /// Nothing is configured; the collector runs as if alone.
+        NotConfigured,
+        /// Mode None: the collector runs as if alone.
+        ModeNone,
+        /// Somebody changed the configuration.
+        ConfigurationChanged,
+        /// The stored configuration cannot be read.
+        ConfigurationUnusable,
+        /// The adapter registers, and is Secondary until it is told otherwise.
+        Registering,
+        /// The endpoint accepted the registration.
+        RegistrationAccepted,
+        /// The endpoint did not know the session any more.
+        SessionForgotten,
+        /// The endpoint answered a heartbeat with Primary.
+        ToldPrimary,
+        /// The endpoint answered a heartbeat with Secondary.
+        ToldSecondary,
+        /// No answer arrived within the lease.
+        LeaseExpired,
+        /// The endpoint could not be reached for one FailoverTimeout after a start as Primary.
+        TookBack,
+        /// The endpoint has not answered for a FailoverTimeout.
+        NoAnswer,
+        /// The endpoint answers again.
+        Answered,
+        /// The role changed, and what the mode demands of it.
+        RoleChanged,
+        /// The group has another FailoverTimeout than the configuration.
+        GroupTimeoutDiffers,
+        /// The endpoint could not be reached.
+        Unreachable,
+        /// The endpoint did not answer in time.
+        TimedOut,
+        /// The endpoint's certificate was not accepted.
+        Certificate,
+        /// The endpoint answered with a redirect, which is never followed.
+        Redirected,
+        /// The endpoint's answer was larger than any answer should be.
+        TooLarge,
+        /// The endpoint's answer could not be understood.
+        BadAnswer,
+        /// The endpoint did not accept the credentials (401).
+        Unauthorized,
+        /// The credentials have no right to this (403).
+        Forbidden,
+        /// The endpoint does not know the address, group or session (404).
+        NotFound,
+        /// The endpoint has something else under this Id (409).
+        Conflict,
+        /// The endpoint wants fewer requests (429).
+        TooManyRequests,
+        /// The endpoint has a fault of its own (5xx).
+        ServerError,
+        /// The endpoint refused the request (another 4xx).
+        Refused,
+        /// No token could be had for the endpoint.
+        TokenFailed,
+    }
+}
+
+words! {
+    /// How a call to the endpoint failed.
+    FailureKind {
+        /// The connection could not be made, or broke.
+        Unreachable,
+        /// No whole answer arrived in time.
+        TimedOut,
+        /// TLS failed.
+        Certificate,
+        /// 3xx.
+        Redirected,
+        /// The answer was larger than allowed.
+        TooLarge,
+        /// The answer was no JSON of the documented shape.
+        BadAnswer,
+        /// 401.
+        Unauthorized,
+        /// 403.
+        Forbidden,
+        /// 404.
+        NotFound,
+        /// 409.
+        Conflict,
+        /// 429.
+        TooManyRequests,
+        /// 5xx.
+        ServerError,
+        /// Any other refusal.
+        Refused,
+        /// The token endpoint failed.
+        TokenFailed,
+    }
+}
+
+impl FailureKind {
+    /// The reason that history gives for it.
+    #[must_use]
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Unreachable => Reason::Unreachable,
+            Self::TimedOut => Reason::TimedOut,
+            Self::Certificate => Reason::Certificate,
+            Self::Redirected => Reason::Redirected,
+            Self::TooLarge => Reason::TooLarge,
+            Self::BadAnswer => Reason::BadAnswer,
+            Self::Unauthorized => Reason::Unauthorized,
+            Self::Forbidden => Reason::Forbidden,
+            Self::NotFound => Reason::NotFound,
+            Self::Conflict => Reason::Conflict,
+            Self::TooManyRequests => Reason::TooManyRequests,
+            Self::ServerError => Reason::ServerError,
+            Self::Refused => Reason::Refused,
+            Self::TokenFailed => Reason::TokenFailed,
+        }
+    }
+
+    /// Whether asking again a moment later may help. Where it may not (a login that was refused),
+    /// asking often could lock an account.
+    #[must_use]
+    pub const fn may_pass_soon(self) -> bool {
+        match self {
+            Self::Unreachable | Self::TimedOut | Self::TooLarge | Self::BadAnswer | Self::ServerError => true,
+            Self::Certificate
+            | Self::Redirected
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::TooManyRequests
+            | Self::Refused
+            | Self::TokenFailed => false,
+        }
+    }
+}
+
+/// A call to the endpoint that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallFailure {
+    /// How.
+    pub kind: FailureKind,
+    /// What happened, as a sentence without its full stop.
+    pub detail: String,
+    /// How long the endpoint asks to wait.
+    pub retry_after: Option<Duration>,
+}
+
+/// One row of the history: what happened, why, and what was known then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Wall,
+    /// What.
+    pub kind: TransitionKind,
+    /// Why.
+    pub reason: Reason,
+    /// Why, as a sentence that a plant engineer understands.
+    pub explanation: String,
+    /// The role from then on.
+    pub role: Role,
+    /// The applied mode.
+    pub mode: Option<Mode>,
+    /// The adapter's state.
+    pub adapter_state: AdapterState,
+    /// The group, where one is configured.
+    pub group: Option<GroupId>,
+    /// This adapter's session in it.
+    pub session: Option<SessionId>,
+    /// The highest epoch known in the group.
+    pub epoch: Option<Epoch>,
+    /// The score that heartbeats said.
+    pub score: Option<FailoverScore>,
+    /// Up to when data had been processed.
+    pub last_data: Option<Wall>,
+    /// How long the answer that caused it took.
+    pub round_trip: Option<Duration>,
+}
