@@ -10,5 +10,6 @@
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod registration;
 pub mod store;
 pub mod wire;

@@ -353,6 +353,26 @@ impl Query {
     }
 }
 
+impl Query {
+    /// A fault for each name that is none of `known`.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Faults {
+        let mut faults = Faults::none();
+        for (name, _) in &self.0 {
+            if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                let resolution = format!("The parameters are {}.", known.join(", "));
+                faults.push(Fault::new(
+                    format!("{shown:?}"),
+                    "is not a parameter that is known here",
+                    resolution,
+                ));
+            }
+        }
+        faults
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Infallible;
 
