@@ -7,8 +7,12 @@
 //! A folder is a room; its `mod.rs` opens with what the room promises and what it may not import.
 //! ARCHITECTURE.md has the map.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
