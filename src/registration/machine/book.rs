@@ -191,7 +191,7 @@ impl Machine {
         if standing.adapter_state != self.recorded_state {
             self.recorded_state = standing.adapter_state;
             let explanation = format!("the adapter's state is {}", standing.adapter_state);
-            let reason = self.reason;
+            let reason = if self.published.is_none() { Reason::Started } else { self.reason };
             self.record(now, TransitionKind::AdapterState, reason, explanation);
         }
         if self.is_member()

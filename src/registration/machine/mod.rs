@@ -541,6 +541,7 @@ impl Machine {
         }
         self.acting = Acting::No;
         self.phase = Phase::Stopped;
+        self.recorded_state = AdapterState::Stopped;
         self.record(
             now,
             TransitionKind::ServerStopped,
