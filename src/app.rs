@@ -63,7 +63,8 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let registration = Registration::new(store.clone(), settings.endpoint_loss).await?;
-    let adapter = Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
+    let adapter =
+        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
     let routes = health::routes(store.clone()).merge(adapter::routes(adapter));
 
     let mut half = Half::new(store.clone());

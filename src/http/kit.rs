@@ -188,7 +188,6 @@ impl Routes {
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// panics become refusals, and the router chooses the handler.
-    #[must_use]
     pub fn build(self) -> Router {
         let Self { router, patterns } = self;
         let patterns: Arc<[&'static str]> = patterns.into();

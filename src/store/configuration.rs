@@ -203,10 +203,8 @@ impl Store {
         let mut open = |place, sealed: Option<Vec<u8>>| {
             sealed.map(|sealed| {
                 self.sealer().open_sealed(place, &sealed).unwrap_or_else(|error| {
-                    unreadable = Some(match error {
-                        StoreError::KeyUnusable(why) => why,
-                        other => other.to_string(),
-                    });
+                    unreadable =
+                        Some(if let StoreError::KeyUnusable(why) = error { why } else { error.to_string() });
                     SecretString::default()
                 })
             })
@@ -282,13 +280,18 @@ fn row_of_change(
     let members = changes.iter().map(|change| change.member).collect::<Vec<_>>().join(", ");
     let from = by.from.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
     let verb = change.action().to_lowercase();
-    let explanation = match change {
-        Change::Delete => format!("the configuration was {verb} by {} from {from}", by.user),
-        _ if changes.is_empty() => {
-            format!("the configuration was {verb} by {} from {from}, without a change", by.user)
+    let which = match change {
+        Change::Delete => String::new(),
+        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing
+            if changes.is_empty() =>
+        {
+            ", without a change".to_owned()
         }
-        _ => format!("the configuration was {verb} by {} from {from}: {members}", by.user),
+        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing => {
+            format!(": {members}")
+        }
     };
+    let explanation = format!("the configuration was {verb} by {} from {from}{which}", by.user);
     Row {
         at: now.wall,
         kind: TransitionKind::ConfigurationChanged,
