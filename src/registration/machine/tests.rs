@@ -100,10 +100,9 @@ impl World {
     fn role_under(&mut self, role: ClientRole, epoch: Option<u64>) -> Heartbeat {
         let answer =
             HeartbeatAnswer { role, last_data: None, epoch: epoch.and_then(Epoch::new), reason: None };
-        match self.answer(Ok(Answer::Heartbeat(answer))) {
-            Call::Heartbeat(_, _, heartbeat) => heartbeat,
-            other => panic!("{other:?} is no heartbeat"),
-        }
+        let call = self.answer(Ok(Answer::Heartbeat(answer)));
+        let Call::Heartbeat(_, _, heartbeat) = call else { panic!("{call:?} is no heartbeat") };
+        heartbeat
     }
 
     fn fail(&mut self, kind: FailureKind) {
