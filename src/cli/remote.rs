@@ -2,7 +2,8 @@
 
 use std::{error::Error, time::Duration};
 
-use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
+pub(super) use reqwest::Method;
+use reqwest::{Client, header, redirect::Policy};
 use serde::Deserialize;
 use url::Url;
 
@@ -77,18 +78,17 @@ impl Remote {
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.not_reached(&error))? {
             if answer.len() + chunk.len() > ANSWER_LIMIT {
-                return Err(self.strange(status, "has a longer answer than the interface gives"));
+                return Err(self.misunderstood("It is longer than any answer of the interface."));
             }
             answer.extend_from_slice(&chunk);
         }
         if !status.is_success() {
             return Err(match serde_json::from_slice(&answer) {
                 Ok(refusal) => RemoteError::Refused(refusal),
-                Err(_) => self.strange(status, "does not say why"),
+                Err(_) => self.misunderstood(&format!("It is {status}, without a reason.")),
             });
         }
-        String::from_utf8(answer)
-            .map_err(|error| self.strange(status, &format!("has an answer that is not text ({error})")))
+        String::from_utf8(answer).map_err(|error| self.misunderstood(&format!("It is no text: {error}.")))
     }
 
     /// The URL of the configuration, or of the one with this Id.
@@ -120,12 +120,13 @@ impl Remote {
         RemoteError::NotReached { url: self.url.clone(), reason }
     }
 
-    /// An answer that is none of the interface's.
-    pub(super) fn strange(&self, status: StatusCode, what: &str) -> RemoteError {
+    /// An answer that is none of the interface's. `reason` says what about it, as a sentence.
+    pub(super) fn misunderstood(&self, reason: &str) -> RemoteError {
         RemoteError::Refused(Refusal {
-            error: format!("{} answered {status}.", self.url),
-            reason: format!("The server {what}."),
-            resolution: "Check with --url that it is a client-failover, and look into its log.".to_owned(),
+            error: format!("The answer of {} is not understood.", self.url),
+            reason: reason.to_owned(),
+            resolution: "Check with --url that a client-failover listens there, and look into its log."
+                .to_owned(),
         })
     }
 }
