@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod registration;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
