@@ -58,7 +58,7 @@ impl Remote {
         }
         match builder.build() {
             Ok(client) => Ok(Self { client, url }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: chain(&error) }),
+            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error) }),
         }
     }
 
@@ -115,7 +115,7 @@ impl Remote {
         let reason = if error.is_timeout() {
             format!("It did not answer within {} seconds.", PATIENCE.as_secs())
         } else {
-            chain(error)
+            root_cause(error)
         };
         RemoteError::NotReached { url: self.url.clone(), reason }
     }
@@ -131,15 +131,13 @@ impl Remote {
     }
 }
 
-/// An error and what caused it. The outermost repeats the URL and says nothing else.
-fn chain(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
+/// What caused an error in the end. What wraps it says only that a request failed, and repeats the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
     }
-    if words.is_empty() { error.to_string() } else { words.join(": ") }
+    format!("{cause}.")
 }
 
 #[cfg(test)]
