@@ -43,7 +43,11 @@ fn main() {
 
     let ours = Server::ours(data.path());
     let bare = Server::bare();
-    println!("resident memory idle: ours {:.1} MiB, bare axum {:.1} MiB", ours.resident_mib(), bare.resident_mib());
+    println!(
+        "resident memory idle: ours {:.1} MiB, bare axum {:.1} MiB",
+        ours.resident_mib(),
+        bare.resident_mib()
+    );
 
     compare("GET FailoverState", "GET", STATE, "", &ours, &bare, (seconds, rounds));
     let body = r#"{"FailoverGroupId":"g","Mode":"None","Endpoint":"http://127.0.0.1:9","FailoverTimeout":"00:01:00"}"#;
@@ -160,7 +164,9 @@ impl Connection {
             if let Some((head, body)) = text.split_once("\r\n\r\n") {
                 let length = head
                     .lines()
-                    .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok())
+                    .find_map(|line| {
+                        line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok()
+                    })
                     .unwrap_or(0);
                 if body.len() >= length {
                     return head.split(' ').nth(1).unwrap().parse().unwrap();
