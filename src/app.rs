@@ -6,6 +6,7 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::{JoinError, JoinSet},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,9 @@ use crate::{
     settings::{EndpointSettings, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
 };
+
+/// How long the database may take to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// How often old history is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -125,7 +129,10 @@ impl Half {
         while let Some(ended) = serving.join_next().await {
             flat(ended)?;
         }
-        self.store.close().await;
+        // A disk that hangs must not keep the process: the next start folds the log in.
+        if timeout(CLOSE_WAIT, self.store.close()).await.is_err() {
+            tracing::warn!("the database could not be closed in time");
+        }
         Ok(outcome?)
     }
 }

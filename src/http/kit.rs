@@ -112,7 +112,9 @@ impl IntoResponse for Failure {
 
 /// Which interface a path belongs to, and so which shape its refusals have.
 fn is_endpoint(path: &str) -> bool {
-    path.starts_with("/api/v1/clientfailover") || path.starts_with("/api/v1/tenants")
+    ["/api/v1/clientfailover", "/api/v1/tenants"]
+        .iter()
+        .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
 }
 
 fn render(endpoint: bool, mut response: Response) -> Response {
