@@ -10,6 +10,7 @@ mod config;
 mod draft;
 mod fault;
 mod field;
+mod group;
 mod heartbeat;
 mod loss;
 mod role;
@@ -24,6 +25,10 @@ pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
+pub use group::{
+    Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences, RegisteredSession,
+    SeatRecord, SessionSpec, SessionView,
+};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use loss::EndpointLoss;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
