@@ -106,7 +106,7 @@ select
     coalesce(failover_score, '') as score,
     coalesce(strftime('%Y-%m-%d %H:%M:%f', last_data_processed_us / 1000000.0, 'unixepoch'), '')
         as last_data_processed_utc,
-    coalesce(printf('%.1f ms', round_trip_us / 1000.0), '') as round_trip,
+    case when round_trip_us is null then '' else printf('%.1f ms', round_trip_us / 1000.0) end as round_trip,
     coalesce(session_id, '') as session,
     sequence
 from failover_transition

@@ -7,8 +7,13 @@
 //! A folder is a room; its `mod.rs` opens with what the room promises and what it may not import.
 //! ARCHITECTURE.md has the map.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod http;
+pub mod registration;
+pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod wire;

@@ -66,11 +66,7 @@ impl Draft {
             Ok(config) => faults.or(config),
             Err(others) => {
                 // A required member that was null is missing as well; one report of it is enough.
-                for fault in others.as_slice() {
-                    if !faults.as_slice().iter().any(|known| known.member == fault.member) {
-                        faults.push(fault.clone());
-                    }
-                }
+                faults.merge(others);
                 Err(faults)
             }
         }

@@ -36,9 +36,14 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// Adds all faults of `other`.
-    pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+    /// Adds the faults of `other` whose member is not reported yet: a member of the wrong type is not
+    /// reported as missing, too.
+    pub fn merge(&mut self, other: Self) {
+        for fault in other.0 {
+            if !self.0.iter().any(|known| known.member == fault.member) {
+                self.0.push(fault);
+            }
+        }
     }
 
     /// Whether nothing is wrong.

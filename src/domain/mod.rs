@@ -12,6 +12,7 @@ mod fault;
 mod field;
 mod group;
 mod heartbeat;
+mod known;
 mod loss;
 mod role;
 mod standing;
@@ -30,6 +31,7 @@ pub use group::{
     SeatRecord, SessionSpec, SessionView,
 };
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
+pub use known::Known;
 pub use loss::EndpointLoss;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};

@@ -119,7 +119,7 @@ impl Standing {
     pub fn role_at(&self, now: Uptime) -> Role {
         match self.role {
             Role::Primary if !self.acting.permits(now) => Role::Secondary,
-            role => role,
+            Role::None | Role::Secondary | Role::Primary => self.role,
         }
     }
 

@@ -85,6 +85,13 @@ impl Wall {
         Self::from_micros(self.0.saturating_add(later))
     }
 
+    /// This time, `earlier` before.
+    #[must_use]
+    pub fn minus(self, earlier: Duration) -> Self {
+        let earlier = i64::try_from(earlier.as_micros()).unwrap_or(i64::MAX);
+        Self::from_micros(self.0.saturating_sub(earlier))
+    }
+
     /// How long after `earlier` this is, or zero if the clock was set back in between.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -188,7 +188,6 @@ impl Routes {
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// panics become refusals, and the router chooses the handler.
-    #[must_use]
     pub fn build(self) -> Router {
         let Self { router, patterns } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
@@ -350,6 +349,26 @@ impl Query {
     pub fn get(&self, name: &str) -> Option<&str> {
         let same = self.0.iter().rfind(|(key, _)| key.eq_ignore_ascii_case(name));
         same.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
+impl Query {
+    /// A fault for each name that is none of `known`.
+    #[must_use]
+    pub fn unknown(&self, known: &[&str]) -> Faults {
+        let mut faults = Faults::none();
+        for (name, _) in &self.0 {
+            if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                let resolution = format!("The parameters are {}.", known.join(", "));
+                faults.push(Fault::new(
+                    format!("{shown:?}"),
+                    "is not a parameter that is known here",
+                    resolution,
+                ));
+            }
+        }
+        faults
     }
 }
 

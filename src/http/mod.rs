@@ -6,4 +6,9 @@
 //!
 //! It may import every room but `settings`, `app` and `cli`.
 
+pub mod adapter;
+pub mod health;
 pub mod kit;
+mod serve;
+
+pub use serve::serve;

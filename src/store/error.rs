@@ -41,10 +41,7 @@ pub enum StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = match &error {
-            sqlx::Error::Database(database) => database.code().and_then(|code| code.parse::<i32>().ok()),
-            _ => None,
-        };
+        let code = error.as_database_error().and_then(|refusal| refusal.code()?.parse::<i32>().ok());
         // The low byte of an extended result code is the primary one.
         match code.map(|code| code & 0xff) {
             Some(5 | 6) => Self::Busy(error),
@@ -57,11 +54,10 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<sqlx::migrate::MigrateError> for StoreError {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+        #[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal means the same here")]
         match error {
-            sqlx::migrate::MigrateError::Execute(error) => match Self::from(error) {
-                Self::Database(error) => Self::Migration(sqlx::migrate::MigrateError::Execute(error)),
-                known => known,
-            },
+            Execute(error) | ExecuteMigration(error, _) => Self::from(error),
             other => Self::Migration(other),
         }
     }

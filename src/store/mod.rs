@@ -7,8 +7,11 @@
 //!
 //! Does not: decide anything, or ask for the time; times are parameters.
 
+mod configuration;
 mod error;
 mod folder;
+mod history;
+mod identity;
 mod key;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -19,8 +22,11 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use configuration::{Change, Requester, StoredConfiguration};
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderError};
+pub use history::{HistoryPage, HistoryQuery};
+pub use identity::StoredIdentity;
 pub use key::{KeyState, Sealer};
 
 /// The database's name in the data folder.
@@ -79,6 +85,15 @@ impl Store {
     #[must_use]
     pub fn key_state(&self) -> &KeyState {
         self.inner.sealer.state()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        sqlx::query_scalar!("select count(*) from session_identity").fetch_one(self.readers()).await?;
+        Ok(())
     }
 
     /// Closes the database so that its WAL is folded in.

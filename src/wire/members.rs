@@ -199,18 +199,16 @@ impl Reader {
 
     /// The member `name`, a string.
     pub fn text(&mut self, name: &'static str) -> Field<String> {
-        self.typed(name, "a string", |value| match value {
-            Value::String(text) => Ok(text),
-            other => Err(other),
-        })
+        self.typed(
+            name,
+            "a string",
+            |value| if let Value::String(text) = value { Ok(text) } else { Err(value) },
+        )
     }
 
     /// The member `name`, `true` or `false`.
     pub fn boolean(&mut self, name: &'static str) -> Field<bool> {
-        self.typed(name, "true or false", |value| match value {
-            Value::Bool(truth) => Ok(truth),
-            other => Err(other),
-        })
+        self.typed(name, "true or false", |value| value.as_bool().ok_or(value))
     }
 
     /// The member `name`, read by `read`, which gives the value back when it is not `wanted`.

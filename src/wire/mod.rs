@@ -6,5 +6,8 @@
 //!
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
+pub mod configuration;
 pub mod error;
 pub mod members;
+pub mod registration;
+pub mod state;

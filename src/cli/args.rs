@@ -1,0 +1,376 @@
+//! What can be written on the command line.
+
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use crate::{
+    domain::{ConfigurationId, EndpointLoss},
+    settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
+};
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 the server was not reached.";
+
+const SETTINGS_HELP: &str = "\
+Every setting can also be an environment variable (--data-dir is CLIENT_FAILOVER_DATA_DIR) or a key of
+the settings file (data_dir). The command line wins over the environment, the environment over the file.
+
+CLIENT_FAILOVER_LOG (or RUST_LOG) says what is logged: error, warn, info, debug, trace, or a list of
+filters such as `info,sqlx=debug`.";
+
+/// Failover for data collectors: two adapters, one Primary, nothing lost.
+#[derive(Debug, Parser)]
+#[command(name = "client-failover", version, after_help = AFTER_HELP, infer_subcommands = false)]
+pub(super) struct CommandLine {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the adapter half: keep the configuration and take part in failover.
+    #[command(after_help = SETTINGS_HELP)]
+    Serve(ServeArgs),
+    /// Run a failover endpoint: hand out the roles.
+    #[command(after_help = SETTINGS_HELP)]
+    Endpoint(EndpointArgs),
+    /// Show the configuration, the failover state, or everything about failover.
+    Get(GetArgs),
+    /// Replace the configuration with that of a file (PUT).
+    Set(SetArgs),
+    /// Add the configuration of a file, where there is none (POST).
+    Add(AddArgs),
+    /// Change what a file says and keep the rest (PATCH).
+    Edit(EditArgs),
+    /// Remove the configuration (DELETE).
+    Remove(RemoveArgs),
+    /// Show what happened, the newest first.
+    History(HistoryArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A settings file in TOML [env: CLIENT_FAILOVER_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where the interface listens [default: 127.0.0.1:5590]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
+    listen: Option<SocketAddr>,
+    /// The folder of the database and its key [default: ./data]
+    #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
+    data_dir: Option<PathBuf>,
+    /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    with_endpoint: Option<bool>,
+    /// What a Primary does when it loses its endpoint: auto, step-down or keep-role [default: auto]
+    #[arg(long, value_name = "POLICY", value_parser = parse::<EndpointLoss>)]
+    endpoint_loss: Option<EndpointLoss>,
+    /// For how many days history is kept [default: 365]
+    #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
+    history_days: Option<HistoryDays>,
+    /// With --with-endpoint: how long a silent session is remembered [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
+    session_retention: Option<Duration>,
+    /// How log lines are written: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
+    log_format: Option<LogFormat>,
+}
+
+impl ServeArgs {
+    /// What the command line says about the settings.
+    pub(super) fn settings(self) -> ServePartial {
+        ServePartial {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            endpoint_loss: self.endpoint_loss,
+            history_days: self.history_days,
+            log_format: self.log_format,
+            with_endpoint: self.with_endpoint,
+            session_retention: self.session_retention,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EndpointArgs {
+    /// A settings file in TOML [env: CLIENT_FAILOVER_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where the interface listens [default: 127.0.0.1:5591]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
+    listen: Option<SocketAddr>,
+    /// The folder of the database and its key [default: ./data]
+    #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
+    data_dir: Option<PathBuf>,
+    /// How long a silent session is remembered [default: 24h]
+    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
+    session_retention: Option<Duration>,
+    /// How log lines are written: text or json [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
+    log_format: Option<LogFormat>,
+}
+
+impl EndpointArgs {
+    /// What the command line says about the settings.
+    pub(super) fn settings(self) -> EndpointPartial {
+        EndpointPartial {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            log_format: self.log_format,
+            session_retention: self.session_retention,
+        }
+    }
+}
+
+/// Which server is asked, and how its answer is shown.
+#[derive(Debug, Args)]
+pub(super) struct RemoteArgs {
+    /// Where the adapter listens.
+    #[arg(long, env = "CLIENT_FAILOVER_URL", hide_env_values = true, default_value = "http://127.0.0.1:5590", value_parser = server)]
+    pub(super) url: Url,
+    /// How the answer is shown [default: table on a terminal, else json]
+    #[arg(long, value_enum)]
+    pub(super) output: Option<Output>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// The answer as the server wrote it.
+    Json,
+    /// Aligned columns for people.
+    Table,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Readable {
+    /// The configuration.
+    #[value(name = "clientfailover")]
+    Configuration,
+    /// Role, last data, score and adapter state, as the vendor's adapters show them.
+    #[value(name = "failoverstate")]
+    State,
+    /// Everything about failover: why this role, since when, until when.
+    #[value(name = "failover")]
+    Diagnostics,
+}
+
+/// What can be written. One word, which may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Writable {
+    #[value(name = "clientfailover")]
+    Configuration,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct GetArgs {
+    /// What is shown.
+    #[arg(value_enum, ignore_case = true, default_value = "clientfailover")]
+    pub(super) what: Readable,
+    /// The Id of the configuration.
+    #[arg(long, value_parser = identifier)]
+    pub(super) id: Option<ConfigurationId>,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetArgs {
+    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
+    what: Option<Writable>,
+    /// The Id of the configuration.
+    #[arg(long, value_parser = identifier)]
+    pub(super) id: Option<ConfigurationId>,
+    /// The file with the configuration in JSON; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EditArgs {
+    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
+    what: Option<Writable>,
+    /// The Id of the configuration [default: that of the one there is]
+    #[arg(long, value_parser = identifier)]
+    pub(super) id: Option<ConfigurationId>,
+    /// The file with the members to change in JSON; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
+    what: Option<Writable>,
+    /// The file with the configuration in JSON; `-` is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RemoveArgs {
+    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
+    what: Option<Writable>,
+    /// The Id of the configuration.
+    #[arg(long, value_parser = identifier)]
+    pub(super) id: Option<ConfigurationId>,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// Only what happened then or later, such as 2026-01-31T08:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<String>,
+    /// Only what happened before.
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<String>,
+    /// Only this kind of event.
+    #[arg(long)]
+    pub(super) kind: Option<String>,
+    /// At most so many events; the server has its own limit.
+    #[arg(long, value_name = "COUNT", conflicts_with = "all")]
+    pub(super) limit: Option<u32>,
+    /// Everything, page by page.
+    #[arg(long)]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+}
+
+impl Command {
+    /// Which server the command asks, if it asks one.
+    fn remote(&self) -> Option<&RemoteArgs> {
+        match self {
+            Self::Serve(_) | Self::Endpoint(_) => None,
+            Self::Get(args) => Some(&args.remote),
+            Self::Set(args) => Some(&args.remote),
+            Self::Add(args) => Some(&args.remote),
+            Self::Edit(args) => Some(&args.remote),
+            Self::Remove(args) => Some(&args.remote),
+            Self::History(args) => Some(&args.remote),
+        }
+    }
+}
+
+/// Reads a command line; the first word is the program's name.
+pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
+    let line = CommandLine::try_parse_from(words)?;
+    if let Command::Get(GetArgs { what: Readable::State | Readable::Diagnostics, id: Some(_), .. }) =
+        line.command
+    {
+        return Err(conflict("--id belongs to `get clientfailover`: failover has one state"));
+    }
+    // Not a rule of the value itself, whose refusal would repeat the password.
+    let url = line.command.remote().map(|remote| &remote.url);
+    if url.is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
+        return Err(conflict(
+            "--url must not carry a user name or password: command lines can be read by others",
+        ));
+    }
+    Ok(line)
+}
+
+fn conflict(reason: &str) -> clap::Error {
+    clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{reason}\n"))
+}
+
+/// An Id that can be a segment of a path. `.` and `..` cannot, however they are escaped: URLs are
+/// resolved before they are sent, and a DELETE of `..` would go elsewhere.
+pub(super) fn identifier(text: &str) -> Result<ConfigurationId, String> {
+    if matches!(text, "." | "..") {
+        return Err("it cannot stand in a URL; leave --id out".to_owned());
+    }
+    ConfigurationId::new(text).map_err(|error| format!("it {error}"))
+}
+
+/// The address of a server.
+fn server(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        Err("it is not an http or https address, such as http://127.0.0.1:5590".to_owned())
+    } else if url.query().is_some() || url.fragment().is_some() {
+        Err("it has a query or fragment".to_owned())
+    } else {
+        Ok(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn line(words: &str) -> Result<Command, String> {
+        let words = std::iter::once("client-failover").chain(words.split(' ')).map(OsString::from);
+        read(words).map(|line| line.command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_word_clientfailover_may_be_left_out() {
+        for words in [
+            "set --file F",
+            "set clientfailover --file F",
+            "set ClientFailover --file F --id x",
+            "add --file F",
+            "add clientfailover --file -",
+            "edit --file F",
+            "edit clientfailover --id x --file F",
+            "remove",
+            "remove ClientFailover --id x",
+            "get",
+            "get clientfailover --id x",
+            "get FailoverState",
+            "get failover --output json",
+            "history --all",
+        ] {
+            assert!(line(words).is_ok(), "{words}: {:?}", line(words));
+        }
+        for words in
+            ["set", "set failoverstate --file F", "add --id x --file F", "get failover --id x", "get role"]
+        {
+            assert!(line(words).is_err(), "{words}");
+        }
+    }
+
+    #[test]
+    fn flags_become_settings() -> Result<(), String> {
+        let Command::Serve(args) = line("serve --listen [::1]:80 --with-endpoint --session-retention 1h")?
+        else {
+            return Err("it is another command".to_owned());
+        };
+        let settings = args.settings();
+        assert_eq!(settings.listen.map(|address| address.port()), Some(80));
+        assert_eq!(settings.with_endpoint, Some(true));
+        assert_eq!(settings.session_retention, Some(Duration::from_secs(3_600)));
+        assert_eq!(settings.history_days, None);
+        let Command::Serve(args) = line("serve --with-endpoint=false")? else {
+            return Err("it is another command".to_owned());
+        };
+        assert_eq!(args.settings().with_endpoint, Some(false));
+        Ok(())
+    }
+
+    #[test]
+    fn secrets_and_paths_that_lead_elsewhere_are_refused() {
+        for words in ["get --url http://u:p@host", "get --url ftp://host", "get --url http://h?a=b"] {
+            assert!(line(words).is_err(), "{words}");
+        }
+        assert!(line("remove --id ..").is_err_and(|error| error.contains("leave --id out")));
+        assert!(line("get --url http://u:secret@host").is_err_and(|error| !error.contains("secret")));
+    }
+}

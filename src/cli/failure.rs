@@ -1,0 +1,102 @@
+//! How a command failed: what is said about it, and the exit code.
+
+use std::{error::Error, fmt::Display};
+
+use super::{
+    remote::{Refusal, RemoteError},
+    table::plain,
+};
+use crate::{settings::SettingsError, telemetry::TelemetryError};
+
+/// Wrong usage or settings, as clap's.
+pub(super) const USAGE: u8 = 2;
+
+const FAILED: u8 = 1;
+const NOT_REACHED: u8 = 3;
+
+/// Why a command was not done.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The settings are wrong; each line is one fault.
+    Settings(String),
+    /// A half stopped with an error; the log has it.
+    Stopped,
+    /// Something on this machine went wrong.
+    Failed(String),
+    /// The server refused, or was not reached.
+    Remote(RemoteError),
+}
+
+impl Failure {
+    /// `what` could not be done because of `error`.
+    pub(super) fn failed(what: impl Display, error: &dyn Error) -> Self {
+        Self::Failed(format!("{what}: {}.", chain(error)))
+    }
+
+    /// A half stopped. Said in the log, where whoever reads JSON lines finds a JSON line.
+    pub(super) fn stopped(error: &dyn Error) -> Self {
+        tracing::error!(error = chain(error), "stopped");
+        Self::Stopped
+    }
+
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => USAGE,
+            Self::Stopped | Self::Failed(_) | Self::Remote(RemoteError::Refused(_)) => FAILED,
+            Self::Remote(RemoteError::NotReached { .. }) => NOT_REACHED,
+        }
+    }
+
+    /// Says on standard error what went wrong.
+    pub(super) fn tell(&self) {
+        match self {
+            Self::Settings(faults) => eprintln!("{faults}"),
+            Self::Stopped => {}
+            Self::Failed(what) => eprintln!("Error:       {what}"),
+            Self::Remote(RemoteError::NotReached { url, reason }) => tell(
+                &format!("{url} was not reached."),
+                reason,
+                "Start the adapter with `client-failover serve`, or say with --url where it listens.",
+            ),
+            Self::Remote(RemoteError::Refused(Refusal { error, reason, resolution })) => {
+                tell(error, reason, resolution);
+            }
+        }
+    }
+}
+
+fn tell(error: &str, reason: &str, resolution: &str) {
+    eprintln!("Error:       {}", plain(error));
+    eprintln!("Reason:      {}", plain(reason));
+    eprintln!("Resolution:  {}", plain(resolution));
+}
+
+/// An error and everything that caused it, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error.to_string())
+    }
+}
+
+impl From<TelemetryError> for Failure {
+    fn from(error: TelemetryError) -> Self {
+        Self::Settings(chain(&error))
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(error)
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line: `serve` and `endpoint` run a half, every other command asks a running adapter.
+//!
+//! Promises: it ends with 0 when it was done, 1 when it was refused or failed, 2 when the usage or
+//! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
+//! everything else to standard error. A table never shows a secret, and no flag takes one.
+//!
+//! Does not: decide anything about failover, or touch a database. It imports only settings,
+//! telemetry, app and domain; `remote.rs` alone speaks HTTP.
+
+mod args;
+mod client;
+mod failure;
+mod remote;
+mod table;
+
+use std::{env, io, num::NonZero, process::ExitCode, thread};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{app, settings, telemetry};
+use args::{Command, EndpointArgs, ServeArgs};
+use failure::Failure;
+
+/// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
+const WORKERS: usize = 2;
+
+/// Runs the command that this process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = match args::read(env::args_os()) {
+        Ok(line) => line,
+        Err(error) => {
+            // Nobody can be told when the terminal is gone; the exit code still says it.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
+        }
+    };
+    match run(line.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    // An error means that a provider is installed already, and any provider will do.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = runtime().map_err(|error| Failure::failed("The runtime could not be started", &error))?;
+    match command {
+        Command::Serve(args) => serve(&runtime, args),
+        Command::Endpoint(args) => endpoint(&runtime, args),
+        Command::Get(args) => runtime.block_on(client::get(args)),
+        Command::Set(args) => runtime.block_on(client::set(args)),
+        Command::Add(args) => runtime.block_on(client::add(args)),
+        Command::Edit(args) => runtime.block_on(client::edit(args)),
+        Command::Remove(args) => runtime.block_on(client::remove(args)),
+        Command::History(args) => runtime.block_on(client::history(args)),
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    let workers = thread::available_parallelism().map_or(WORKERS, NonZero::get).max(WORKERS);
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
+}
+
+fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
+    let file = args.config.take();
+    let settings = settings::serve(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
+    telemetry::install(settings.log_format)?;
+    runtime.block_on(app::serve(settings)).map_err(|error| Failure::stopped(&error))
+}
+
+fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
+    let file = args.config.take();
+    let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
+    telemetry::install(settings.log_format)?;
+    runtime.block_on(app::endpoint(settings)).map_err(|error| Failure::stopped(&error))
+}

@@ -1,0 +1,170 @@
+//! The adapter's interface, as the command line calls it.
+
+use std::{error::Error, time::Duration};
+
+use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
+use serde::Deserialize;
+use url::Url;
+
+use crate::domain::ConfigurationId;
+
+/// How long a request may take. A person waits, and an adapter answers from memory or its disk.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest answer that is read: many times the largest page of history.
+const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(super) enum RemoteError {
+    /// Nobody answered there, or not in time, or not in full.
+    NotReached {
+        /// Where.
+        url: Url,
+        /// What was observed.
+        reason: String,
+    },
+    /// The server refused it, or answered what its interface does not.
+    Refused(Refusal),
+}
+
+/// A refusal in the words of the server.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Refusal {
+    pub(super) error: String,
+    pub(super) reason: String,
+    pub(super) resolution: String,
+}
+
+/// An adapter that can be asked.
+pub(super) struct Remote {
+    client: Client,
+    url: Url,
+}
+
+impl Remote {
+    /// An adapter at `url`; nothing is sent yet.
+    pub(super) fn new(url: Url) -> Result<Self, RemoteError> {
+        let mut builder = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .timeout(PATIENCE)
+            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")));
+        if url.scheme() == "http" {
+            // A machine without any certificates can still be asked over plain http.
+            builder = builder.tls_certs_only([]);
+        }
+        match builder.build() {
+            Ok(client) => Ok(Self { client, url }),
+            Err(error) => Err(RemoteError::NotReached { url, reason: chain(&error) }),
+        }
+    }
+
+    /// Sends a request and returns the body of a successful answer.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Vec<u8>>,
+    ) -> Result<String, RemoteError> {
+        let mut request = self.client.request(method, url).header(header::ACCEPT, "application/json");
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        }
+        let mut response = request.send().await.map_err(|error| self.not_reached(&error))?;
+        let status = response.status();
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.not_reached(&error))? {
+            if answer.len() + chunk.len() > ANSWER_LIMIT {
+                return Err(self.strange(status, "has a longer answer than the interface gives"));
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        if !status.is_success() {
+            return Err(match serde_json::from_slice(&answer) {
+                Ok(refusal) => RemoteError::Refused(refusal),
+                Err(_) => self.strange(status, "does not say why"),
+            });
+        }
+        String::from_utf8(answer)
+            .map_err(|error| self.strange(status, &format!("has an answer that is not text ({error})")))
+    }
+
+    /// The URL of the configuration, or of the one with this Id.
+    pub(super) fn configuration(&self, id: Option<&ConfigurationId>) -> Url {
+        let segments = ["configuration", "System", "ClientFailover"];
+        self.resource(segments.into_iter().chain(id.map(ConfigurationId::as_str)))
+    }
+
+    /// The URL of a resource of diagnostics.
+    pub(super) fn diagnostics(&self, resource: &str) -> Url {
+        self.resource(["diagnostics", resource])
+    }
+
+    /// The base may have a path of its own, behind a reverse proxy.
+    fn resource<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        let mut url = self.url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["api", "v1"]).extend(segments);
+        }
+        url
+    }
+
+    fn not_reached(&self, error: &reqwest::Error) -> RemoteError {
+        let reason = if error.is_timeout() {
+            format!("It did not answer within {} seconds.", PATIENCE.as_secs())
+        } else {
+            chain(error)
+        };
+        RemoteError::NotReached { url: self.url.clone(), reason }
+    }
+
+    /// An answer that is none of the interface's.
+    pub(super) fn strange(&self, status: StatusCode, what: &str) -> RemoteError {
+        RemoteError::Refused(Refusal {
+            error: format!("{} answered {status}.", self.url),
+            reason: format!("The server {what}."),
+            resolution: "Check with --url that it is a client-failover, and look into its log.".to_owned(),
+        })
+    }
+}
+
+/// An error and what caused it. The outermost repeats the URL and says nothing else.
+fn chain(error: &reqwest::Error) -> String {
+    let mut words = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    if words.is_empty() { error.to_string() } else { words.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configuration(base: &str, id: Option<&str>) -> Result<String, Box<dyn Error>> {
+        let id = id.map(ConfigurationId::new).transpose()?;
+        let remote = Remote { client: Client::builder().tls_certs_only([]).build()?, url: base.parse()? };
+        Ok(remote.configuration(id.as_ref()).to_string())
+    }
+
+    #[test]
+    fn an_id_stays_one_segment_of_the_path() -> Result<(), Box<dyn Error>> {
+        // Another test may have installed it.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        for (id, segment) in [("a/b", "a%2Fb"), ("ä ?#%", "%C3%A4%20%3F%23%25"), ("...", "...")] {
+            assert_eq!(
+                configuration("http://h", Some(id))?,
+                format!("http://h/api/v1/configuration/System/ClientFailover/{segment}")
+            );
+        }
+        assert_eq!(
+            configuration("http://h/behind/proxy/", None)?,
+            "http://h/behind/proxy/api/v1/configuration/System/ClientFailover"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,331 @@
+//! The adapter's own interface: the ClientFailover facet and its diagnostics.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal};
+use crate::{
+    clock,
+    domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
+    store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
+    wire::{
+        configuration::{ConfigurationBody, read_draft},
+        state::{FailoverBody, FailoverStateBody, HistoryBody},
+    },
+};
+
+/// Rows of a page of history when nothing is said, and at the most.
+const HISTORY_PAGE: u16 = 100;
+const HISTORY_PAGE_LIMIT: u16 = 1_000;
+
+/// What the handlers of the adapter half need.
+#[derive(Debug, Clone)]
+pub struct Adapter {
+    /// The truth about configuration and history.
+    pub store: Store,
+    /// Where the adapter stands, as it is published.
+    pub standing: watch::Receiver<Standing>,
+    /// Tells the registration that the stored configuration changed.
+    pub wake: Arc<Notify>,
+}
+
+/// All routes of the adapter half.
+#[must_use]
+pub fn routes(adapter: Adapter) -> Routes {
+    let facet = get(get_all).post(post).put(put).patch(patch).delete(delete);
+    let by_id = get(get_one).put(put_one).patch(patch_one).delete(delete_one);
+    Routes::new()
+        .route("/api/v1/configuration/system/clientfailover", facet.with_state(adapter.clone()))
+        .route("/api/v1/configuration/system/clientfailover/{id}", by_id.with_state(adapter.clone()))
+        .route("/api/v1/diagnostics/failoverstate", get(failover_state).with_state(adapter.clone()))
+        .route("/api/v1/diagnostics/failover", get(failover).with_state(adapter.clone()))
+        .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
+}
+
+async fn get_all(State(adapter): State<Adapter>) -> Result<Response, Failure> {
+    let stored = adapter.store.configuration().await?;
+    let bodies: Vec<_> = stored.iter().map(|stored| ConfigurationBody::from(&stored.config)).collect();
+    Ok(Json(bodies).into_response())
+}
+
+async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Result<Response, Failure> {
+    match adapter.store.configuration().await? {
+        Some(stored) if stored.config.id().as_str() == id => {
+            Ok(Json(ConfigurationBody::from(&stored.config)).into_response())
+        }
+        Some(_) | None => Err(unknown_id(&id)),
+    }
+}
+
+async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
+    let (draft, faults) = read_draft(body.0)?;
+    let change = adapter
+        .change(peer, |stored| match stored {
+            Some(stored) => Err(already_configured(&stored.config)),
+            None => whole(draft, faults, None).map(Change::Create),
+        })
+        .await?;
+    let Change::Create(config) = change else { return Err(internal("a POST that did not create")) };
+    let id = utf8_percent_encode(config.id().as_str(), NON_ALPHANUMERIC);
+    let location = format!("/api/v1/configuration/System/ClientFailover/{id}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConfigurationBody::from(&config)))
+        .into_response())
+}
+
+async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+    let (draft, faults) = read_draft(body.0)?;
+    adapter
+        .change(peer, |stored| match stored {
+            Some(stored) => whole(draft, faults, Some(&stored.config)).map(Change::Replace),
+            None => whole(draft, faults, None).map(Change::Create),
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn put_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    peer: Peer,
+    body: JsonBody,
+) -> Result<StatusCode, Failure> {
+    let (draft, mut faults) = read_draft(body.0)?;
+    check_id(&id, &draft, &mut faults);
+    adapter
+        .change(peer, |stored| {
+            let config = with_id(stored, &id)?;
+            whole(draft, faults, Some(config)).map(Change::Replace)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+    let (draft, faults) = read_draft(body.0)?;
+    adapter
+        .change(peer, |stored| match stored {
+            Some(stored) => patched(draft, faults, &stored.config).map(Change::Update),
+            None => Err(nothing_configured()),
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn patch_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    peer: Peer,
+    body: JsonBody,
+) -> Result<StatusCode, Failure> {
+    let (draft, mut faults) = read_draft(body.0)?;
+    check_id(&id, &draft, &mut faults);
+    adapter
+        .change(peer, |stored| {
+            let config = with_id(stored, &id)?;
+            patched(draft, faults, config).map(Change::Update)
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete(State(adapter): State<Adapter>, peer: Peer) -> Result<StatusCode, Failure> {
+    adapter
+        .change(peer, |stored| Ok(if stored.is_some() { Change::Delete } else { Change::Nothing }))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    peer: Peer,
+) -> Result<StatusCode, Failure> {
+    adapter.change(peer, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn failover_state(State(adapter): State<Adapter>) -> Response {
+    let body = FailoverStateBody::new(&adapter.standing.borrow(), clock::now());
+    Json(body).into_response()
+}
+
+async fn failover(State(adapter): State<Adapter>) -> Response {
+    let warnings = match adapter.store.key_state() {
+        KeyState::Usable => Vec::new(),
+        KeyState::Unusable(why) => vec![format!("Secrets cannot be read or stored: {why}.")],
+    };
+    let body = FailoverBody::new(&adapter.standing.borrow(), clock::now(), warnings);
+    Json(body).into_response()
+}
+
+async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {
+    let page = adapter.store.history(&history_query(&query)?).await?;
+    Ok(Json(HistoryBody::new(&page.rows, page.next)).into_response())
+}
+
+fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
+    let mut faults = query.unknown(&["from", "to", "kind", "limit", "cursor"]);
+    let mut read = |name: &str, resolution: &str, read: &dyn Fn(&str) -> Option<i64>| {
+        let text = query.get(name)?;
+        let value = read(text);
+        if value.is_none() {
+            faults.push(Fault::new(name, "cannot be read", resolution));
+        }
+        value
+    };
+    let time = |text: &str| Wall::parse(text).map(Wall::micros);
+    let rfc3339 = "A time is written like 2026-01-31T08:00:00Z.";
+    let from = read("from", rfc3339, &time).map(Wall::from_micros);
+    let to = read("to", rfc3339, &time).map(Wall::from_micros);
+    let limit = read("limit", "limit is a whole number from 1 to 1000.", &|text| {
+        text.parse().ok().filter(|limit| (1..=i64::from(HISTORY_PAGE_LIMIT)).contains(limit))
+    });
+    let before = read("cursor", "cursor is the NextCursor of the page before.", &|text| text.parse().ok());
+    let kind = query.get("kind").map(|word| {
+        let kinds = TransitionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+        TransitionKind::parse(word)
+            .ok_or_else(|| Fault::new("kind", "is not a kind of event", format!("The kinds are {kinds}.")))
+    });
+    let kind = kind.and_then(|kind| faults.take(kind));
+    let limit = limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(HISTORY_PAGE);
+    faults.or(HistoryQuery { from, to, kind, before, limit })
+}
+
+impl Adapter {
+    /// Changes the stored configuration as `decide` says, and wakes the registration.
+    async fn change(
+        &self,
+        peer: Peer,
+        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
+    ) -> Result<Change, Failure> {
+        let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
+        let observed = self.standing.borrow().clone();
+        let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
+        self.wake.notify_one();
+        Ok(change)
+    }
+}
+
+/// The configuration that a POST or PUT asks for, with every fault of the body and of the rules.
+fn whole(
+    draft: Draft,
+    mut faults: Faults,
+    stored: Option<&FailoverConfig>,
+) -> Result<FailoverConfig, Failure> {
+    let fresh = ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)?;
+    match draft.complete(stored, fresh) {
+        Ok(config) => Ok(faults.or(config)?),
+        Err(others) => {
+            faults.merge(others);
+            Err(faults.into())
+        }
+    }
+}
+
+fn patched(draft: Draft, mut faults: Faults, stored: &FailoverConfig) -> Result<FailoverConfig, Failure> {
+    match draft.patch(stored) {
+        Ok(config) => Ok(faults.or(config)?),
+        Err(others) => {
+            faults.merge(others);
+            Err(faults.into())
+        }
+    }
+}
+
+fn check_id(id: &str, draft: &Draft, faults: &mut Faults) {
+    if let Field::Value(given) = &draft.id
+        && given != id
+    {
+        let reason = format!("is {given:?} in the body but {id:?} in the path");
+        faults.push(Fault::new(
+            "Id",
+            reason,
+            "Give the same Id in both places, or leave it out of the body.",
+        ));
+    }
+}
+
+fn with_id<'a>(stored: Option<&'a StoredConfiguration>, id: &str) -> Result<&'a FailoverConfig, Failure> {
+    stored
+        .map(|stored| &stored.config)
+        .filter(|config| config.id().as_str() == id)
+        .ok_or_else(|| unknown_id(id))
+}
+
+fn unknown_id(id: &str) -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "The client failover configuration does not exist.",
+        format!("No configuration has the Id {id:?}; Ids compare exactly."),
+        "GET the collection to see what is configured.",
+    )
+}
+
+fn nothing_configured() -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "Client failover is not configured.",
+        "There is no configuration to change.",
+        "PUT or POST a whole configuration first.",
+    )
+}
+
+fn already_configured(config: &FailoverConfig) -> Failure {
+    Failure::new(
+        StatusCode::CONFLICT,
+        "Client failover is already configured.",
+        format!("The configuration {:?} exists, and there can be only one.", config.id().as_str()),
+        "DELETE the existing configuration first, or PUT to replace it.",
+    )
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let unavailable = |reason: String, resolution: &str| {
+            Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The store cannot do this now; nothing was changed.",
+                reason,
+                resolution,
+            )
+        };
+        match error {
+            StoreError::DiskFull(_) => {
+                unavailable(format!("{error}."), "Free space on that disk, then send the request again.")
+            }
+            StoreError::ReadOnly(_) => unavailable(
+                format!("{error}."),
+                "Make the data folder writable, then send the request again.",
+            ),
+            StoreError::Busy(_) => unavailable(
+                format!("{error}."),
+                "End the process that uses the database, or try again later.",
+            ),
+            StoreError::KeyUnusable(_) => unavailable(
+                format!("{error}."),
+                "Put the right key file back into the data folder and start the server again; \
+                 what it cannot read is neither deleted nor overwritten.",
+            ),
+            StoreError::Database(source) => internal(format!("the database refused: {source}")),
+            StoreError::Migration(source) => internal(source),
+            StoreError::KeyExposed(_) | StoreError::KeyNotMade { .. } | StoreError::Unreadable(_) => {
+                internal(error)
+            }
+        }
+    }
+}
+
+impl From<Infallible> for Failure {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,45 @@
+//! Whether the server lives, and whether it can do its work. Never behind a login.
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+
+use super::kit::{Json, Routes};
+use crate::store::{KeyState, Store};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthBody {
+    status: &'static str,
+    reasons: Vec<String>,
+}
+
+/// The routes of both halves.
+#[must_use]
+pub fn routes(store: Store) -> Routes {
+    Routes::new().route("/healthz", get(healthz)).route("/readyz", get(readyz).with_state(store))
+}
+
+async fn healthz() -> Response {
+    Json(HealthBody { status: "Alive", reasons: Vec::new() }).into_response()
+}
+
+/// Ready is: the store is open, migrated and answers, and its secrets can be read.
+async fn readyz(State(store): State<Store>) -> Response {
+    let mut reasons = Vec::new();
+    if let Err(error) = store.probe().await {
+        reasons.push(format!("{error}"));
+    }
+    if let KeyState::Unusable(why) = store.key_state() {
+        reasons.push(why.clone());
+    }
+    if reasons.is_empty() {
+        Json(HealthBody { status: "Ready", reasons }).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(HealthBody { status: "NotReady", reasons })).into_response()
+    }
+}

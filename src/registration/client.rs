@@ -1,0 +1,328 @@
+//! Speaks to one failover endpoint: paths, headers, bounded answers, failures by kind.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::{
+    Client, Method, Response, StatusCode,
+    header::{self, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use url::Url;
+
+use super::{
+    machine::{Answer, Call, Farewell, GroupTimeout},
+    token::TokenSource,
+};
+use crate::{
+    domain::{
+        CallFailure, Credentials, FailoverConfig, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl,
+        SessionId, Wall,
+    },
+    wire::registration::{
+        BadAnswer, GroupBody, HeartbeatBody, SessionBody, read_group_timeout, read_heartbeat_answer,
+        read_version,
+    },
+};
+
+/// No answer of a failover endpoint or token endpoint is larger than this.
+const ANSWER_LIMIT: usize = 64 * 1024;
+
+/// Why no client could be made for a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client could be made for the endpoint")]
+pub struct ClientError(#[from] reqwest::Error);
+
+/// A client of the endpoint of one configuration. Clones share its connections.
+#[derive(Debug, Clone)]
+pub(super) struct EndpointClient {
+    http: Client,
+    base: HttpUrl,
+    login: Login,
+}
+
+#[derive(Debug, Clone)]
+enum Login {
+    None,
+    Basic(HeaderValue),
+    Bearer(Arc<TokenSource>),
+}
+
+impl EndpointClient {
+    /// A client for `config`. It follows no redirect, uses no proxy, and keeps no cookie.
+    pub(super) fn new(config: &FailoverConfig) -> Result<Self, ClientError> {
+        let timeout = config.timeout().get();
+        let http = Client::builder()
+            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(timeout)
+            .timeout(timeout)
+            // An idle connection that the endpoint may have closed costs a failed heartbeat.
+            .pool_idle_timeout(timeout.max(Duration::from_secs(1)))
+            .tcp_nodelay(true)
+            .tls_danger_accept_invalid_certs(!config.validate_certificate())
+            .build()?;
+        let login = match config.credentials() {
+            None => Login::None,
+            Some(Credentials::Basic { user, password }) => Login::Basic(basic(user.as_str(), password)),
+            Some(Credentials::Client { id, secret }) => Login::Bearer(Arc::new(TokenSource::new(
+                http.clone(),
+                config.endpoint().clone(),
+                config.token_endpoint().cloned(),
+                id.clone(),
+                secret.clone(),
+            ))),
+        };
+        Ok(Self { http, base: config.endpoint().clone(), login })
+    }
+
+    /// Asks one question.
+    pub(super) async fn call(&self, call: &Call) -> Result<Answer, CallFailure> {
+        match call {
+            Call::Version => {
+                let (version, native) = read_version(&self.send(Method::GET, &[], None).await?);
+                Ok(Answer::Version { version, native })
+            }
+            Call::CreateGroup(group, timeout) => {
+                let body = json(&GroupBody::new(group, *timeout))?;
+                // Stock endpoints know this path with its trailing slash.
+                let answer = self.send(Method::POST, &["groups", ""], Some(body)).await?;
+                // An answer without a timeout says that the group is as it was asked for.
+                Ok(Answer::Group(read_group_timeout(&answer).map_or(GroupTimeout::AsAsked, group_timeout)))
+            }
+            Call::ReadGroup(group) => {
+                let answer = self.send(Method::GET, &["groups", group.as_str()], None).await?;
+                Ok(Answer::Group(group_timeout(read_group_timeout(&answer)?)))
+            }
+            Call::CreateSession(group, session) => {
+                let body = json(&SessionBody::new(session))?;
+                self.send(Method::POST, &["groups", group.as_str(), "clientsessions"], Some(body)).await?;
+                Ok(Answer::Session)
+            }
+            Call::ReadSession(group, session) => {
+                self.send(Method::GET, &session_path(group, session), None).await?;
+                Ok(Answer::Session)
+            }
+            Call::Heartbeat(group, session, heartbeat) => self.heartbeat(group, session, heartbeat).await,
+        }
+    }
+
+    /// Says farewell; every failure is passed over, because there is nothing left to keep.
+    pub(super) async fn farewell(&self, farewell: &Farewell) -> Result<(), CallFailure> {
+        for heartbeat in &farewell.heartbeats {
+            self.heartbeat(&farewell.group, &farewell.session, heartbeat).await?;
+        }
+        self.send(Method::DELETE, &session_path(&farewell.group, &farewell.session), None).await?;
+        Ok(())
+    }
+
+    /// Keeps the bearer token fresh for as long as it is polled; returns at once where there is none.
+    pub(super) async fn keep_token_fresh(&self) -> std::io::Result<()> {
+        match &self.login {
+            Login::Bearer(tokens) => tokens.keep_fresh().await,
+            Login::None | Login::Basic(_) => Ok(()),
+        }
+    }
+
+    async fn heartbeat(
+        &self,
+        group: &GroupId,
+        session: &SessionId,
+        heartbeat: &Heartbeat,
+    ) -> Result<Answer, CallFailure> {
+        let body = json(&HeartbeatBody::from(heartbeat))?;
+        let path = ["groups", group.as_str(), "clientsessions", session.as_str(), "heartbeat"];
+        let answer = self.send(Method::POST, &path, Some(body)).await?;
+        Ok(Answer::Heartbeat(read_heartbeat_answer(&answer)?))
+    }
+
+    /// Sends a request, and once more with a fresh token when the first one was refused with 401.
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<Vec<u8>>,
+    ) -> Result<Vec<u8>, CallFailure> {
+        let url = self.url(path);
+        let Login::Bearer(tokens) = &self.login else {
+            let login = match &self.login {
+                Login::Basic(header) => Some(header.clone()),
+                Login::None | Login::Bearer(_) => None,
+            };
+            return read(self.send_once(method, url, body, login).await?).await;
+        };
+        let token = tokens.get().await?;
+        let response = self.send_once(method.clone(), url.clone(), body.clone(), bearer(&token)).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return read(response).await;
+        }
+        tokens.drop_token(&token);
+        let token = tokens.get().await?;
+        read(self.send_once(method, url, body, bearer(&token)).await?).await
+    }
+
+    async fn send_once(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<Vec<u8>>,
+        login: Option<HeaderValue>,
+    ) -> Result<Response, CallFailure> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(login) = login {
+            headers.insert(header::AUTHORIZATION, login);
+        }
+        let mut request = self.http.request(method, url).headers(headers);
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
+        }
+        request.send().await.map_err(|error| transport_failure(&error))
+    }
+
+    /// The base with `path` appended, each segment percent-encoded.
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.url().clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+}
+
+fn session_path<'a>(group: &'a GroupId, session: &'a SessionId) -> [&'a str; 4] {
+    ["groups", group.as_str(), "clientsessions", session.as_str()]
+}
+
+fn group_timeout(span: Duration) -> GroupTimeout {
+    match FailoverTimeout::new(span.min(FailoverTimeout::MAX)) {
+        Ok(timeout) => GroupTimeout::Usable(timeout),
+        Err(_) => GroupTimeout::TooSmall(span),
+    }
+}
+
+fn basic(user: &str, password: &SecretString) -> HeaderValue {
+    let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    sensitive(&text)
+}
+
+fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    Some(sensitive(&text)).filter(|value| !value.is_empty())
+}
+
+/// A header value that logs never show. Base64 always fits; a token with control characters does not,
+/// and is then left out, which the endpoint answers with 401.
+fn sensitive(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_error| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, CallFailure> {
+    serde_json::to_vec(value).map_err(|error| failure(FailureKind::Refused, error.to_string()))
+}
+
+async fn read(response: Response) -> Result<Vec<u8>, CallFailure> {
+    let status = response.status();
+    if status.is_success() {
+        return bounded_body(response).await;
+    }
+    let kind = match status.as_u16() {
+        300..=399 => FailureKind::Redirected,
+        401 => FailureKind::Unauthorized,
+        403 => FailureKind::Forbidden,
+        404 => FailureKind::NotFound,
+        409 => FailureKind::Conflict,
+        429 => FailureKind::TooManyRequests,
+        500.. => FailureKind::ServerError,
+        _ => FailureKind::Refused,
+    };
+    let retry_after = retry_after(response.headers());
+    let reason = bounded_body(response).await.ok().and_then(|body| said_reason(&body));
+    let detail = match (kind, reason) {
+        (FailureKind::Redirected, _) => format!("it answered {status}, and redirects are never followed"),
+        (_, Some(reason)) => format!("it answered {status}: {reason}"),
+        (_, None) => format!("it answered {status}"),
+    };
+    Err(CallFailure { kind, detail, retry_after })
+}
+
+/// The reason in an error body of the documented shape.
+fn said_reason(body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let reason = ["Reason", "Error"].iter().find_map(|member| value.get(member)?.as_str())?;
+    let plain: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
+    Some(plain.trim_end_matches('.').to_owned())
+}
+
+/// Retry-After as seconds, or as a date against the answer's own Date: remote clocks are never
+/// compared with ours.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let value = text(header::RETRY_AFTER)?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |value: &str| {
+        jiff::fmt::rfc2822::parse(value).ok().map(|at| Wall::from_micros(at.timestamp().as_microsecond()))
+    };
+    Some(date(value)?.since(date(text(header::DATE)?)?))
+}
+
+/// Reads an answer's body, up to [`ANSWER_LIMIT`].
+pub(super) async fn bounded_body(mut response: Response) -> Result<Vec<u8>, CallFailure> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_LIMIT => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                let detail = format!("its answer is larger than {ANSWER_LIMIT} bytes");
+                return Err(failure(FailureKind::TooLarge, detail));
+            }
+            Ok(None) => return Ok(body),
+            Err(error) => return Err(transport_failure(&error)),
+        }
+    }
+}
+
+fn failure(kind: FailureKind, detail: String) -> CallFailure {
+    CallFailure { kind, detail, retry_after: None }
+}
+
+impl From<BadAnswer> for CallFailure {
+    fn from(bad: BadAnswer) -> Self {
+        failure(FailureKind::BadAnswer, bad.to_string())
+    }
+}
+
+/// What a failed transport means. The address is left out: it may be long, and the caller names it.
+pub(super) fn transport_failure(error: &reqwest::Error) -> CallFailure {
+    if error.is_timeout() {
+        return failure(FailureKind::TimedOut, "no answer arrived in time".to_owned());
+    }
+    let mut cause = error.source();
+    let mut last = error.to_string();
+    while let Some(source) = cause {
+        if source.downcast_ref::<rustls::Error>().is_some() {
+            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({source})"));
+        }
+        // rustls errors come wrapped in an io::Error that shows them but is not one of them.
+        if let Some(wrapped) = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
+            && wrapped.downcast_ref::<rustls::Error>().is_some()
+        {
+            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({wrapped})"));
+        }
+        last = source.to_string();
+        cause = source.source();
+    }
+    if error.is_connect() || error.is_request() {
+        failure(FailureKind::Unreachable, format!("it could not be reached ({last})"))
+    } else {
+        failure(FailureKind::Unreachable, format!("the connection broke ({last})"))
+    }
+}

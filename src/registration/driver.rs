@@ -1,0 +1,282 @@
+//! Does what the machine decides: asks the endpoint, writes history, publishes the Standing.
+
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
+
+use tokio::{
+    select,
+    sync::{Notify, watch},
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    client::EndpointClient,
+    machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Machine, Target},
+    recorder::Recorder,
+};
+use crate::{
+    clock::{self, Alarm},
+    domain::{CallFailure, EndpointLoss, FailureKind, GroupId, HttpUrl, Incarnation, SessionId, Standing},
+    store::{Store, StoreError},
+};
+
+/// How long a promotion waits for its record; after that it is acted on unrecorded, and the row says so.
+const RECORD_WAIT: Duration = Duration::from_millis(50);
+
+/// How long the rows of a shutdown may take to be written.
+const LAST_RECORDS_WAIT: Duration = Duration::from_secs(2);
+
+/// How long all farewells of a shutdown may take together.
+const LAST_FAREWELLS_WAIT: Duration = Duration::from_secs(5);
+
+/// Why the registration could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store could not give the identity.
+    #[error("the session's identity could not be read")]
+    Store(#[from] StoreError),
+    /// The system refused what is needed.
+    #[error("the system refused a timer or random numbers")]
+    System(#[from] io::Error),
+}
+
+/// Keeps this adapter registered until it is told to stop.
+#[derive(Debug)]
+pub struct Registration {
+    store: Store,
+    machine: Machine,
+    recorder: Recorder,
+    standing: watch::Sender<Standing>,
+    wake: Arc<Notify>,
+    alarm: Alarm,
+    /// The client of the configuration that is in force, and of the one read last.
+    client: Option<EndpointClient>,
+    newest: Option<EndpointClient>,
+    calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
+    aborts: HashMap<CallId, AbortHandle>,
+    farewells: JoinSet<(HttpUrl, GroupId)>,
+    renewal: JoinSet<()>,
+    /// Whether a row was queued that the next publication has to wait for.
+    unwritten: bool,
+}
+
+impl Registration {
+    /// Prepares the registration of the adapter whose store this is.
+    ///
+    /// # Errors
+    /// When the store or the system refuses.
+    pub async fn new(store: Store, loss: EndpointLoss) -> Result<Self, StartError> {
+        let now = clock::now();
+        let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
+        let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
+        let identity = Identity {
+            session: stored.session,
+            incarnation,
+            replaces: stored.replaces,
+            boot: clock::boot_id()?,
+            known: stored.known,
+            jitter_seed: getrandom::u64().map_err(io::Error::other)?,
+        };
+        Ok(Self {
+            machine: Machine::new(identity, loss, now),
+            recorder: Recorder::start(store.clone()),
+            store,
+            standing: watch::Sender::new(Standing::default()),
+            wake: Arc::new(Notify::new()),
+            alarm: Alarm::new()?,
+            client: None,
+            newest: None,
+            calls: JoinSet::new(),
+            aborts: HashMap::new(),
+            farewells: JoinSet::new(),
+            renewal: JoinSet::new(),
+            unwritten: false,
+        })
+    }
+
+    /// Where the adapter stands, now and later.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// Tells the registration that the stored configuration changed. It carries nothing: the store is
+    /// read again.
+    #[must_use]
+    pub fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Works until `stop`, then says farewell and writes its last rows, within some seconds whatever
+    /// hangs.
+    ///
+    /// # Errors
+    /// When the system refuses a timer.
+    pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
+        let event = Event::Configured(self.desired().await);
+        self.step(event).await;
+        while let Some(event) = self.next_event(&stop).await? {
+            self.step(event).await;
+        }
+        self.step(Event::Stop).await;
+        let farewells = async { while self.farewells.join_next().await.is_some() {} };
+        if timeout(LAST_FAREWELLS_WAIT, farewells).await.is_err() {
+            tracing::warn!("the endpoint did not take the farewell; it will notice the silence");
+        }
+        if timeout(LAST_RECORDS_WAIT, self.recorder.written()).await.is_err() {
+            tracing::error!("the last rows of history could not be written");
+        }
+        Ok(())
+    }
+
+    /// The next event, or `None` when it is time to stop.
+    async fn next_event(&mut self, stop: &CancellationToken) -> io::Result<Option<Event>> {
+        loop {
+            let tick = self.machine.next_wake();
+            let wake = Arc::clone(&self.wake);
+            // Answers come before the tick: expiry is judged after what has arrived was read.
+            select! {
+                biased;
+                () = stop.cancelled() => return Ok(None),
+                () = wake.notified() => return Ok(Some(Event::Configured(self.desired().await))),
+                Some(ended) = self.calls.join_next(), if !self.calls.is_empty() => {
+                    // A call that was given up ends without an answer.
+                    if let Ok((id, outcome)) = ended {
+                        self.aborts.remove(&id);
+                        return Ok(Some(Event::Answered(id, outcome)));
+                    }
+                }
+                Some(ended) = self.farewells.join_next(), if !self.farewells.is_empty() => {
+                    if let Ok((endpoint, group)) = ended {
+                        return Ok(Some(Event::FarewellEnded(endpoint, group)));
+                    }
+                }
+                woken = self.alarm.until(tick.unwrap_or_default()), if tick.is_some() => {
+                    woken?;
+                    return Ok(Some(Event::Tick));
+                }
+            }
+        }
+    }
+
+    /// Reads what should be, and prepares the client for it.
+    async fn desired(&mut self) -> Desired {
+        self.newest = None;
+        let stored = match self.store.configuration().await {
+            Ok(None) => return Desired::Nothing,
+            Ok(Some(stored)) => stored,
+            Err(error) => {
+                return Desired::Unusable(format!("the stored configuration cannot be used: {error}"));
+            }
+        };
+        if let Some(why) = stored.unreadable {
+            return Desired::Unusable(format!("the stored credentials cannot be read: {why}"));
+        }
+        match EndpointClient::new(&stored.config) {
+            Ok(client) => self.newest = Some(client),
+            Err(error) => return Desired::Unusable(error.to_string()),
+        }
+        let config = stored.config;
+        Desired::Target(Target {
+            revision: stored.revision,
+            configuration: config.id().clone(),
+            endpoint: config.endpoint().clone(),
+            group: config.group().clone(),
+            timeout: config.timeout(),
+            mode: config.mode(),
+            warnings: config.warnings(),
+        })
+    }
+
+    async fn step(&mut self, event: Event) {
+        for effect in self.machine.step(clock::now(), event) {
+            self.carry_out(effect).await;
+        }
+        self.unwritten = false;
+    }
+
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Record(row) => {
+                self.unwritten = true;
+                self.recorder.record(*row);
+            }
+            Effect::Remember(known) => {
+                self.unwritten = true;
+                self.recorder.remember(known);
+            }
+            Effect::Publish(standing) => {
+                if self.unwritten && timeout(RECORD_WAIT, self.recorder.written()).await.is_err() {
+                    tracing::warn!("the store is slow: the role is acted on before it is recorded");
+                }
+                self.standing.send_replace(*standing);
+            }
+            Effect::Farewell(farewell) => self.say_farewell(*farewell),
+            Effect::Adopt => self.adopt(),
+            Effect::Call { id, call, at_most } => self.call(id, call, at_most),
+            Effect::Cancel(id) => {
+                if let Some(call) = self.aborts.remove(&id) {
+                    call.abort();
+                }
+            }
+        }
+    }
+
+    fn adopt(&mut self) {
+        self.calls.abort_all();
+        self.aborts.clear();
+        self.renewal.abort_all();
+        self.client = self.newest.take();
+        if let Some(client) = self.client.clone() {
+            self.renewal.spawn(async move {
+                if let Err(error) = client.keep_token_fresh().await {
+                    tracing::warn!(%error, "tokens are not renewed in the background");
+                }
+            });
+        }
+    }
+
+    fn call(&mut self, id: CallId, call: Call, at_most: Duration) {
+        let Some(client) = self.client.clone() else { return };
+        let handle = self.calls.spawn(async move {
+            let outcome =
+                timeout(at_most, client.call(&call)).await.unwrap_or_else(|_elapsed| Err(timed_out(at_most)));
+            (id, outcome)
+        });
+        self.aborts.insert(id, handle);
+    }
+
+    fn say_farewell(&mut self, farewell: Farewell) {
+        let client = self.client.clone();
+        self.farewells.spawn(async move {
+            if let Some(client) = client {
+                let said = timeout(farewell.at_most, client.farewell(&farewell)).await;
+                let said = said.unwrap_or_else(|_elapsed| Err(timed_out(farewell.at_most)));
+                if let Err(failure) = said {
+                    tracing::warn!(
+                        group = %farewell.group, reason = failure.detail,
+                        "the session could not be given up; the endpoint will notice the silence"
+                    );
+                }
+            }
+            (farewell.endpoint, farewell.group)
+        });
+    }
+}
+
+fn timed_out(at_most: Duration) -> CallFailure {
+    CallFailure {
+        kind: FailureKind::TimedOut,
+        detail: format!("no answer arrived within {:.1} s", at_most.as_secs_f64()),
+        retry_after: None,
+    }
+}
+
+/// A session's Id: host name, for people, and a GUID, because one file is often put on two machines.
+fn fresh_session() -> io::Result<SessionId> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host: String = host.chars().filter(|c| !c.is_control()).take(200).collect();
+    SessionId::new(format!("{host}-{}", Uuid::new_v4())).map_err(io::Error::other)
+}

@@ -1,0 +1,223 @@
+//! What the machine shows and records: the Standing, the rows of history, what outlives a crash.
+
+use super::{
+    Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Phase, Reason, Role,
+    Standing, Transition, TransitionKind,
+};
+
+impl Machine {
+    pub(super) fn endpoint_name(&self) -> String {
+        self.target().map_or_else(|| "the endpoint".to_owned(), |target| target.endpoint.to_string())
+    }
+
+    pub(super) fn set_role(&mut self, now: Now, role: Role, reason: Reason, explanation: String) {
+        // The role that is found at a start is a row as well, although it is no change.
+        let first = self.published.is_none();
+        if role != self.role || first {
+            self.role_since = now.wall;
+        }
+        let changed = role != self.role || first || reason == Reason::TookBack;
+        self.role = role;
+        self.reason = reason;
+        self.explanation.clone_from(&explanation);
+        if changed {
+            self.record(now, TransitionKind::Role, reason, explanation);
+        }
+    }
+
+    /// Applies the configured mode, unless a Primary has to keep the one it has.
+    pub(super) fn apply_mode(&mut self, now: Now, reason: Reason) {
+        let Some(mode) = self.target().map(|target| target.mode).filter(|_| self.role != Role::Primary)
+        else {
+            return;
+        };
+        if let Some(applied) = self.applied_mode.replace(mode)
+            && applied != mode
+        {
+            let explanation = format!("the mode that is applied changed from {applied} to {mode}");
+            self.record(now, TransitionKind::Mode, reason, explanation);
+        }
+    }
+
+    /// Records that the group's timeout is not ours, once for each pair.
+    pub(super) fn note_timeouts(&mut self, now: Now) {
+        let (Some(own), Some(group)) = (self.target().map(|target| target.timeout), self.group_timeout)
+        else {
+            return;
+        };
+        if own == group {
+            self.recorded_timeouts = None;
+        } else if self.recorded_timeouts != Some((own, group)) {
+            self.recorded_timeouts = Some((own, group));
+            let explanation = format!("the group's FailoverTimeout is {group}; {own} is configured here");
+            self.record(now, TransitionKind::EffectiveTimeout, Reason::GroupTimeoutDiffers, explanation);
+        }
+    }
+
+    /// The endpoint answered.
+    pub(super) fn contact(&mut self, now: Now) {
+        self.last_contact = now.uptime;
+        self.may_take_back = false;
+        self.last_error = None;
+        if std::mem::take(&mut self.lost) {
+            let explanation = format!("{} answers again", self.endpoint_name());
+            self.record(now, TransitionKind::EndpointRestored, Reason::Answered, explanation);
+        }
+        // A trouble is over when a whole T passed without a failure; until then each kind is one row,
+        // however often it comes and goes.
+        if now.uptime.since(self.last_failure) >= self.pace_timeout().get() {
+            self.troubles.clear();
+        }
+    }
+
+    /// A call failed.
+    pub(super) fn trouble(&mut self, now: Now, what: &str, failure: &CallFailure) {
+        let explanation = format!("{what} at {} failed: {}", self.endpoint_name(), failure.detail);
+        self.last_error = Some(explanation.clone());
+        self.last_failure = now.uptime;
+        if self.troubles.insert(failure.kind) {
+            self.record(now, TransitionKind::EndpointFailed, failure.kind.reason(), explanation);
+        }
+    }
+
+    pub(super) fn record(&mut self, now: Now, kind: TransitionKind, reason: Reason, explanation: String) {
+        let target = self.target();
+        let transition = Transition {
+            at: now.wall,
+            kind,
+            reason,
+            explanation,
+            role: self.role,
+            mode: self.applied_mode,
+            adapter_state: self.adapter_state(),
+            group: target.map(|target| target.group.clone()),
+            session: target.map(|_| self.identity.session.clone()),
+            epoch: self.epoch,
+            score: Some(self.score()),
+            last_data: None,
+            round_trip: self.round_trip,
+        };
+        self.records.push(transition);
+    }
+
+    pub(super) fn known(&self, was_primary: bool) -> Option<Known> {
+        let target = self.target()?;
+        Some(Known {
+            endpoint: target.endpoint.as_str().to_owned(),
+            group: target.group.clone(),
+            epoch: self.epoch,
+            was_primary,
+        })
+    }
+
+    pub(super) fn remember(&mut self, known: Known) {
+        if self.remembered.as_ref() != Some(&known) {
+            self.remembered = Some(known.clone());
+            self.effects.push(Effect::Remember(known));
+        }
+    }
+
+    fn adapter_state(&self) -> AdapterState {
+        if self.phase == Phase::Stopped {
+            return AdapterState::Stopped;
+        }
+        match (&self.desired, self.role, self.applied_mode) {
+            (Desired::Unusable(_), _, _) => AdapterState::Faulted,
+            _ if self.unfit.is_some() => AdapterState::Faulted,
+            (_, Role::Secondary, Some(Mode::Cold)) => AdapterState::Stopped,
+            _ => AdapterState::Running,
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let Some(target) = self.target() else { return Vec::new() };
+        let mut warnings = target.warnings.clone();
+        if let Some(group) = self.group_timeout
+            && group != target.timeout
+        {
+            warnings.push(format!(
+                "The group's FailoverTimeout is {group}; the configured {} does not change it.",
+                target.timeout
+            ));
+        }
+        if let Some(timeout) = self.unfit {
+            warnings.push(format!(
+                "The group's FailoverTimeout is {} ms, too small to keep a lease by (250 ms at least): \
+                 this adapter stays Secondary.",
+                timeout.as_millis()
+            ));
+        }
+        if self.role == Role::Primary && self.acting == Acting::Unbounded {
+            warnings.push(
+                "The role is kept without the endpoint; another adapter may be Primary too. \
+                 The endpoint-loss policy step-down would prevent it."
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn standing(&self) -> Standing {
+        let target = self.target();
+        Standing {
+            configuration: target.map(|target| target.configuration.clone()),
+            mode: target.map(|target| target.mode),
+            applied_mode: self.applied_mode.filter(|_| target.is_some()),
+            group: target.map(|target| target.group.clone()),
+            session: target.filter(|_| self.is_member()).map(|_| self.identity.session.clone()),
+            role: self.role,
+            acting: self.acting,
+            role_since: Some(self.role_since),
+            reason: Some(self.reason),
+            explanation: self.explanation.clone(),
+            epoch: self.epoch.filter(|_| self.is_member()),
+            group_timeout: self.group_timeout.filter(|_| self.is_member()),
+            last_heartbeat: self.last_heartbeat.filter(|_| self.is_member()),
+            round_trip: self.round_trip.filter(|_| self.is_member()),
+            last_error: self.last_error.clone().filter(|_| self.is_member()),
+            endpoint_version: self.version.clone().filter(|_| self.is_member()),
+            endpoint_native: self.native.filter(|_| self.is_member()),
+            endpoint_loss: self.loss,
+            score: self.score(),
+            last_data: None,
+            adapter_state: self.adapter_state(),
+            warnings: self.warnings(),
+        }
+    }
+
+    /// Orders what this step decided: a promotion is recorded before it is acted on, a demotion after.
+    pub(super) fn close_books(&mut self, now: Now) -> Vec<Effect> {
+        let standing = self.standing();
+        if standing.adapter_state != self.recorded_state {
+            self.recorded_state = standing.adapter_state;
+            let explanation = format!("the adapter's state is {}", standing.adapter_state);
+            let reason = if self.published.is_none() { Reason::Started } else { self.reason };
+            self.record(now, TransitionKind::AdapterState, reason, explanation);
+        }
+        if self.is_member()
+            && let Some(known) = self.known(self.role == Role::Primary)
+        {
+            self.remember(known);
+        }
+        let acted = self.published.as_ref().is_some_and(|old| old.acting != Acting::No);
+        let promotes = !acted && standing.acting != Acting::No;
+        let publish =
+            (self.published.as_ref() != Some(&standing)).then(|| Effect::Publish(Box::new(standing.clone())));
+        self.published = Some(standing);
+        let records = std::mem::take(&mut self.records).into_iter().map(|row| Effect::Record(Box::new(row)));
+        let (remember, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.effects)
+            .into_iter()
+            .partition(|effect| matches!(effect, Effect::Remember(_)));
+        let written = records.chain(remember);
+        let mut effects = Vec::new();
+        if promotes {
+            effects.extend(written);
+            effects.extend(publish);
+        } else {
+            effects.extend(publish);
+            effects.extend(written);
+        }
+        effects.extend(rest);
+        effects
+    }
+}

@@ -1,0 +1,163 @@
+//! Heartbeats: what they say, what their answers permit, and when the next is due.
+
+use std::time::Duration;
+
+use super::{
+    Acting, CallFailure, Effect, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine, Mode, Now, Reason,
+    Role, TransitionKind, lease,
+};
+use crate::domain::{ClientRole, FailoverScore, NativeHeartbeat};
+
+/// Confirmations of PendingPrimary in a row; then the pace again (as stock adapters do).
+const MOST_CONFIRMATIONS: u32 = 10;
+
+/// When a stock endpoint gets its second heartbeat (as stock adapters do).
+const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
+
+impl Machine {
+    /// What a heartbeat with the present sequence says.
+    pub(super) fn heartbeat(&self) -> Heartbeat {
+        let native = (self.native == Some(true)).then(|| NativeHeartbeat {
+            incarnation: self.identity.incarnation.clone(),
+            replaces: self.identity.replaces.clone(),
+            boot: self.identity.boot.clone(),
+            sequence: self.sequence,
+            answered: self.answered,
+            acting: self.role == Role::Primary,
+            epoch: self.epoch,
+        });
+        Heartbeat { score: self.score(), last_data: None, native }
+    }
+
+    /// Whoever acts or stands by Hot looks at its source; without a component to report, all is good.
+    pub(super) fn score(&self) -> FailoverScore {
+        match (self.role, self.applied_mode) {
+            _ if self.unfit.is_some() || self.reason == Reason::ConfigurationUnusable => FailoverScore::ZERO,
+            (Role::Secondary, Some(Mode::Warm | Mode::Cold)) => FailoverScore::STANDBY,
+            _ => FailoverScore::FULL,
+        }
+    }
+
+    /// The time between heartbeats: T/4 towards a native endpoint, T/2 towards a stock one.
+    pub(super) fn pace(&self) -> Duration {
+        let timeout = self.pace_timeout().get();
+        match self.native {
+            Some(true) => timeout / 4,
+            _ if self.answers == 0 => SECOND_HEARTBEAT.min(timeout / 2),
+            _ => timeout / 2,
+        }
+    }
+
+    pub(super) fn heard(&mut self, now: Now, flight: Flight, answer: &HeartbeatAnswer) {
+        // Flights are ended in the order of their sequences: an older one that is still under way
+        // when a newer one was answered is given up below, so this answer is always the newest.
+        self.answered = self.answered.max(flight.sequence);
+        self.answers += 1;
+        self.rejoins = 0;
+        self.contact(now);
+        self.backoff.reset();
+        let effects = &mut self.effects;
+        self.flights.retain(|other| {
+            let newer = other.sequence > flight.sequence;
+            if !newer {
+                effects.push(Effect::Cancel(other.id));
+            }
+            newer
+        });
+        self.last_heartbeat = Some(flight.sent.wall);
+        self.round_trip = Some(now.uptime.since(flight.sent.uptime));
+        if answer.epoch > self.epoch {
+            self.epoch = answer.epoch;
+        }
+        if answer.role != ClientRole::PendingPrimary {
+            self.confirmations = 0;
+        }
+        match answer.role {
+            ClientRole::Primary => self.told_primary(now, flight, answer),
+            ClientRole::Secondary => self.told_secondary(now, answer),
+            ClientRole::PendingPrimary => {
+                if self.confirmations < MOST_CONFIRMATIONS {
+                    self.confirmations += 1;
+                    self.due = now.uptime;
+                }
+            }
+        }
+    }
+
+    fn told_primary(&mut self, now: Now, flight: Flight, answer: &HeartbeatAnswer) {
+        let Some(timeout) = self.group_timeout else { return };
+        let until = lease::act_until(flight.sent.uptime, timeout);
+        // R5: only a question that was asked after acting had stopped; R2: not past the deadline.
+        if flight.sequence < self.act_from || now.uptime >= until {
+            return;
+        }
+        if self.role == Role::Primary {
+            self.acting = Acting::Until(until);
+            self.may_take_back = false;
+            return;
+        }
+        let explanation = self.told(answer, "Primary");
+        self.become_primary(now, Acting::Until(until), Reason::ToldPrimary, explanation);
+    }
+
+    fn told_secondary(&mut self, now: Now, answer: &HeartbeatAnswer) {
+        let explanation = self.told(answer, "Secondary");
+        self.may_take_back = false;
+        if self.role == Role::Primary {
+            self.become_secondary(now, TransitionKind::Role, Reason::ToldSecondary, explanation);
+            // The seat is free as soon as the endpoint hears that acting has stopped.
+            self.due = now.uptime;
+        } else {
+            (self.reason, self.explanation) = (Reason::ToldSecondary, explanation);
+        }
+    }
+
+    fn told(&self, answer: &HeartbeatAnswer, role: &str) -> String {
+        match &answer.reason {
+            Some(reason) => format!("{} answered {role}: {reason}", self.endpoint_name()),
+            None => format!("{} answered {role}", self.endpoint_name()),
+        }
+    }
+
+    pub(super) fn heartbeat_failed(&mut self, now: Now, failure: &CallFailure) {
+        if failure.kind == FailureKind::NotFound {
+            return self.register_again(now, failure);
+        }
+        self.trouble(now, "a heartbeat", failure);
+        let wait = self.wait_after(failure);
+        let at = now.uptime + wait;
+        // A failure that may pass brings the next heartbeat forward; any other puts it off.
+        self.due =
+            if failure.kind.may_pass_soon() && failure.retry_after.is_none() { self.due.min(at) } else { at };
+    }
+
+    /// How long to wait after a failure: never longer than T/2.
+    pub(super) fn wait_after(&mut self, failure: &CallFailure) -> Duration {
+        let half = self.pace_timeout().get() / 2;
+        if let Some(asked) = failure.retry_after {
+            return asked.max(self.pace()).min(half);
+        }
+        if failure.kind.may_pass_soon() {
+            return self.backoff.next(self.pace());
+        }
+        self.pace().max(self.backoff.next(half)).min(half)
+    }
+
+    /// Stops acting. What may act again is only the answer to a question asked from now on (R5).
+    pub(super) fn become_secondary(
+        &mut self,
+        now: Now,
+        kind: TransitionKind,
+        reason: Reason,
+        explanation: String,
+    ) {
+        self.acting = Acting::No;
+        self.act_from = self.sequence + 1;
+        self.role = Role::Secondary;
+        self.role_since = now.wall;
+        self.reason = reason;
+        self.explanation.clone_from(&explanation);
+        self.record(now, kind, reason, explanation);
+        self.apply_mode(now, Reason::RoleChanged);
+    }
+}

@@ -1,0 +1,555 @@
+//! Decides how this adapter keeps itself registered, and whether it may act.
+//!
+//! Pure: `now` is a parameter, answers come in as events, everything to be done goes out as effects.
+//! It obeys the rules of ARCHITECTURE.md, "Time and leases": permission to act is a deadline
+//! computed from just before the question was sent (R2), and an agent that stopped acts again only on
+//! the answer to a question it asked after it had stopped (R5).
+
+mod book;
+mod heartbeats;
+mod joining;
+mod lease;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use crate::domain::{
+    Acting, AdapterState, BootId, CallFailure, ConfigurationId, EndpointLoss, Epoch, FailoverTimeout,
+    FailureKind, GroupId, Heartbeat, HeartbeatAnswer, HttpUrl, Incarnation, Known, Mode, Now, Reason, Role,
+    SessionId, Standing, Transition, TransitionKind, Uptime, Wall,
+};
+use lease::Backoff;
+pub use lease::STOP_BUDGET;
+
+/// Who this adapter is, and what it still knows from before its start.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The session's Id: made at the first start, and kept.
+    pub session: SessionId,
+    /// This run of the process.
+    pub incarnation: Incarnation,
+    /// The run before it, which is dead: this one holds the data folder's lock.
+    pub replaces: Option<Incarnation>,
+    /// Which boot of the machine this is.
+    pub boot: BootId,
+    /// What was known when the run before ended.
+    pub known: Option<Known>,
+    /// Makes the waits of this adapter differ from those of others.
+    pub jitter_seed: u64,
+}
+
+/// What the worker needs of a configuration to keep this adapter registered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Rises with every change of the stored configuration.
+    pub revision: i64,
+    /// The configuration's Id, for people.
+    pub configuration: ConfigurationId,
+    /// Where the endpoint is.
+    pub endpoint: HttpUrl,
+    /// The group to be a member of.
+    pub group: GroupId,
+    /// The configured FailoverTimeout.
+    pub timeout: FailoverTimeout,
+    /// The configured mode.
+    pub mode: Mode,
+    /// What is allowed but should be known.
+    pub warnings: Vec<String>,
+}
+
+impl Target {
+    fn same_group(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && self.group == other.group
+    }
+}
+
+/// What the store says should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desired {
+    /// Nothing is configured.
+    Nothing,
+    /// Something is configured, but it cannot be read; why.
+    Unusable(String),
+    /// This.
+    Target(Target),
+}
+
+/// Names one call, so that its answer can be told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(u64);
+
+/// A question to the endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// GET base.
+    Version,
+    /// POST groups.
+    CreateGroup(GroupId, FailoverTimeout),
+    /// GET groups/{g}.
+    ReadGroup(GroupId),
+    /// POST clientsessions.
+    CreateSession(GroupId, SessionId),
+    /// GET clientsessions/{s}.
+    ReadSession(GroupId, SessionId),
+    /// POST heartbeat.
+    Heartbeat(GroupId, SessionId, Heartbeat),
+}
+
+/// What a group's FailoverTimeout turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupTimeout {
+    /// The endpoint accepted ours without saying more.
+    AsAsked,
+    /// This.
+    Usable(FailoverTimeout),
+    /// Too small to keep a lease by.
+    TooSmall(Duration),
+}
+
+/// What the endpoint answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To GET base.
+    Version {
+        /// What it calls its version.
+        version: Option<String>,
+        /// Whether it knows the extensions.
+        native: bool,
+    },
+    /// To a call about a group.
+    Group(GroupTimeout),
+    /// To a call about a session.
+    Session,
+    /// To a heartbeat.
+    Heartbeat(HeartbeatAnswer),
+}
+
+/// The last words to an endpoint: a heartbeat that says that acting has stopped, then DELETE.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    /// Where; for telling the farewell's end.
+    pub endpoint: HttpUrl,
+    /// The group that is left.
+    pub group: GroupId,
+    /// The session that is given up.
+    pub session: SessionId,
+    /// The last heartbeats, each sent once the one before was answered. The second one's
+    /// `answered` covers answers that were still on their way when the first was made.
+    pub heartbeats: Vec<Heartbeat>,
+    /// How long all of it may take.
+    pub at_most: Duration,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The store was read (again).
+    Configured(Desired),
+    /// A call ended.
+    Answered(CallId, Result<Answer, CallFailure>),
+    /// A farewell ended, delivered or not.
+    FarewellEnded(HttpUrl, GroupId),
+    /// The moment of [`Machine::next_wake`] came.
+    Tick,
+    /// The process is to stop.
+    Stop,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Let everybody see where the adapter stands. Before it, records are waited for (a promotion is
+    /// on disk before it is acted on); after it, they are not (a demotion is acted on first).
+    Publish(Box<Standing>),
+    /// Write a row of history.
+    Record(Box<Transition>),
+    /// Keep what must outlive a crash.
+    Remember(Known),
+    /// Say farewell with the configuration adopted so far.
+    Farewell(Box<Farewell>),
+    /// From here on use the newest configuration; calls under way are given up.
+    Adopt,
+    /// Ask the endpoint; give up after `at_most`.
+    Call {
+        /// Names the call.
+        id: CallId,
+        /// What to ask.
+        call: Call,
+        /// How long to wait for its answer.
+        at_most: Duration,
+    },
+    /// Give up a call: a newer one was answered.
+    Cancel(CallId),
+}
+
+/// Where registration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Out of failover.
+    Out,
+    /// Registering; which question comes next.
+    Joining(Step),
+    /// Registered; heartbeats go out.
+    Joined,
+    /// Stopped for good.
+    Stopped,
+}
+
+/// The questions of a registration, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Version,
+    CreateGroup,
+    ReadGroup,
+    CreateSession,
+    ReadSession,
+}
+
+/// A call under way.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    id: CallId,
+    /// Of a heartbeat; 0 for other calls.
+    sequence: u64,
+    sent: Now,
+}
+
+/// Keeps this adapter registered. See the module.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    identity: Identity,
+    loss: EndpointLoss,
+    started: Now,
+
+    desired: Desired,
+    phase: Phase,
+    /// Whether the endpoint may know our session: then a farewell is owed.
+    may_be_registered: bool,
+    /// Farewells under way: a new registration in the same group waits for them.
+    farewells: Vec<(HttpUrl, GroupId)>,
+
+    calls: u64,
+    flights: Vec<Flight>,
+    /// When the next question is due.
+    due: Uptime,
+    backoff: Backoff,
+    /// Registrations since the last heartbeat that was answered.
+    rejoins: u32,
+
+    /// The last sequence that was used.
+    sequence: u64,
+    /// The highest own sequence whose answer arrived.
+    answered: u64,
+    /// The smallest sequence whose answer permits to act (R5).
+    act_from: u64,
+    /// Confirmations of PendingPrimary in a row.
+    confirmations: u32,
+    /// Heartbeats answered since registration: a stock endpoint's second comes after a second.
+    answers: u64,
+
+    acting: Acting,
+    role: Role,
+    role_since: Wall,
+    reason: Reason,
+    explanation: String,
+    applied_mode: Option<Mode>,
+    epoch: Option<Epoch>,
+    group_timeout: Option<FailoverTimeout>,
+    /// A group's timeout that is too small to keep a lease by.
+    unfit: Option<Duration>,
+
+    version: Option<String>,
+    native: Option<bool>,
+    last_heartbeat: Option<Wall>,
+    round_trip: Option<Duration>,
+    last_error: Option<String>,
+    last_contact: Uptime,
+    last_failure: Uptime,
+    lost: bool,
+    /// Kinds of failure already recorded in this trouble.
+    troubles: BTreeSet<FailureKind>,
+    /// The timeouts (ours, the group's) whose difference was recorded.
+    recorded_timeouts: Option<(FailoverTimeout, FailoverTimeout)>,
+    /// Whether a role lost with the power may be taken back (keep-role only).
+    may_take_back: bool,
+
+    records: Vec<Transition>,
+    effects: Vec<Effect>,
+    published: Option<Standing>,
+    recorded_state: AdapterState,
+    remembered: Option<Known>,
+}
+
+impl Machine {
+    /// A machine that knows nothing of a configuration yet.
+    #[must_use]
+    pub fn new(identity: Identity, loss: EndpointLoss, now: Now) -> Self {
+        let may_take_back =
+            loss.keeps_role() && identity.known.as_ref().is_some_and(|known| known.was_primary);
+        Self {
+            loss,
+            started: now,
+            desired: Desired::Nothing,
+            phase: Phase::Out,
+            may_be_registered: false,
+            farewells: Vec::new(),
+            calls: 0,
+            flights: Vec::new(),
+            due: now.uptime,
+            backoff: Backoff::new(identity.jitter_seed),
+            rejoins: 0,
+            sequence: 0,
+            answered: 0,
+            act_from: 1,
+            confirmations: 0,
+            answers: 0,
+            acting: Acting::No,
+            role: Role::None,
+            role_since: now.wall,
+            reason: Reason::Started,
+            explanation: "the server starts".to_owned(),
+            applied_mode: None,
+            epoch: None,
+            group_timeout: None,
+            unfit: None,
+            version: None,
+            native: None,
+            last_heartbeat: None,
+            round_trip: None,
+            last_error: None,
+            last_contact: now.uptime,
+            last_failure: now.uptime,
+            lost: false,
+            troubles: BTreeSet::new(),
+            recorded_timeouts: None,
+            may_take_back,
+            records: Vec::new(),
+            effects: Vec::new(),
+            published: None,
+            recorded_state: AdapterState::Starting,
+            remembered: identity.known.clone(),
+            identity,
+        }
+    }
+
+    /// Takes in what happened; gives out what is to be done.
+    pub fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        if self.phase == Phase::Stopped {
+            return Vec::new();
+        }
+        // Deadlines that have passed come first: an answer that arrives after them is too late.
+        self.pass_deadlines(now);
+        match event {
+            Event::Configured(desired) => self.configure(now, desired),
+            Event::Answered(id, outcome) => self.answer(now, id, outcome),
+            Event::FarewellEnded(endpoint, group) => {
+                let ended =
+                    self.farewells.iter().position(|farewell| *farewell == (endpoint.clone(), group.clone()));
+                if let Some(index) = ended {
+                    self.farewells.swap_remove(index);
+                }
+            }
+            Event::Tick => {}
+            Event::Stop => self.stop(now),
+        }
+        self.ask_what_is_due(now);
+        self.close_books(now)
+    }
+
+    /// When [`Event::Tick`] is wanted next, if nothing else happens before.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Uptime> {
+        let lease = match self.acting {
+            Acting::Until(end) => Some(end),
+            Acting::No | Acting::Unbounded => None,
+        };
+        let question = self.may_ask().then_some(self.due);
+        [lease, question, self.lost_at(), self.take_back_at()].into_iter().flatten().min()
+    }
+
+    fn target(&self) -> Option<&Target> {
+        match &self.desired {
+            Desired::Target(target) => Some(target),
+            Desired::Nothing | Desired::Unusable(_) => None,
+        }
+    }
+
+    fn is_member(&self) -> bool {
+        matches!(self.phase, Phase::Joining(_) | Phase::Joined)
+    }
+
+    /// The timeout that paces questions and reports of loss: the smaller of ours and the group's.
+    fn pace_timeout(&self) -> FailoverTimeout {
+        let own = self.target().map_or(FailoverTimeout::DEFAULT, |target| target.timeout);
+        self.group_timeout.map_or(own, |group| own.min(group))
+    }
+
+    fn lost_at(&self) -> Option<Uptime> {
+        (self.is_member() && !self.lost).then(|| self.last_contact + self.pace_timeout().get())
+    }
+
+    fn take_back_at(&self) -> Option<Uptime> {
+        let waits = self.may_take_back && self.is_member() && self.role == Role::Secondary;
+        let target = self.target().filter(|_| waits)?;
+        Some(self.started.uptime + target.timeout.get())
+    }
+
+    fn pass_deadlines(&mut self, now: Now) {
+        if let Acting::Until(end) = self.acting
+            && now.uptime >= end
+        {
+            self.lose_lease(now);
+        }
+        if self.lost_at().is_some_and(|at| now.uptime >= at) {
+            self.lost = true;
+            let silent = now.uptime.since(self.last_contact);
+            let explanation =
+                format!("{} has not answered for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
+            self.record(now, TransitionKind::EndpointLost, Reason::NoAnswer, explanation);
+        }
+        if self.take_back_at().is_some_and(|at| now.uptime >= at) {
+            self.may_take_back = false;
+            self.become_primary(
+                now,
+                Acting::Unbounded,
+                Reason::TookBack,
+                "the endpoint could not be reached for one FailoverTimeout after the start, and this adapter was \
+                 Primary when it stopped; by policy it takes the role back, and another adapter may act too"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn lose_lease(&mut self, now: Now) {
+        let silent = now.uptime.since(self.last_contact);
+        let silence = format!("{} has not answered for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
+        if self.loss.keeps_role() {
+            self.acting = Acting::Unbounded;
+            let explanation =
+                format!("{silence}; by policy the role is kept, and another adapter may act too");
+            self.record(now, TransitionKind::RoleKept, Reason::LeaseExpired, explanation);
+        } else {
+            let explanation =
+                format!("{silence}; another adapter may become Primary, so this one stopped before");
+            self.become_secondary(now, TransitionKind::SteppedDown, Reason::LeaseExpired, explanation);
+        }
+    }
+
+    fn configure(&mut self, now: Now, desired: Desired) {
+        if desired == self.desired && self.reason != Reason::Started {
+            return;
+        }
+        let stays = match (self.target(), &desired) {
+            (Some(old), Desired::Target(new)) => {
+                self.is_member() && new.mode != Mode::None && old.same_group(new)
+            }
+            _ => false,
+        };
+        if !stays {
+            self.leave(now, Reason::ConfigurationChanged, "the configuration was changed");
+        }
+        if self.reason == Reason::Started {
+            let explanation = match &self.identity.known {
+                Some(known) if known.was_primary => "the server started; it was Primary when it last ran",
+                Some(_) | None => "the server started",
+            };
+            self.record(now, TransitionKind::ServerStarted, Reason::Started, explanation.to_owned());
+        }
+        self.flights.clear();
+        self.desired = desired;
+        self.effects.push(Effect::Adopt);
+        self.backoff.reset();
+        self.due = now.uptime;
+        if stays {
+            self.apply_mode(now, Reason::ConfigurationChanged);
+            self.note_timeouts(now);
+            return;
+        }
+        match &self.desired {
+            Desired::Nothing => self.stand_alone(now, Reason::NotConfigured, "nothing is configured"),
+            Desired::Unusable(why) => {
+                let why = why.clone();
+                self.role = Role::Secondary;
+                self.role_since = now.wall;
+                self.applied_mode = None;
+                (self.reason, self.explanation) = (Reason::ConfigurationUnusable, why.clone());
+                self.record(now, TransitionKind::ConfigurationUnusable, Reason::ConfigurationUnusable, why);
+            }
+            Desired::Target(target) if target.mode == Mode::None => {
+                self.stand_alone(now, Reason::ModeNone, "the mode is None");
+            }
+            Desired::Target(_) => self.join(now),
+        }
+    }
+
+    /// Out of failover: the collector runs as if alone.
+    fn stand_alone(&mut self, now: Now, reason: Reason, because: &str) {
+        self.applied_mode = self.target().map(|target| target.mode);
+        self.acting = Acting::Unbounded;
+        self.set_role(now, Role::None, reason, format!("{because}; the collector runs as if alone"));
+    }
+
+    /// Stops acting, and gives the session up where the endpoint may know it.
+    fn leave(&mut self, now: Now, reason: Reason, because: &str) {
+        self.acting = Acting::No;
+        self.may_take_back = false;
+        let Some(target) = self.target().cloned().filter(|_| self.is_member()) else { return };
+        if self.role == Role::Primary {
+            self.become_secondary(now, TransitionKind::Role, reason, because.to_owned());
+        }
+        if self.may_be_registered {
+            let explanation = format!("{because}; the session is given up at {}", self.endpoint_name());
+            self.record(now, TransitionKind::Unregistered, reason, explanation);
+            let farewell = Farewell {
+                endpoint: target.endpoint.clone(),
+                group: target.group.clone(),
+                session: self.identity.session.clone(),
+                heartbeats: self.last_heartbeats(),
+                at_most: self.pace_timeout().get().min(LONGEST_FAREWELL),
+            };
+            self.farewells.push((target.endpoint, target.group));
+            self.effects.push(Effect::Farewell(Box::new(farewell)));
+        }
+        if reason != Reason::Stopping
+            && let Some(known) = self.known(false)
+        {
+            self.remember(known);
+        }
+        self.may_be_registered = false;
+        self.phase = Phase::Out;
+    }
+
+    fn last_heartbeats(&mut self) -> Vec<Heartbeat> {
+        let waiting = !self.flights.is_empty();
+        self.sequence += 1;
+        let mut heartbeats = vec![self.heartbeat()];
+        if waiting {
+            self.answered = self.sequence;
+            self.sequence += 1;
+            heartbeats.push(self.heartbeat());
+        }
+        heartbeats
+    }
+
+    fn stop(&mut self, now: Now) {
+        // Whoever was Primary when it stopped may take the role back when a whole plant restarts.
+        let was_primary = self.role == Role::Primary;
+        self.leave(now, Reason::Stopping, "the server stops");
+        if was_primary && let Some(known) = self.known(true) {
+            self.remember(known);
+        }
+        self.acting = Acting::No;
+        self.phase = Phase::Stopped;
+        self.recorded_state = AdapterState::Stopped;
+        self.record(
+            now,
+            TransitionKind::ServerStopped,
+            Reason::Stopping,
+            "the server was told to stop".to_owned(),
+        );
+    }
+}
+
+/// The longest farewell: short enough for a shutdown within 10 s, whatever hangs.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(4);

@@ -1,0 +1,172 @@
+//! Writes rows of history in their order, and does not give up.
+
+use std::{mem, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+use crate::{
+    clock::{self, Alarm},
+    domain::{Known, Transition, TransitionKind, Uptime},
+    store::Store,
+};
+
+/// A row that was written later than this after its event says so.
+const LATE: Duration = Duration::from_millis(50);
+
+/// The wait between attempts while the store refuses (a full disk, a locked database).
+const RETRY: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+enum Item {
+    Row(Uptime, Box<Transition>),
+    Known(Known),
+    Written(oneshot::Sender<()>),
+}
+
+/// The queue of rows, and the task that writes them.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    queue: mpsc::UnboundedSender<Item>,
+    _task: JoinSet<()>,
+}
+
+impl Recorder {
+    pub(super) fn start(store: Store) -> Self {
+        let (queue, items) = mpsc::unbounded_channel();
+        let mut task = JoinSet::new();
+        task.spawn(write_items(store, items));
+        Self { queue, _task: task }
+    }
+
+    /// Queues a row, and tells the log.
+    pub(super) fn record(&self, row: Transition) {
+        log(&row);
+        self.send(Item::Row(clock::now().uptime, Box::new(row)));
+    }
+
+    /// Queues what must outlive a crash.
+    pub(super) fn remember(&self, known: Known) {
+        self.send(Item::Known(known));
+    }
+
+    /// Returns when everything queued before is on disk.
+    pub(super) async fn written(&self) {
+        let (done, written) = oneshot::channel();
+        self.send(Item::Written(done));
+        if written.await.is_err() {
+            tracing::error!("the history's writer has ended");
+        }
+    }
+
+    fn send(&self, item: Item) {
+        if self.queue.send(item).is_err() {
+            tracing::error!("the history's writer has ended");
+        }
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    rows: Vec<(Uptime, Transition)>,
+    known: Option<Known>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Batch {
+    fn add(&mut self, item: Item) {
+        match item {
+            Item::Row(queued, row) => self.rows.push((queued, *row)),
+            Item::Known(known) => self.known = Some(known),
+            Item::Written(done) => self.waiting.push(done),
+        }
+    }
+
+    fn finish(&mut self) {
+        self.rows.clear();
+        self.known = None;
+        for done in mem::take(&mut self.waiting) {
+            // Whoever waited may have given up; the row is written all the same.
+            done.send(()).ok();
+        }
+    }
+}
+
+async fn write_items(store: Store, mut items: mpsc::UnboundedReceiver<Item>) {
+    let mut batch = Batch::default();
+    let mut refused = false;
+    while let Some(item) = items.recv().await {
+        batch.add(item);
+        loop {
+            while let Ok(item) = items.try_recv() {
+                batch.add(item);
+            }
+            let Err(error) = write(&store, &batch).await else { break };
+            if !mem::replace(&mut refused, true) {
+                tracing::error!(%error, rows = batch.rows.len(), "history cannot be written; it is kept in memory");
+            }
+            wait_to_retry().await;
+        }
+        if mem::take(&mut refused) {
+            tracing::info!("history is written again");
+        }
+        batch.finish();
+    }
+}
+
+async fn write(store: &Store, batch: &Batch) -> Result<(), crate::store::StoreError> {
+    if batch.rows.is_empty() && batch.known.is_none() {
+        return Ok(());
+    }
+    let now = clock::now().uptime;
+    let rows: Vec<Transition> =
+        batch.rows.iter().map(|(queued, row)| with_lateness(row, now.since(*queued))).collect();
+    store.record(&rows, batch.known.as_ref()).await
+}
+
+fn with_lateness(row: &Transition, late: Duration) -> Transition {
+    let mut row = row.clone();
+    if late > LATE {
+        row.explanation.push_str(&format!(" (recorded {:.1} s later)", late.as_secs_f64()));
+    }
+    row
+}
+
+async fn wait_to_retry() {
+    match Alarm::new() {
+        Ok(mut alarm) => drop(alarm.after(RETRY).await),
+        Err(error) => {
+            tracing::error!(%error, "no timer can be had");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+fn log(row: &Transition) {
+    let group = row.group.as_ref().map(|group| group.as_str());
+    let epoch = row.epoch.map(|epoch| epoch.get());
+    let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
+    match row.kind {
+        TransitionKind::ConfigurationUnusable
+        | TransitionKind::EndpointFailed
+        | TransitionKind::EndpointLost
+        | TransitionKind::SteppedDown
+        | TransitionKind::RoleKept => {
+            tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation);
+        }
+        TransitionKind::ServerStarted
+        | TransitionKind::ServerStopped
+        | TransitionKind::ConfigurationChanged
+        | TransitionKind::Registered
+        | TransitionKind::Unregistered
+        | TransitionKind::Role
+        | TransitionKind::Mode
+        | TransitionKind::EndpointRestored
+        | TransitionKind::AdapterState
+        | TransitionKind::EffectiveTimeout => {
+            tracing::info!(kind, reason, role, group, epoch, "{}", row.explanation);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! How `serve` and `endpoint` run: every setting, from the command line, the environment, the
+//! settings file, and its default, in this order of authority.
+//!
+//! Promises: settings that exist are right, whatever source they came from; a wrong value is
+//! refused even where a stronger source would have hidden it, and a refusal names the variable, or
+//! the file and the line. Every fault is said, not only the first.
+//!
+//! Does not: read the command line (`cli` does, into the same partial settings), or hold a secret.
+//! It imports only `domain`.
+
+mod source;
+mod value;
+
+use std::{
+    ffi::OsString,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use source::SettingsError;
+pub use value::{HistoryDays, LogFormat, Value, parse};
+
+use crate::domain::EndpointLoss;
+use source::{Environment, File, PREFIX, Source};
+
+/// The port of the adapter's interface; the vendor's adapters use it too.
+const ADAPTER_PORT: u16 = 5590;
+
+/// The port of the failover endpoint's interface: the one after the adapter's.
+const ENDPOINT_PORT: u16 = 5591;
+
+/// How long the endpoint remembers a session that has fallen silent: one day.
+const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How the adapter half runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeSettings {
+    /// Where its interface listens.
+    pub listen: SocketAddr,
+    /// The folder of its database and key.
+    pub data_dir: PathBuf,
+    /// What a Primary does when it loses its endpoint.
+    pub endpoint_loss: EndpointLoss,
+    /// How long its history is kept.
+    pub history_days: HistoryDays,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The failover endpoint that it hosts beside itself, if it does.
+    pub hosted_endpoint: Option<HostedEndpoint>,
+}
+
+/// How the endpoint half runs alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointSettings {
+    /// Where its interface listens.
+    pub listen: SocketAddr,
+    /// The folder of its database and key.
+    pub data_dir: PathBuf,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// How it keeps its groups and sessions.
+    pub endpoint: HostedEndpoint,
+}
+
+/// How a failover endpoint keeps its groups and sessions, alone or beside an adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostedEndpoint {
+    /// How long a session that has fallen silent is remembered.
+    pub session_retention: Duration,
+}
+
+/// What one source says about `serve`; nothing where it is silent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the setting of the same name")]
+pub struct ServePartial {
+    pub listen: Option<SocketAddr>,
+    pub data_dir: Option<PathBuf>,
+    pub endpoint_loss: Option<EndpointLoss>,
+    pub history_days: Option<HistoryDays>,
+    pub log_format: Option<LogFormat>,
+    pub with_endpoint: Option<bool>,
+    /// Without effect unless an endpoint is hosted.
+    pub session_retention: Option<Duration>,
+}
+
+/// What one source says about `endpoint`; nothing where it is silent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the setting of the same name")]
+pub struct EndpointPartial {
+    pub listen: Option<SocketAddr>,
+    pub data_dir: Option<PathBuf>,
+    pub log_format: Option<LogFormat>,
+    pub session_retention: Option<Duration>,
+}
+
+/// What one source says.
+trait Partial: Default {
+    /// Asks a source for each setting.
+    fn take(source: &mut impl Source) -> Self;
+
+    /// These settings, completed by those of a weaker source.
+    fn or(self, weaker: Self) -> Self;
+}
+
+impl Partial for ServePartial {
+    fn take(source: &mut impl Source) -> Self {
+        Self {
+            listen: source.take("listen"),
+            data_dir: source.take("data_dir"),
+            endpoint_loss: source.take("endpoint_loss"),
+            history_days: source.take("history_days"),
+            log_format: source.take("log_format"),
+            with_endpoint: source.take("with_endpoint"),
+            session_retention: source.take("session_retention"),
+        }
+    }
+
+    fn or(self, weaker: Self) -> Self {
+        Self {
+            listen: self.listen.or(weaker.listen),
+            data_dir: self.data_dir.or(weaker.data_dir),
+            endpoint_loss: self.endpoint_loss.or(weaker.endpoint_loss),
+            history_days: self.history_days.or(weaker.history_days),
+            log_format: self.log_format.or(weaker.log_format),
+            with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
+            session_retention: self.session_retention.or(weaker.session_retention),
+        }
+    }
+}
+
+impl ServePartial {
+    /// The settings, with defaults where nothing was said.
+    fn complete(self) -> ServeSettings {
+        ServeSettings {
+            listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
+            data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            endpoint_loss: self.endpoint_loss.unwrap_or_default(),
+            history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
+            log_format: self.log_format.unwrap_or_default(),
+            hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
+        }
+    }
+}
+
+impl Partial for EndpointPartial {
+    fn take(source: &mut impl Source) -> Self {
+        Self {
+            listen: source.take("listen"),
+            data_dir: source.take("data_dir"),
+            log_format: source.take("log_format"),
+            session_retention: source.take("session_retention"),
+        }
+    }
+
+    fn or(self, weaker: Self) -> Self {
+        Self {
+            listen: self.listen.or(weaker.listen),
+            data_dir: self.data_dir.or(weaker.data_dir),
+            log_format: self.log_format.or(weaker.log_format),
+            session_retention: self.session_retention.or(weaker.session_retention),
+        }
+    }
+}
+
+impl EndpointPartial {
+    /// The settings, with defaults where nothing was said.
+    fn complete(self) -> EndpointSettings {
+        EndpointSettings {
+            listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
+            data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            log_format: self.log_format.unwrap_or_default(),
+            endpoint: hosted(self.session_retention),
+        }
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("./data")
+}
+
+fn hosted(session_retention: Option<Duration>) -> HostedEndpoint {
+    HostedEndpoint { session_retention: session_retention.unwrap_or(SESSION_RETENTION) }
+}
+
+/// Reads an environment variable; the process's own is [`std::env::var_os`].
+pub type ReadVariable<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The settings of `serve`. `file` is the settings file the command line names; without it
+/// `CLIENT_FAILOVER_CONFIG` may name one.
+///
+/// # Errors
+/// When a value in the environment or the file is wrong, or the file cannot be read.
+pub fn serve(
+    command_line: ServePartial,
+    file: Option<&Path>,
+    variables: ReadVariable<'_>,
+) -> Result<ServeSettings, SettingsError> {
+    Ok(layered(command_line, file, variables)?.complete())
+}
+
+/// The settings of `endpoint`. As [`serve`].
+///
+/// # Errors
+/// As [`serve`].
+pub fn endpoint(
+    command_line: EndpointPartial,
+    file: Option<&Path>,
+    variables: ReadVariable<'_>,
+) -> Result<EndpointSettings, SettingsError> {
+    Ok(layered(command_line, file, variables)?.complete())
+}
+
+/// What the sources say together, or everything that is wrong with the environment and the file.
+fn layered<P: Partial>(
+    command_line: P,
+    file: Option<&Path>,
+    variables: ReadVariable<'_>,
+) -> Result<P, SettingsError> {
+    let mut source = Environment::new(variables);
+    let environment = P::take(&mut source);
+    let mut faults = source.faults();
+    let named = variables(&format!("{PREFIX}CONFIG")).filter(|path| !path.is_empty()).map(PathBuf::from);
+    let mut from_file = P::default();
+    if let Some(path) = file.map(Path::to_path_buf).or(named) {
+        let mut source = read_file(&path)?;
+        from_file = P::take(&mut source);
+        faults.extend(source.faults());
+    }
+    SettingsError::all(faults)?;
+    Ok(command_line.or(environment).or(from_file))
+}
+
+fn read_file(path: &Path) -> Result<File, SettingsError> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| SettingsError::one(format!("{}: cannot be read: {error}", path.display())))?;
+    File::parse(path, &text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! The one configuration, and who changed it.
+
+use std::net::SocketAddr;
+
+use secrecy::SecretString;
+use sqlx::{Sqlite, Transaction};
+
+use super::{Store, StoreError, history::insert_transition};
+use crate::domain::{
+    ConfigurationId, Credentials, Draft, FailoverConfig, Field, MemberChange, Now, Reason, Standing,
+    Transition as Row, TransitionKind, format_span,
+};
+
+const PASSWORD: &str = "client_failover_configuration.password";
+const CLIENT_SECRET: &str = "client_failover_configuration.client_secret";
+
+/// The configuration as it is stored.
+#[derive(Debug, Clone)]
+pub struct StoredConfiguration {
+    /// The configuration; its secret is empty where it could not be opened.
+    pub config: FailoverConfig,
+    /// Rises with every change.
+    pub revision: i64,
+    /// Why the secret could not be opened, if so.
+    pub unreadable: Option<String>,
+}
+
+/// Who asked for a change.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// The user, or `anonymous` where no login is asked for.
+    pub user: String,
+    /// From where.
+    pub from: Option<SocketAddr>,
+}
+
+/// What a change does to the stored configuration.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Writes this as the configuration that was not there.
+    Create(FailoverConfig),
+    /// Writes this in the place of another.
+    Replace(FailoverConfig),
+    /// Writes this, which differs in some members.
+    Update(FailoverConfig),
+    /// Removes what is there.
+    Delete,
+    /// Leaves everything as it is, without a trace.
+    Nothing,
+}
+
+impl Change {
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "Created",
+            Self::Replace(_) => "Replaced",
+            Self::Update(_) => "Updated",
+            Self::Delete => "Deleted",
+            Self::Nothing => "",
+        }
+    }
+
+    const fn outcome(&self) -> Option<&FailoverConfig> {
+        match self {
+            Self::Create(config) | Self::Replace(config) | Self::Update(config) => Some(config),
+            Self::Delete | Self::Nothing => None,
+        }
+    }
+}
+
+struct ConfigurationRow {
+    id: String,
+    failover_group_id: String,
+    name: Option<String>,
+    description: Option<String>,
+    failover_timeout_us: i64,
+    mode: String,
+    endpoint: String,
+    user_name: Option<String>,
+    password: Option<Vec<u8>>,
+    client_id: Option<String>,
+    client_secret: Option<Vec<u8>>,
+    token_endpoint: Option<String>,
+    validate_endpoint_certificate: i64,
+    revision: i64,
+}
+
+impl Store {
+    /// The stored configuration, if there is one.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or holds what this version would not write.
+    pub async fn configuration(&self) -> Result<Option<StoredConfiguration>, StoreError> {
+        let row = sqlx::query_as!(
+            ConfigurationRow,
+            "select id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name,
+                    password, client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision
+             from client_failover_configuration"
+        )
+        .fetch_optional(self.readers())
+        .await?;
+        row.map(|row| self.read_row(row)).transpose()
+    }
+
+    /// Changes the configuration as `decide` says, with its rows of history, in one transaction that is
+    /// on disk before this returns. `decide` sees what is stored while nobody else can change it.
+    ///
+    /// # Errors
+    /// The outer error when the store cannot do it (nothing was changed), the inner one when `decide`
+    /// refuses.
+    pub async fn change_configuration<E>(
+        &self,
+        by: &Requester,
+        now: Now,
+        observed: &Standing,
+        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, E>,
+    ) -> Result<Result<Change, E>, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let row = sqlx::query_as!(
+            ConfigurationRow,
+            "select id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name,
+                    password, client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision
+             from client_failover_configuration"
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let stored = row.map(|row| self.read_row(row)).transpose()?;
+        let change = match decide(stored.as_ref()) {
+            Ok(Change::Nothing) => return Ok(Ok(Change::Nothing)),
+            Ok(change) => change,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let old = stored.as_ref().map(|stored| &stored.config);
+        // What cannot be read is never deleted or overwritten: the right key may still come back.
+        if let Some(why) = stored.as_ref().and_then(|stored| stored.unreadable.clone()) {
+            return Err(StoreError::KeyUnusable(why));
+        }
+        let changes = FailoverConfig::changes(old, change.outcome());
+        let revision = insert_history(&mut transaction, by, now, &change, old, &changes).await?;
+        match change.outcome() {
+            Some(config) => self.write_row(&mut transaction, config, revision).await?,
+            None => {
+                sqlx::query!("delete from client_failover_configuration").execute(&mut *transaction).await?;
+            }
+        }
+        insert_transition(&mut transaction, &row_of_change(by, now, observed, &change, &changes)).await?;
+        transaction.commit().await?;
+        Ok(Ok(change))
+    }
+
+    async fn write_row(
+        &self,
+        transaction: &mut Transaction<'_, Sqlite>,
+        config: &FailoverConfig,
+        revision: i64,
+    ) -> Result<(), StoreError> {
+        let (mut user_name, mut password, mut client_id, mut client_secret) = (None, None, None, None);
+        match config.credentials() {
+            Some(Credentials::Basic { user, password: secret }) => {
+                (user_name, password) = (Some(user.as_str()), Some(self.sealer().seal(PASSWORD, secret)?));
+            }
+            Some(Credentials::Client { id, secret }) => {
+                (client_id, client_secret) =
+                    (Some(id.as_str()), Some(self.sealer().seal(CLIENT_SECRET, secret)?));
+            }
+            None => {}
+        }
+        let (id, group) = (config.id().as_str(), config.group().as_str());
+        let (name, description) =
+            (config.name().map(|name| name.as_str()), config.description().map(|text| text.as_str()));
+        let timeout_us = i64::try_from(config.timeout().get().as_micros()).unwrap_or(i64::MAX);
+        let (mode, endpoint) = (config.mode().as_str(), config.endpoint().as_str());
+        let token_endpoint = config.token_endpoint().map(|url| url.as_str());
+        let validate = config.validate_certificate();
+        sqlx::query!(
+            "insert or replace into client_failover_configuration
+                (id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name, password,
+                 client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            id,
+            group,
+            name,
+            description,
+            timeout_us,
+            mode,
+            endpoint,
+            user_name,
+            password,
+            client_id,
+            client_secret,
+            token_endpoint,
+            validate,
+            revision
+        )
+        .execute(&mut **transaction)
+        .await?;
+        Ok(())
+    }
+
+    fn read_row(&self, row: ConfigurationRow) -> Result<StoredConfiguration, StoreError> {
+        let mut unreadable = None;
+        let mut open = |place, sealed: Option<Vec<u8>>| {
+            sealed.map(|sealed| {
+                self.sealer().open_sealed(place, &sealed).unwrap_or_else(|error| {
+                    unreadable =
+                        Some(if let StoreError::KeyUnusable(why) = error { why } else { error.to_string() });
+                    SecretString::default()
+                })
+            })
+        };
+        let password = open(PASSWORD, row.password);
+        let client_secret = open(CLIENT_SECRET, row.client_secret);
+        let damaged = |what: String| StoreError::Unreadable(what);
+        let timeout = std::time::Duration::from_micros(u64::try_from(row.failover_timeout_us).unwrap_or(0));
+        let fresh = ConfigurationId::new(row.id).map_err(|error| damaged(format!("the Id {error}")))?;
+        let draft = Draft {
+            id: Field::Absent,
+            group: Field::Value(row.failover_group_id),
+            name: field(row.name),
+            description: field(row.description),
+            timeout: Field::Value(format_span(timeout)),
+            mode: Field::Value(row.mode),
+            endpoint: Field::Value(row.endpoint),
+            user_name: field(row.user_name),
+            password: field(password),
+            client_id: field(row.client_id),
+            client_secret: field(client_secret),
+            token_endpoint: field(row.token_endpoint),
+            validate_certificate: Field::Value(row.validate_endpoint_certificate != 0),
+        };
+        let config = draft.complete(None, fresh).map_err(|faults| damaged(faults.to_string()))?;
+        Ok(StoredConfiguration { config, revision: row.revision, unreadable })
+    }
+}
+
+fn field<T>(value: Option<T>) -> Field<T> {
+    value.map_or(Field::Absent, Field::Value)
+}
+
+/// Writes who changed what; gives back the new revision.
+async fn insert_history(
+    transaction: &mut Transaction<'_, Sqlite>,
+    by: &Requester,
+    now: Now,
+    change: &Change,
+    old: Option<&FailoverConfig>,
+    changes: &[MemberChange],
+) -> Result<i64, StoreError> {
+    let (at_us, action) = (now.wall.micros(), change.action());
+    let id = change.outcome().or(old).map_or("", |config| config.id().as_str());
+    let from = by.from.map(|address| address.to_string());
+    let changes =
+        serde_json::Value::from_iter(changes.iter().map(
+            |change| serde_json::json!({ "Member": change.member, "From": change.from, "To": change.to }),
+        ))
+        .to_string();
+    let done = sqlx::query!(
+        "insert into configuration_history (at_us, action, configuration_id, requested_by, requested_from, changes)
+         values (?, ?, ?, ?, ?, ?)",
+        at_us,
+        action,
+        id,
+        by.user,
+        from,
+        changes
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(done.last_insert_rowid())
+}
+
+fn row_of_change(
+    by: &Requester,
+    now: Now,
+    observed: &Standing,
+    change: &Change,
+    changes: &[MemberChange],
+) -> Row {
+    let members = changes.iter().map(|change| change.member).collect::<Vec<_>>().join(", ");
+    let from = by.from.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
+    let verb = change.action().to_lowercase();
+    let which = match change {
+        Change::Delete => String::new(),
+        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing
+            if changes.is_empty() =>
+        {
+            ", without a change".to_owned()
+        }
+        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing => {
+            format!(": {members}")
+        }
+    };
+    let explanation = format!("the configuration was {verb} by {} from {from}{which}", by.user);
+    Row {
+        at: now.wall,
+        kind: TransitionKind::ConfigurationChanged,
+        reason: Reason::ConfigurationChanged,
+        explanation,
+        role: observed.role_at(now.uptime),
+        mode: observed.applied_mode,
+        adapter_state: observed.adapter_state,
+        group: observed.group.clone(),
+        session: observed.session.clone(),
+        epoch: observed.epoch,
+        score: Some(observed.score),
+        last_data: observed.last_data,
+        round_trip: None,
+    }
+}

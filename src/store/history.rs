@@ -1,0 +1,226 @@
+//! What was observed, and the questions that are asked about it.
+
+use std::time::Duration;
+
+use sqlx::{Sqlite, Transaction};
+
+use super::{Store, StoreError};
+use crate::domain::{
+    AdapterState, Epoch, FailoverScore, GroupId, Known, Mode, Reason, Role, SessionId, Transition as Row,
+    TransitionKind, Wall,
+};
+
+/// Rows that are pruned in one transaction: few enough that a configuration never waits long for it.
+const PRUNE_BATCH: i64 = 500;
+
+/// Which rows of the history are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Not before.
+    pub from: Option<Wall>,
+    /// Before.
+    pub to: Option<Wall>,
+    /// Of this kind only.
+    pub kind: Option<TransitionKind>,
+    /// Only rows written before the one with this number.
+    pub before: Option<i64>,
+    /// How many at the most.
+    pub limit: u16,
+}
+
+/// A page of the history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// What to give as `before` for the next page; `None` on the last one.
+    pub next: Option<i64>,
+}
+
+struct TransitionRow {
+    sequence: i64,
+    at_us: i64,
+    kind: String,
+    reason: String,
+    explanation: String,
+    role: String,
+    mode: Option<String>,
+    adapter_state: String,
+    failover_group_id: Option<String>,
+    session_id: Option<String>,
+    epoch: Option<i64>,
+    failover_score: Option<i64>,
+    last_data_processed_us: Option<i64>,
+    round_trip_us: Option<i64>,
+}
+
+impl Store {
+    /// Writes rows of history, and what must outlive a crash, in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot; then nothing was written.
+    pub async fn record(&self, rows: &[Row], known: Option<&Known>) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        for row in rows {
+            insert_transition(&mut transaction, row).await?;
+        }
+        if let Some(known) = known {
+            let group = known.group.as_str();
+            let epoch = known.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
+            sqlx::query!(
+                "update session_identity set endpoint = ?, failover_group_id = ?, epoch = ?, was_primary = ?",
+                known.endpoint,
+                group,
+                epoch,
+                known.was_primary
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// A page of the history, newest first. Its cursor stays good while rows are added.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+        let before = query.before.unwrap_or(i64::MAX);
+        let from = query.from.map_or(i64::MIN, Wall::micros);
+        let to = query.to.map_or(i64::MAX, Wall::micros);
+        let kind = query.kind.map(|kind| kind.as_str());
+        // One more than asked for tells whether there is a next page.
+        let limit = i64::from(query.limit) + 1;
+        let mut found = sqlx::query_as!(
+            TransitionRow,
+            "select sequence, at_us, kind, reason, explanation, role, mode, adapter_state, failover_group_id,
+                    session_id, epoch, failover_score, last_data_processed_us, round_trip_us
+             from failover_transition
+             where sequence < ?1 and at_us >= ?2 and at_us < ?3 and (?4 is null or kind = ?4)
+             order by sequence desc limit ?5",
+            before,
+            from,
+            to,
+            kind,
+            limit
+        )
+        .fetch_all(self.readers())
+        .await?;
+        let more = found.len() > usize::from(query.limit);
+        found.truncate(usize::from(query.limit));
+        let next = found.last().filter(|_| more).map(|row| row.sequence);
+        let rows = found.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
+        Ok(HistoryPage { rows, next })
+    }
+
+    /// Removes the oldest rows if they were written before `cutoff`, one batch; tells whether there may
+    /// be more to remove.
+    ///
+    /// # Errors
+    /// When the store cannot; then nothing was removed.
+    pub async fn prune_history(&self, cutoff: Wall) -> Result<bool, StoreError> {
+        let cutoff = cutoff.micros();
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        sqlx::query!("update history_retention set removable_before_us = ?", cutoff)
+            .execute(&mut *transaction)
+            .await?;
+        let observed = sqlx::query!(
+            "delete from failover_transition where at_us < ?1 and sequence in
+                (select sequence from failover_transition order by sequence limit ?2)",
+            cutoff,
+            PRUNE_BATCH
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        let changed = sqlx::query!(
+            "delete from configuration_history where at_us < ?1 and sequence in
+                (select sequence from configuration_history order by sequence limit ?2)",
+            cutoff,
+            PRUNE_BATCH
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        sqlx::query!("update history_retention set removable_before_us = 0")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(observed.max(changed) == PRUNE_BATCH.unsigned_abs())
+    }
+}
+
+/// Writes one row of history.
+pub(super) async fn insert_transition(
+    transaction: &mut Transaction<'_, Sqlite>,
+    row: &Row,
+) -> Result<(), StoreError> {
+    let at_us = row.at.micros();
+    let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
+    let (mode, state) = (row.mode.map(|mode| mode.as_str()), row.adapter_state.as_str());
+    let (group, session) =
+        (row.group.as_ref().map(GroupId::as_str), row.session.as_ref().map(SessionId::as_str));
+    let epoch = row.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
+    let score = row.score.map(|score| i64::from(score.get()));
+    let last_data = row.last_data.map(Wall::micros);
+    let round_trip = row.round_trip.and_then(|time| i64::try_from(time.as_micros()).ok());
+    sqlx::query!(
+        "insert into failover_transition
+            (at_us, kind, reason, explanation, role, mode, adapter_state, failover_group_id, session_id, epoch,
+             failover_score, last_data_processed_us, round_trip_us)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        at_us,
+        kind,
+        reason,
+        row.explanation,
+        role,
+        mode,
+        state,
+        group,
+        session,
+        epoch,
+        score,
+        last_data,
+        round_trip
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+impl TryFrom<TransitionRow> for Row {
+    type Error = StoreError;
+
+    fn try_from(row: TransitionRow) -> Result<Self, StoreError> {
+        let unreadable = |what: &str| StoreError::Unreadable(format!("history row {}: {what}", row.sequence));
+        let role = [Role::None, Role::Secondary, Role::Primary];
+        let states =
+            [AdapterState::Starting, AdapterState::Running, AdapterState::Stopped, AdapterState::Faulted];
+        Ok(Self {
+            at: Wall::from_micros(row.at_us),
+            kind: TransitionKind::parse(&row.kind).ok_or_else(|| unreadable("kind"))?,
+            reason: Reason::parse(&row.reason).ok_or_else(|| unreadable("reason"))?,
+            role: role
+                .into_iter()
+                .find(|role| role.as_str() == row.role)
+                .ok_or_else(|| unreadable("role"))?,
+            mode: row.mode.as_deref().and_then(Mode::parse),
+            adapter_state: states
+                .into_iter()
+                .find(|state| state.as_str() == row.adapter_state)
+                .ok_or_else(|| unreadable("adapter_state"))?,
+            group: row.failover_group_id.and_then(|group| GroupId::new(group).ok()),
+            session: row.session_id.and_then(|session| SessionId::new(session).ok()),
+            epoch: row.epoch.and_then(|epoch| u64::try_from(epoch).ok()).and_then(Epoch::new),
+            score: row.failover_score.and_then(FailoverScore::new),
+            last_data: row.last_data_processed_us.map(Wall::from_micros),
+            round_trip: row
+                .round_trip_us
+                .and_then(|time| u64::try_from(time).ok())
+                .map(Duration::from_micros),
+            explanation: row.explanation,
+        })
+    }
+}
