@@ -27,8 +27,8 @@ pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
 pub use group::{
-    Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences, RegisteredSession,
-    SeatRecord, SessionSpec, SessionView,
+    Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences,
+    RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;

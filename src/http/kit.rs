@@ -112,6 +112,8 @@ impl IntoResponse for Failure {
 
 /// Which interface a path belongs to, and so which shape its refusals have.
 fn is_endpoint(path: &str) -> bool {
+    // An unknown path was not rewritten, so it is still in the case it was asked for in.
+    let path = path.to_ascii_lowercase();
     path.starts_with("/api/v1/clientfailover") || path.starts_with("/api/v1/tenants")
 }
 
