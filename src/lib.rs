@@ -11,6 +11,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod endpoint;
 pub mod http;
 pub mod registration;
 pub mod settings;

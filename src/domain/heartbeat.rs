@@ -1,6 +1,8 @@
 //! A heartbeat and its answer: what an adapter and a failover endpoint say to each other.
 
-use super::{BootId, ClientRole, Epoch, FailoverScore, FailoverTimeout, GroupId, Incarnation, Wall};
+use super::{
+    BootId, ClientRole, Description, Epoch, FailoverScore, FailoverTimeout, GroupId, Incarnation, Name, Wall,
+};
 
 /// What an adapter says about itself, every T/2 or oftener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +54,9 @@ pub struct GroupDraft {
     /// Its Id.
     pub id: GroupId,
     /// A friendly name.
-    pub name: Option<String>,
+    pub name: Option<Name>,
     /// For people.
-    pub description: Option<String>,
+    pub description: Option<Description>,
     /// How long its Primary may be silent.
     pub timeout: FailoverTimeout,
 }

@@ -10,6 +10,7 @@ mod config;
 mod draft;
 mod fault;
 mod field;
+mod group;
 mod heartbeat;
 mod known;
 mod loss;
@@ -25,6 +26,10 @@ pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
+pub use group::{
+    Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences,
+    RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
+};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;

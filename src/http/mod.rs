@@ -7,6 +7,7 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod adapter;
+pub mod endpoint;
 pub mod health;
 pub mod kit;
 mod serve;

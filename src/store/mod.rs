@@ -8,6 +8,7 @@
 //! Does not: decide anything, or ask for the time; times are parameters.
 
 mod configuration;
+mod endpoint;
 mod error;
 mod folder;
 mod history;
@@ -23,6 +24,7 @@ use sqlx::{
 use tokio::sync::{Mutex, MutexGuard};
 
 pub use configuration::{Change, Requester, StoredConfiguration};
+pub use endpoint::HostedRecords;
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderError};
 pub use history::{HistoryPage, HistoryQuery};

@@ -249,6 +249,12 @@ impl Reader {
         self.faults
     }
 
+    /// Whether a fault of the member `name` was found so far.
+    #[must_use]
+    pub fn is_faulty_about(&self, name: &str) -> bool {
+        self.faults.as_slice().iter().any(|fault| fault.member == name)
+    }
+
     /// Whether a fault was found so far.
     #[must_use]
     pub fn is_faulty(&self) -> bool {

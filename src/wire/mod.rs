@@ -7,6 +7,7 @@
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
 pub mod configuration;
+pub mod endpoint;
 pub mod error;
 pub mod members;
 pub mod registration;

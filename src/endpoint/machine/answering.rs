@@ -1,0 +1,197 @@
+//! What a heartbeat is answered.
+
+use super::{
+    ClientRole, Epoch, FailoverScore, Group, HeartbeatAnswer, Member, Now, Question, Refusal, Reply, limit,
+    seat::{Seat, Tenure},
+    seconds,
+};
+
+impl Group {
+    /// Answers a question that was heard. After a [`Reply::Wait`] it is asked again.
+    ///
+    /// # Errors
+    /// When the session was removed in between.
+    pub fn answer(&mut self, now: Now, question: &Question) -> Result<Reply, Refusal> {
+        self.pass(now);
+        if self.books.doubt {
+            return Ok(Reply::Unsure);
+        }
+        let member = self.members.get(&question.session).ok_or(Refusal::Unknown)?;
+        if member.incarnation() != question.incarnation.as_ref() {
+            return Ok(self.reply(
+                ClientRole::Secondary,
+                question,
+                "a newer process uses this session".to_owned(),
+            ));
+        }
+        if self.seat.holder().is_some_and(|holder| member.is(holder)) {
+            return Ok(self.answer_holder(now, question));
+        }
+        if !self.is_current(question) {
+            let reason = "a newer heartbeat of this adapter has arrived".to_owned();
+            return Ok(self.reply(ClientRole::Secondary, question, reason));
+        }
+        match self.seat {
+            Seat::Free => Ok(self.answer_candidate(now, question)),
+            Seat::Held(_) => Ok(self.answer_other(now, question)),
+        }
+    }
+
+    /// Whether the question is the newest of its member, and was not heard before.
+    fn is_current(&self, question: &Question) -> bool {
+        let native = self.members.get(&question.session).and_then(|member| member.native.as_ref());
+        question.newer && native.is_none_or(|native| native.sequence == question.sequence)
+    }
+
+    /// The holder of the seat is renewed, or told to stop.
+    fn answer_holder(&mut self, now: Now, question: &Question) -> Reply {
+        // Nobody is answered Primary while a record is on its way.
+        if self.books.is_open() {
+            return Reply::Wait;
+        }
+        let current = self.is_current(question);
+        if current && self.is_renewing() && !self.acts_already(question) {
+            self.tell(
+                question.connection,
+                "it does not act, and the endpoint waits for one that does".to_owned(),
+            );
+        }
+        let confirmed = self.challenge.as_ref().filter(|challenge| challenge.confirmed);
+        if current && let Some(challenge) = confirmed {
+            self.tell(question.connection, challenge.reason.clone());
+        }
+        let timeout = self.timeout().get();
+        let Seat::Held(tenure) = &mut self.seat else { return Reply::Unsure };
+        if tenure.told.is_some() {
+            let reason = format!("stop: {}", self.why);
+            return self.reply(ClientRole::Secondary, question, reason);
+        }
+        if current {
+            tenure.held_until = now.uptime + timeout;
+            tenure.last_primary = Some(tenure.last_primary.unwrap_or(0).max(question.sequence));
+        } else if !tenure.was_answered_primary(question.sequence) {
+            let reason = "a newer heartbeat of this adapter has arrived".to_owned();
+            return self.reply(ClientRole::Secondary, question, reason);
+        }
+        self.reply(ClientRole::Primary, question, self.why.clone())
+    }
+
+    /// A free seat goes to the best candidate, in the answer to its own heartbeat (R1).
+    fn answer_candidate(&mut self, now: Now, question: &Question) -> Reply {
+        let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
+        let reported = member.native.as_ref().and_then(|native| native.epoch);
+        if self.is_renewing() {
+            return match reported {
+                Some(epoch) if self.acts_already(question) && !question.vacated => {
+                    let why = format!("{} acts already, under epoch {epoch}", question.session);
+                    self.grant(now, question, epoch, why)
+                }
+                _ => self.reply(ClientRole::Secondary, question, self.renewing_reason(now)),
+            };
+        }
+        let Some(best) = self.best(now) else {
+            let reason = "nobody can be made Primary: no answer has reached this adapter".to_owned();
+            return self.reply(ClientRole::Secondary, question, reason);
+        };
+        if best.spec.id != question.session {
+            let reason = format!(
+                "{} is to be Primary at its next heartbeat: {}",
+                best.spec.id,
+                self.why_chosen(now, best)
+            );
+            return self.reply(ClientRole::Secondary, question, reason);
+        }
+        let why = self.why_chosen(now, best);
+        if question.vacated {
+            // It is to have the seat again, but only in a heartbeat that it sends after it stopped.
+            return self.reply(ClientRole::PendingPrimary, question, why);
+        }
+        let last = self.floor.max(self.mark);
+        self.grant(now, question, Epoch::next(last, now.wall), why)
+    }
+
+    /// Gives the free seat away; the answer waits until that is on disk.
+    fn grant(&mut self, now: Now, question: &Question, epoch: Epoch, why: String) -> Reply {
+        if self.books.is_in_flight() {
+            return Reply::Wait;
+        }
+        let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
+        self.seat = Seat::Held(Tenure {
+            holder: member.holder(),
+            epoch,
+            unrecorded: true,
+            granted: now.uptime,
+            granted_sequence: question.sequence,
+            last_primary: None,
+            held_until: now.uptime + self.timeout().get(),
+            timeout: self.timeout(),
+            told: None,
+            scored: member.score() > FailoverScore::ZERO,
+            acted: now.uptime,
+        });
+        self.floor = self.floor.max(Some(epoch));
+        self.why = why;
+        self.challenge = None;
+        self.worse_since = None;
+        self.books.dirty = true;
+        Reply::Wait
+    }
+
+    /// Somebody else holds the seat.
+    fn answer_other(&mut self, now: Now, question: &Question) -> Reply {
+        let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
+        if let Some(challenge) = self.challenge.as_mut().filter(|challenge| member.is(&challenge.by)) {
+            challenge.asked = challenge.asked.or(Some(question.sequence));
+            let reason = challenge.reason.clone();
+            return self.reply(ClientRole::PendingPrimary, question, reason);
+        }
+        let Some(tenure) = self.seat.tenure() else { return Reply::Unsure };
+        let holder = &tenure.holder.session;
+        let reason = if *holder == question.session {
+            let left = seconds(tenure.held_until.since(now.uptime));
+            format!("an earlier run of this adapter may still act, for {left} at most")
+        } else {
+            format!("{holder} is Primary: {}", self.why)
+        };
+        self.reply(ClientRole::Secondary, question, reason)
+    }
+
+    /// Whether the member is a Primary that an endpoint may renew without knowing the past (R4).
+    ///
+    /// A stock Primary on record cannot say so; it is renewed because it is on record.
+    fn acts_already(&self, question: &Question) -> bool {
+        let native = self.members.get(&question.session).and_then(|member| member.native.as_ref());
+        match native {
+            Some(native) => native.acting && native.epoch.is_some() && native.epoch >= self.floor,
+            None => self.seat.holder().is_some_and(|holder| holder.session == question.session),
+        }
+    }
+
+    fn renewing_reason(&self, now: Now) -> String {
+        let left = self.renewing_until.map_or_else(String::new, |until| seconds(until.since(now.uptime)));
+        let timeout = limit(self.timeout().get());
+        format!(
+            "the endpoint has just begun and waits {timeout} for a Primary that acts already; {left} are left"
+        )
+    }
+
+    fn reply(&self, role: ClientRole, question: &Question, reason: String) -> Reply {
+        let native = self.members.get(&question.session).and_then(|member: &Member| member.native.as_ref());
+        Reply::Answer(HeartbeatAnswer {
+            role,
+            last_data: self.last_data,
+            epoch: self.books.epoch.filter(|_| native.is_some()),
+            reason: native.map(|_| reason),
+        })
+    }
+}
+
+impl Tenure {
+    /// Whether a question of this number was between the grant and the last renewal: the lease it
+    /// gives is shorter than the one that is kept.
+    fn was_answered_primary(&self, sequence: u64) -> bool {
+        self.holder.incarnation.is_some()
+            && self.granted_sequence <= sequence
+            && self.last_primary.is_some_and(|last| sequence <= last)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a heartbeat says, before anything is answered.
+
+use std::net::SocketAddr;
+
+use super::{
+    ChangeKind, Epoch, FailoverTimeout, Group, Heard, Member, Native, Now, Question, Refusal, SessionId,
+    seconds,
+};
+use crate::domain::{Heartbeat, NativeHeartbeat};
+
+impl Group {
+    /// Takes in a heartbeat of session `id` that arrived on `connection`.
+    ///
+    /// # Errors
+    /// When the session is not known, or another run of a process uses it.
+    pub fn hear(
+        &mut self,
+        now: Now,
+        id: &SessionId,
+        heartbeat: &Heartbeat,
+        connection: Option<SocketAddr>,
+    ) -> Result<Question, Refusal> {
+        let timeout = self.timeout();
+        let member = self.members.get_mut(id).ok_or(Refusal::Unknown)?;
+        let newer = member.admit(now, timeout, heartbeat.native.as_ref())?;
+        let mut question = Question {
+            session: id.clone(),
+            incarnation: heartbeat.native.as_ref().map(|native| native.incarnation.clone()),
+            sequence: heartbeat.native.as_ref().map_or(0, |native| native.sequence),
+            newer,
+            vacated: false,
+            connection,
+        };
+        if newer {
+            member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
+            if let Some(native) = &heartbeat.native {
+                member.listen(native);
+                self.note_epoch(now, id, native.epoch);
+            }
+            question.vacated = self.hear_holder(&question, heartbeat);
+            self.hear_challenger(&question, heartbeat);
+        }
+        self.pass(now);
+        Ok(question)
+    }
+
+    /// A member that knows a higher epoch than the group shows that the store was set back (R4).
+    ///
+    /// So does a member that is unknown here and has known an epoch: the floor of a group without a
+    /// promotion is below any epoch. One that knows a lower epoch has only been away.
+    fn note_epoch(&mut self, now: Now, id: &SessionId, reported: Option<Epoch>) {
+        let Some(reported) = reported.filter(|reported| Some(*reported) > self.floor) else { return };
+        let known = self.floor.map_or_else(|| "none".to_owned(), |floor| floor.to_string());
+        self.floor = Some(reported);
+        self.books.dirty = true;
+        self.renewing_until = Some(now.uptime + self.timeout().get());
+        self.drop_challenge("the store was set back");
+        let reason = format!("{id} knows epoch {reported}, the store {known}: the store was set back");
+        self.note(ChangeKind::StoreWasSetBack, Some(id.clone()), reason.clone());
+        // A tenure on record ended before a higher epoch could be granted; one that this run of the
+        // endpoint has renewed did not.
+        if self.seat.tenure().is_some_and(|tenure| tenure.last_primary.is_none() && !tenure.unrecorded) {
+            self.free(reason);
+        }
+    }
+
+    /// What the holder of the seat says of itself; whether it frees the seat.
+    fn hear_holder(&mut self, question: &Question, heartbeat: &Heartbeat) -> bool {
+        let Some(member) = self.members.get(&question.session) else { return false };
+        let (Some(heard), Some(tenure)) = (&member.heard, self.seat.tenure_mut()) else { return false };
+        if !member.is(&tenure.holder) {
+            return false;
+        }
+        tenure.scored |= heartbeat.score.get() > 0;
+        self.last_data = heartbeat.last_data.or(self.last_data);
+        let stopped = match &heartbeat.native {
+            Some(native) if native.acting => {
+                tenure.acted = heard.at.uptime;
+                false
+            }
+            // A heartbeat that crossed the grant on its way says nothing.
+            Some(native) => tenure.last_primary.is_some_and(|last| native.answered >= last),
+            None => tenure.told.as_mut().is_some_and(|told| {
+                let same = told.connection.is_some() && told.connection == question.connection;
+                told.elsewhere += u32::from(!same);
+                same || told.elsewhere >= 2
+            }),
+        };
+        if stopped {
+            let told = tenure.told.is_some();
+            let reason = if told { self.why.clone() } else { format!("{} stopped acting", question.session) };
+            self.free(reason);
+        }
+        stopped
+    }
+
+    /// A challenger that was told PendingPrimary and is heard again has confirmed (R1).
+    fn hear_challenger(&mut self, question: &Question, heartbeat: &Heartbeat) {
+        let Some(member) = self.members.get(&question.session) else { return };
+        let Some(challenge) = self.challenge.as_mut().filter(|challenge| member.is(&challenge.by)) else {
+            return;
+        };
+        challenge.confirmed |= challenge
+            .asked
+            .is_some_and(|asked| heartbeat.native.as_ref().is_none_or(|native| native.answered >= asked));
+    }
+}
+
+impl Member {
+    /// Lets the process that speaks be this member, or refuses it; whether it says something new.
+    fn admit(
+        &mut self,
+        now: Now,
+        timeout: FailoverTimeout,
+        speaks: Option<&NativeHeartbeat>,
+    ) -> Result<bool, Refusal> {
+        let live = self.is_live(now, timeout);
+        let heard = self.last_sign();
+        match (&self.native, speaks) {
+            (Some(known), Some(speaks)) if known.incarnation == speaks.incarnation => {
+                Ok(speaks.sequence > known.sequence)
+            }
+            (Some(known), speaks) if live && !speaks.is_some_and(|speaks| known.is_replaced_by(speaks)) => {
+                let ago = now.uptime.since(heard);
+                Err(Refusal::InUse { heard_ago: ago, free_in: timeout.get().saturating_sub(ago) })
+            }
+            (_, speaks) => {
+                self.native = speaks.map(Native::new);
+                Ok(true)
+            }
+        }
+    }
+
+    fn listen(&mut self, said: &NativeHeartbeat) {
+        let Some(native) = &mut self.native else { return };
+        native.sequence = said.sequence;
+        native.answered = native.answered.max(said.answered);
+        native.acting = said.acting;
+        native.epoch = native.epoch.max(said.epoch);
+    }
+}
+
+impl Native {
+    fn new(said: &NativeHeartbeat) -> Self {
+        Self {
+            incarnation: said.incarnation.clone(),
+            boot: said.boot.clone(),
+            sequence: said.sequence,
+            answered: said.answered,
+            acting: said.acting,
+            epoch: said.epoch,
+            deaf_at: None,
+        }
+    }
+
+    /// Whether `said` comes from the process that took over from this one: it holds the data folder's
+    /// lock on the same machine, so this one is dead.
+    fn is_replaced_by(&self, said: &NativeHeartbeat) -> bool {
+        said.replaces.as_ref() == Some(&self.incarnation)
+            && said.boot == self.boot
+            && !self.boot.as_str().is_empty()
+    }
+}
+
+/// How long a member was silent, for a sentence.
+pub(super) fn silence(now: Now, member: &Member) -> String {
+    seconds(now.uptime.since(member.last_sign()))
+}

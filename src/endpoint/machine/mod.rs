@@ -1,0 +1,425 @@
+//! One group: who is a member, who holds the seat, what a heartbeat is answered.
+//!
+//! Pure: `now` is a parameter; nothing is read, written, logged or left to chance. The driver calls
+//! [`Group::hear`], then [`Group::answer`] until it is no [`Reply::Wait`], and writes down what
+//! [`Group::take_record`] gives it in between. Invariants, which the tests hold it to:
+//!
+//! - The seat has one holder, one run of one member. It is freed only by that run saying that it has
+//!   stopped, or by T after the receipt of its last heartbeat that was answered Primary (R3).
+//! - Primary is answered only to the holder, only once its seat is on disk, and never again once it
+//!   was told to stop (R1).
+//! - For T after the endpoint began to answer, or after a member showed that the store was set back,
+//!   only a member that acts already is answered Primary (R4).
+
+mod answering;
+mod choice;
+mod hearing;
+mod overrides;
+mod records;
+mod seat;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use crate::domain::{
+    BootId, ClientRole, Epoch, FailoverScore, FailoverTimeout, GroupSpec, GroupStatus, HeartbeatAnswer,
+    Holder, Incarnation, Margin, Name, Now, RegisteredSession, SeatRecord, SessionId, SessionSpec,
+    SessionView, Uptime, Wall,
+};
+
+use choice::Challenge;
+use overrides::Forced;
+use records::Books;
+use seat::Seat;
+
+pub use seat::Estate;
+
+/// How Primaries are chosen where a group says nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choosing {
+    /// By how many points another member must be better.
+    pub margin: Margin,
+    /// For how long; T/2 where empty.
+    pub dwell: Option<Duration>,
+}
+
+impl Default for Choosing {
+    fn default() -> Self {
+        Self { margin: Margin::DEFAULT, dwell: None }
+    }
+}
+
+/// A heartbeat that was heard and waits for its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    session: SessionId,
+    incarnation: Option<Incarnation>,
+    /// Its number; 0 for a stock member.
+    sequence: u64,
+    /// Whether it was newer than all that were heard before.
+    newer: bool,
+    /// Whether it freed the seat; it is never answered Primary then.
+    vacated: bool,
+    connection: Option<SocketAddr>,
+}
+
+/// Why a heartbeat is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The session is not known.
+    #[error("the session is not known")]
+    Unknown,
+    /// Another run of a process holds the session and was heard within T.
+    #[error("another process uses the session; it was heard {:.1} s ago", .heard_ago.as_secs_f64())]
+    InUse {
+        /// How long ago that other process was heard.
+        heard_ago: Duration,
+        /// When it will have been silent for T.
+        free_in: Duration,
+    },
+}
+
+/// What to do about a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Give this answer.
+    Answer(HeartbeatAnswer),
+    /// Write down what [`Group::take_record`] gives, then ask again.
+    Wait,
+    /// It is not known what the store holds: give no answer.
+    Unsure,
+}
+
+/// What became of a registration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// The session is new.
+    New,
+    /// It was there, and is the same.
+    Same,
+    /// It was there with another name.
+    Differs,
+}
+
+/// Something that happened in a group, for the log and the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What.
+    pub kind: ChangeKind,
+    /// Whom it is about.
+    pub session: Option<SessionId>,
+    /// The group's highest epoch then.
+    pub epoch: Option<Epoch>,
+    /// Why, as a sentence.
+    pub reason: String,
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// A member is Primary from now on.
+    Promoted,
+    /// The Primary was told to stop.
+    ToldToStop,
+    /// The seat is free.
+    SeatFreed,
+    /// A member is to take over, and was asked to confirm.
+    ChallengeBegan,
+    /// A member was to take over, and no longer is.
+    ChallengeDropped,
+    /// A member knew a higher epoch than the store.
+    StoreWasSetBack,
+    /// A role override began.
+    OverrideBegan,
+    /// A role override ended.
+    OverrideEnded,
+}
+
+impl ChangeKind {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Promoted => "Promoted",
+            Self::ToldToStop => "ToldToStop",
+            Self::SeatFreed => "SeatFreed",
+            Self::ChallengeBegan => "ChallengeBegan",
+            Self::ChallengeDropped => "ChallengeDropped",
+            Self::StoreWasSetBack => "StoreWasSetBack",
+            Self::OverrideBegan => "OverrideBegan",
+            Self::OverrideEnded => "OverrideEnded",
+        }
+    }
+}
+
+/// One member of a group.
+#[derive(Debug, Clone)]
+struct Member {
+    spec: SessionSpec,
+    /// Its place in the order of registration.
+    order: u64,
+    /// When it was registered, or the endpoint began: silence before its first heartbeat counts from here.
+    known_since: Uptime,
+    /// Its last heartbeat; empty before the first in this run of the endpoint.
+    heard: Option<Heard>,
+    /// What only a native member says; empty for a stock member.
+    native: Option<Native>,
+}
+
+/// A member's last heartbeat.
+#[derive(Debug, Clone)]
+struct Heard {
+    at: Now,
+    score: FailoverScore,
+    last_data: Option<Wall>,
+}
+
+/// What a native member said in its last heartbeat.
+#[derive(Debug, Clone)]
+struct Native {
+    incarnation: Incarnation,
+    boot: BootId,
+    sequence: u64,
+    answered: u64,
+    acting: bool,
+    epoch: Option<Epoch>,
+    /// What `answered` was when it lost a seat that it never acted on; it is not chosen before it has
+    /// heard an answer again.
+    deaf_at: Option<u64>,
+}
+
+impl Member {
+    fn new(session: RegisteredSession, now: Now) -> Self {
+        Self { spec: session.spec, order: session.order, known_since: now.uptime, heard: None, native: None }
+    }
+
+    fn incarnation(&self) -> Option<&Incarnation> {
+        self.native.as_ref().map(|native| &native.incarnation)
+    }
+
+    fn score(&self) -> FailoverScore {
+        self.heard.as_ref().map_or(FailoverScore::ZERO, |heard| heard.score)
+    }
+
+    fn is_live(&self, now: Now, timeout: FailoverTimeout) -> bool {
+        self.heard.as_ref().is_some_and(|heard| now.uptime < heard.at.uptime + timeout.get())
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.native.as_ref().is_some_and(|native| native.deaf_at.is_some_and(|then| native.answered <= then))
+    }
+
+    fn is(&self, holder: &Holder) -> bool {
+        self.spec.id == holder.session && self.incarnation() == holder.incarnation.as_ref()
+    }
+
+    fn last_sign(&self) -> Uptime {
+        self.heard.as_ref().map_or(self.known_since, |heard| heard.at.uptime)
+    }
+}
+
+/// A group of members that are each other's backup.
+#[derive(Debug, Clone)]
+pub struct Group {
+    spec: GroupSpec,
+    choosing: Choosing,
+    members: BTreeMap<SessionId, Member>,
+    next_order: u64,
+    seat: Seat,
+    /// The highest epoch of the group, as the store has it or is about to.
+    floor: Option<Epoch>,
+    /// The highest epoch that the high-water mark knew at the start, of any group.
+    mark: Option<Epoch>,
+    /// Until when only a member that acts already is answered Primary (R4).
+    renewing_until: Option<Uptime>,
+    challenge: Option<Challenge>,
+    /// Since when some live member has been better than the Primary by the margin.
+    worse_since: Option<Uptime>,
+    forced: Option<Forced>,
+    /// Whether the store still has an override that has ended.
+    override_ended: bool,
+    last_data: Option<Wall>,
+    /// Why the seat is as it is.
+    why: String,
+    books: Books,
+    changes: Vec<Change>,
+}
+
+impl Group {
+    /// A group that is new, or comes back: `estate` is what a group of this key left behind.
+    ///
+    /// A new group chooses at once; `mark` is the highest epoch that the high-water mark knows.
+    #[must_use]
+    pub fn create(spec: GroupSpec, choosing: Choosing, mark: Option<Epoch>, estate: Option<Estate>) -> Self {
+        let choosing = Choosing {
+            margin: spec.preferences.margin.unwrap_or(choosing.margin),
+            dwell: spec.preferences.dwell.or(choosing.dwell),
+        };
+        let Estate { seat, floor, renewing_until, dirty } = estate.unwrap_or_default();
+        let mut group = Self {
+            spec,
+            choosing,
+            members: BTreeMap::new(),
+            next_order: 1,
+            seat,
+            floor,
+            mark,
+            renewing_until,
+            challenge: None,
+            worse_since: None,
+            forced: None,
+            override_ended: false,
+            last_data: None,
+            why: "nobody was Primary".to_owned(),
+            books: Books::new(dirty, floor),
+            changes: Vec::new(),
+        };
+        group.keep_longer_leases();
+        group
+    }
+
+    /// Takes up the members that the store remembers, in the order of their registration.
+    pub fn remember(&mut self, now: Now, sessions: Vec<RegisteredSession>) {
+        for session in sessions {
+            self.next_order = self.next_order.max(session.order + 1);
+            self.members.insert(session.spec.id.clone(), Member::new(session, now));
+        }
+    }
+
+    /// The group as it was created.
+    #[must_use]
+    pub const fn spec(&self) -> &GroupSpec {
+        &self.spec
+    }
+
+    const fn timeout(&self) -> FailoverTimeout {
+        self.spec.draft.timeout
+    }
+
+    /// What a registration would do, and its place in the order.
+    #[must_use]
+    pub fn would_register(&self, id: &SessionId, name: Option<&Name>) -> (Registered, u64) {
+        let outcome = match self.members.get(id) {
+            None => Registered::New,
+            Some(member) if name.is_none() || member.spec.name.as_ref() == name => Registered::Same,
+            Some(_) => Registered::Differs,
+        };
+        (outcome, self.next_order)
+    }
+
+    /// Registers a session.
+    pub fn register(&mut self, now: Now, session: RegisteredSession) {
+        self.next_order = self.next_order.max(session.order + 1);
+        self.members.entry(session.spec.id.clone()).or_insert_with(|| Member::new(session, now));
+    }
+
+    /// Removes a session. Of a native member the seat stays held; a stock member counts as stopped.
+    pub fn unregister(&mut self, now: Now, id: &SessionId) {
+        if self.members.remove(id).is_none() {
+            return;
+        }
+        if self.seat.holder().is_some_and(|holder| holder.session == *id && holder.incarnation.is_none()) {
+            self.free(format!("{id} was removed"));
+        }
+        if self.forced.as_ref().is_some_and(|forced| forced.session == *id) {
+            self.end_override(format!("{id} was removed"));
+        }
+        self.pass(now);
+    }
+
+    /// Whether the group has any session.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Whether `id` is a session of the group.
+    #[must_use]
+    pub fn has(&self, id: &SessionId) -> bool {
+        self.members.contains_key(id)
+    }
+
+    /// Lets what is over be over, so that it is noticed without a heartbeat.
+    pub fn tick(&mut self, now: Now) {
+        self.pass(now);
+    }
+
+    /// When [`Group::tick`] will have something to notice.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Uptime> {
+        let forced = self.forced.as_ref().map(|forced| self.forced_until(forced));
+        [self.seat.wakes_at(self.timeout()), self.renewing_until, forced].into_iter().flatten().min()
+    }
+
+    /// The sessions that have been silent for `limit`.
+    #[must_use]
+    pub fn silent_for(&self, now: Now, limit: Duration) -> Vec<SessionId> {
+        let silent = |member: &&Member| now.uptime.since(member.last_sign()) >= limit;
+        self.members.values().filter(silent).map(|member| member.spec.id.clone()).collect()
+    }
+
+    /// What happened since this was last asked.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn note(&mut self, kind: ChangeKind, session: Option<SessionId>, reason: String) {
+        self.changes.push(Change { kind, session, epoch: self.floor, reason });
+    }
+
+    /// The group's state at `now`.
+    #[must_use]
+    pub fn status(&self, now: Now) -> GroupStatus {
+        let primary = self.seat.primary(now).map(|holder| holder.session.clone());
+        let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
+        GroupStatus {
+            pending: pending.filter(|pending| self.has(pending)),
+            primary,
+            last_data: self.last_data,
+        }
+    }
+
+    /// The session `id` at `now`.
+    #[must_use]
+    pub fn session(&self, now: Now, id: &SessionId) -> Option<SessionView> {
+        self.members.get(id).map(|member| self.view(now, member))
+    }
+
+    /// All sessions at `now`, in the order of their registration.
+    #[must_use]
+    pub fn sessions(&self, now: Now) -> Vec<SessionView> {
+        let mut members: Vec<&Member> = self.members.values().collect();
+        members.sort_by_key(|member| member.order);
+        members.into_iter().map(|member| self.view(now, member)).collect()
+    }
+
+    fn view(&self, now: Now, member: &Member) -> SessionView {
+        let forced = self.forced.as_ref().filter(|forced| forced.session == member.spec.id);
+        let role = if self.seat.primary(now).is_some_and(|holder| member.is(holder)) {
+            ClientRole::Primary
+        } else if self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by)) {
+            ClientRole::PendingPrimary
+        } else {
+            ClientRole::Secondary
+        };
+        SessionView {
+            spec: member.spec.clone(),
+            heartbeat: member.heard.as_ref().map(|heard| (heard.score, heard.last_data, heard.at.wall)),
+            role,
+            forced: forced.is_some(),
+            forced_until: forced.and_then(|forced| forced.expires.as_ref().map(|expires| expires.wall)),
+        }
+    }
+}
+
+/// A span that was measured.
+fn seconds(span: Duration) -> String {
+    format!("{:.1} s", span.as_secs_f64())
+}
+
+/// A span that was set.
+fn limit(span: Duration) -> String {
+    format!("{} s", span.as_secs_f64())
+}

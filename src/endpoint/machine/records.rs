@@ -1,0 +1,99 @@
+//! What is handed to the store, and what holds until its answer is known.
+
+use super::{Change, ChangeKind, Epoch, Group, Now, SeatRecord, seat::Seat};
+
+/// What is on its way to the store.
+#[derive(Debug, Clone)]
+pub(super) struct Books {
+    /// The seat differs from what the store was last handed.
+    pub(super) dirty: bool,
+    /// What the store was handed and has not answered yet.
+    in_flight: Option<SeatRecord>,
+    /// The store did not say yes: nobody knows what it holds until it was read back.
+    pub(super) doubt: bool,
+    /// The highest epoch that is on disk. No member is told a higher one: after a crash it would
+    /// look as if the store had been set back.
+    pub(super) epoch: Option<Epoch>,
+}
+
+impl Books {
+    pub(super) const fn new(dirty: bool, epoch: Option<Epoch>) -> Self {
+        Self { dirty, in_flight: None, doubt: false, epoch }
+    }
+
+    /// Whether anything is not known to be on disk.
+    pub(super) const fn is_open(&self) -> bool {
+        self.dirty || self.in_flight.is_some()
+    }
+
+    pub(super) const fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+}
+
+impl Group {
+    /// What is to be written down now, if anything. One record at a time.
+    pub fn take_record(&mut self, now: Now) -> Option<SeatRecord> {
+        if !self.books.dirty || self.books.is_in_flight() {
+            return None;
+        }
+        let record = self.record(now);
+        self.books.dirty = false;
+        self.books.in_flight = Some(record.clone());
+        Some(record)
+    }
+
+    fn record(&self, now: Now) -> SeatRecord {
+        SeatRecord {
+            holder: self.seat.holder().cloned(),
+            epoch: self.floor,
+            timeout: self.seat.tenure().map_or(self.timeout(), |tenure| tenure.timeout),
+            reason: self.why.clone(),
+            at: now.wall,
+        }
+    }
+
+    /// The store said yes to the record that was taken.
+    pub fn recorded(&mut self) {
+        self.books.doubt = false;
+        let Some(record) = self.books.in_flight.take() else { return };
+        self.books.epoch = record.epoch;
+        let Seat::Held(tenure) = &mut self.seat else { return };
+        if tenure.unrecorded
+            && record.holder.as_ref() == Some(&tenure.holder)
+            && record.epoch == Some(tenure.epoch)
+        {
+            tenure.unrecorded = false;
+            let (session, reason) = (Some(tenure.holder.session.clone()), self.why.clone());
+            self.changes.push(Change { kind: ChangeKind::Promoted, session, epoch: self.floor, reason });
+        }
+    }
+
+    /// The store said no, or nothing: until it was read back, the group is not answered.
+    pub fn doubt(&mut self) {
+        self.books.doubt = true;
+    }
+
+    /// What the store holds, after a doubt.
+    pub fn read_back(&mut self, stored: Option<&SeatRecord>) {
+        if self.books.in_flight.as_ref() == stored {
+            return self.recorded();
+        }
+        self.books.doubt = false;
+        self.books.in_flight = None;
+        // The grant did not reach the disk, and nobody was told of it.
+        if self.seat.tenure().is_some_and(|tenure| tenure.unrecorded) {
+            self.seat = Seat::Free;
+        }
+        // A floor that rose for a promotion that failed need not be kept; one that a member reported must.
+        let holder = stored.and_then(|stored| stored.holder.as_ref());
+        let epoch = stored.and_then(|stored| stored.epoch);
+        self.books.dirty = holder != self.seat.holder() || (self.is_renewing() && epoch != self.floor);
+    }
+
+    /// Whether the group still waits for a Primary that acts already (R4).
+    #[must_use]
+    pub const fn is_renewing(&self) -> bool {
+        self.renewing_until.is_some()
+    }
+}

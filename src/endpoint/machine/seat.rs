@@ -1,0 +1,219 @@
+//! The seat: what a group's Primary holds, and what frees it (R3).
+
+use std::net::SocketAddr;
+
+use super::{ChangeKind, Epoch, FailoverTimeout, Group, Holder, Now, SeatRecord, Uptime, limit, seconds};
+
+/// A group's one seat.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Seat {
+    #[default]
+    Free,
+    Held(Tenure),
+}
+
+/// How one run of one member holds the seat.
+#[derive(Debug, Clone)]
+pub(super) struct Tenure {
+    pub(super) holder: Holder,
+    pub(super) epoch: Epoch,
+    /// Not yet on disk: nobody may be answered Primary on it.
+    pub(super) unrecorded: bool,
+    pub(super) granted: Uptime,
+    /// The sequence of the question that the grant was the answer to.
+    pub(super) granted_sequence: u64,
+    /// The highest sequence that was answered Primary by this run of the endpoint.
+    ///
+    /// Empty before the first: what a run before answered is not known, so that no heartbeat can
+    /// prove that it covers it.
+    pub(super) last_primary: Option<u64>,
+    /// T after the receipt of the last heartbeat that was answered Primary.
+    pub(super) held_until: Uptime,
+    /// The lease that `held_until` is computed with.
+    pub(super) timeout: FailoverTimeout,
+    /// Set once it was told to stop; it is never answered Primary again then.
+    pub(super) told: Option<Told>,
+    /// Whether it has scored above 0.
+    pub(super) scored: bool,
+    /// When it last said that it acts, or was granted the seat.
+    pub(super) acted: Uptime,
+}
+
+/// How a holder was told to stop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// The connection a stock member was told on.
+    pub(super) connection: Option<SocketAddr>,
+    /// How many heartbeats of a stock member arrived on another connection since.
+    pub(super) elsewhere: u32,
+}
+
+impl Seat {
+    pub(super) const fn holder(&self) -> Option<&Holder> {
+        match self {
+            Self::Free => None,
+            Self::Held(tenure) => Some(&tenure.holder),
+        }
+    }
+
+    pub(super) const fn tenure(&self) -> Option<&Tenure> {
+        match self {
+            Self::Free => None,
+            Self::Held(tenure) => Some(tenure),
+        }
+    }
+
+    pub(super) const fn tenure_mut(&mut self) -> Option<&mut Tenure> {
+        match self {
+            Self::Free => None,
+            Self::Held(tenure) => Some(tenure),
+        }
+    }
+
+    /// Who is Primary, as far as anybody was told so.
+    pub(super) fn primary(&self, now: Now) -> Option<&Holder> {
+        let tenure = self.tenure()?;
+        (!tenure.unrecorded && now.uptime < tenure.held_until).then_some(&tenure.holder)
+    }
+
+    /// When the seat changes if nothing is heard.
+    pub(super) fn wakes_at(&self, timeout: FailoverTimeout) -> Option<Uptime> {
+        let tenure = self.tenure()?;
+        let waits = tenure.told.is_none() && tenure.holder.incarnation.is_some();
+        let lapse = tenure.acted + timeout.get();
+        Some(if waits { tenure.held_until.min(lapse) } else { tenure.held_until })
+    }
+}
+
+/// What a group leaves behind when it is deleted, and has at a start: its seat and its epoch.
+#[derive(Debug, Clone, Default)]
+pub struct Estate {
+    pub(super) seat: Seat,
+    pub(super) floor: Option<Epoch>,
+    pub(super) renewing_until: Option<Uptime>,
+    pub(super) dirty: bool,
+}
+
+impl Estate {
+    /// What the store has of a seat when the endpoint begins to answer at `now`.
+    ///
+    /// Its holder may have been answered Primary until just before, so it holds the seat for T from
+    /// now. `exact` says that the store is known to be the last word (the same boot, and a
+    /// high-water mark that equals it); else only members that act already are renewed for `timeout`.
+    #[must_use]
+    pub fn restore(record: Option<SeatRecord>, timeout: FailoverTimeout, exact: bool, now: Now) -> Self {
+        let renewing_until = (!exact).then(|| now.uptime + timeout.get());
+        let Some(record) = record else { return Self { renewing_until, ..Self::default() } };
+        let seat = match (record.holder, record.epoch) {
+            (Some(holder), Some(epoch)) => Seat::Held(Tenure {
+                holder,
+                epoch,
+                unrecorded: false,
+                granted: now.uptime,
+                granted_sequence: 0,
+                last_primary: None,
+                held_until: now.uptime + record.timeout.get(),
+                timeout: record.timeout,
+                told: None,
+                scored: false,
+                acted: now.uptime,
+            }),
+            _ => Seat::Free,
+        };
+        Self { seat, floor: record.epoch, renewing_until, dirty: false }
+    }
+}
+
+impl Group {
+    /// What stays of a deleted group: its seat is still held, its epoch still rises.
+    #[must_use]
+    pub fn into_estate(self) -> Estate {
+        let dirty = self.books.is_open();
+        Estate { seat: self.seat, floor: self.floor, renewing_until: self.renewing_until, dirty }
+    }
+
+    /// A group that was created anew with a larger T renews longer leases than its record says.
+    pub(super) fn keep_longer_leases(&mut self) {
+        let timeout = self.timeout();
+        if let Some(tenure) = self.seat.tenure_mut()
+            && timeout > tenure.timeout
+        {
+            tenure.timeout = timeout;
+            self.books.dirty = true;
+        }
+    }
+
+    pub(super) fn free(&mut self, reason: String) {
+        let Seat::Held(tenure) = std::mem::take(&mut self.seat) else { return };
+        self.note(ChangeKind::SeatFreed, Some(tenure.holder.session), reason.clone());
+        self.why = reason;
+        self.worse_since = None;
+        self.books.dirty = true;
+    }
+
+    /// Tells the holder, once and for all, to stop.
+    pub(super) fn tell(&mut self, connection: Option<SocketAddr>, reason: String) {
+        let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.told.is_none()) else { return };
+        tenure.told = Some(Told { connection, elsewhere: 0 });
+        let session = tenure.holder.session.clone();
+        self.why.clone_from(&reason);
+        self.note(ChangeKind::ToldToStop, Some(session), reason);
+    }
+
+    /// Lets deadlines be over that are.
+    pub(super) fn pass(&mut self, now: Now) {
+        if self.renewing_until.is_some_and(|until| now.uptime >= until) {
+            self.renewing_until = None;
+        }
+        self.lapse_override(now);
+        self.lapse_deaf_holder(now);
+        self.pass_seat(now);
+        self.review(now);
+    }
+
+    /// Whoever is heard but never acts (because it hears nothing) must not block the group.
+    fn lapse_deaf_holder(&mut self, now: Now) {
+        let timeout = self.timeout();
+        let Some(tenure) = self.seat.tenure().filter(|tenure| tenure.told.is_none()) else { return };
+        let answered = tenure.holder.incarnation.is_some() && !tenure.unrecorded;
+        if !answered || now.uptime < tenure.acted + timeout.get() {
+            return;
+        }
+        let holder = tenure.holder.clone();
+        let Some(member) = self.members.get_mut(&holder.session).filter(|member| member.is(&holder)) else {
+            return;
+        };
+        // A silent one needs no telling: its seat is freed by the time that passed.
+        if !member.is_live(now, timeout) {
+            return;
+        }
+        if let Some(native) = member.native.as_mut() {
+            native.deaf_at = Some(native.answered);
+        }
+        let reason = format!(
+            "{} has not acted for {} after it was made Primary",
+            holder.session,
+            limit(timeout.get())
+        );
+        self.tell(None, reason);
+    }
+
+    fn pass_seat(&mut self, now: Now) {
+        let Some(tenure) = self.seat.tenure().filter(|tenure| now.uptime >= tenure.held_until) else {
+            return;
+        };
+        let (session, limit) = (tenure.holder.session.clone(), limit(tenure.timeout.get()));
+        let told = tenure.told.is_some();
+        let heard = self.members.get(&session).filter(|member| member.is(&tenure.holder));
+        let silent =
+            heard.and_then(|member| member.heard.as_ref()).map(|heard| now.uptime.since(heard.at.uptime));
+        let reason = match silent {
+            _ if told => {
+                format!("{}; {session} did not say that it stopped, but its {limit} are over", self.why)
+            }
+            Some(silent) => format!("no heartbeat from {session} for {} (limit {limit})", seconds(silent)),
+            None => format!("no heartbeat from {session} for {limit}"),
+        };
+        self.free(reason);
+    }
+}

@@ -1,0 +1,77 @@
+//! The high-water mark: a small file beside the database that tells whether the database was set back.
+//!
+//! It is written after each commit of a seat and before anybody is answered on it. A database that
+//! was restored from a backup has another number than the mark; so has a mark that was restored.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::domain::{BootId, Epoch};
+
+/// The file's name in the data folder.
+const NAME: &str = "endpoint.mark";
+
+/// What the mark says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// In which boot it was written.
+    pub(super) boot: BootId,
+    /// How many seat records the database had then.
+    pub(super) seat_records: u64,
+    /// The highest epoch of any group.
+    pub(super) epoch: Option<Epoch>,
+    /// Whether no group waited any more for a Primary that acts already. A mark that was written
+    /// while one did proves nothing to the next start.
+    pub(super) settled: bool,
+}
+
+impl Mark {
+    /// The mark in `folder`; none when there is none, or none that can be read.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        let text = fs::read_to_string(folder.join(NAME)).ok()?;
+        let mut words = text.split_ascii_whitespace();
+        let mark = Self {
+            boot: BootId::new(words.next()?),
+            seat_records: words.next()?.parse().ok()?,
+            epoch: Epoch::new(words.next()?.parse().ok()?),
+            settled: words.next()? == "settled",
+        };
+        // The last word proves that the file is whole.
+        (words.next() == Some("end")).then_some(mark)
+    }
+
+    /// Puts the mark on disk, whole or not at all.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+        let new: PathBuf = folder.join(format!("{NAME}.new"));
+        let settled = if self.settled { "settled" } else { "waiting" };
+        let (boot, records, epoch) =
+            (self.boot.as_str(), self.seat_records, self.epoch.map_or(0, Epoch::get));
+        let mut file = File::create(&new)?;
+        writeln!(file, "{boot} {records} {epoch} {settled} end")?;
+        file.sync_all()?;
+        fs::rename(&new, folder.join(NAME))?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_read_as_it_was_written_and_a_torn_one_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Mark::read(folder.path()), None);
+        let mark = Mark { boot: BootId::new("b-1"), seat_records: 7, epoch: Epoch::new(9), settled: true };
+        mark.write(folder.path()).unwrap();
+        assert_eq!(Mark::read(folder.path()), Some(mark.clone()));
+        let none = Mark { epoch: None, settled: false, ..mark };
+        none.write(folder.path()).unwrap();
+        assert_eq!(Mark::read(folder.path()), Some(none));
+        fs::write(folder.path().join(NAME), "b-1 7 9 settled").unwrap();
+        assert_eq!(Mark::read(folder.path()), None);
+    }
+}

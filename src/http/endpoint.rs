@@ -1,0 +1,321 @@
+//! The failover endpoint's interface, under its on-premises base and its cloud base.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::{FromRequestParts, State},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes};
+use crate::{
+    domain::{Fault, GroupId, GroupKey, Name, Place, SessionId, TextError},
+    endpoint::{CallError, Created, Endpoint},
+    wire::endpoint::{
+        GroupBody, HeartbeatAnswerBody, OverrideBody, SessionBody, StatusBody, VersionBody, read_group,
+        read_heartbeat, read_override, read_session,
+    },
+};
+
+/// Groups of one answer when nothing is said, and at the most.
+const PAGE: usize = 100;
+const PAGE_LIMIT: usize = 1_000;
+
+/// How many groups there are in all.
+const TOTAL_COUNT: HeaderName = HeaderName::from_static("total-count");
+
+macro_rules! under_both_bases {
+    ($($path:literal => $methods:expr,)+) => {
+        [$((
+            concat!("/api/v1/clientfailover", $path),
+            concat!("/api/v1/tenants/{tenant}/namespaces/{namespace}/clientfailover", $path),
+            $methods,
+        ),)+]
+    };
+}
+
+/// All routes of the endpoint half.
+#[must_use]
+pub fn routes(endpoint: Endpoint) -> Routes {
+    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 8] = under_both_bases! {
+        "" => get(version),
+        "/groups" => get(list_groups).post(create_group),
+        "/groups/{group}" => get(read_one_group).delete(delete_group),
+        "/groups/{group}/status" => get(status),
+        "/groups/{group}/clientsessions" => get(list_sessions).post(create_session),
+        "/groups/{group}/clientsessions/{session}" => get(read_one_session).delete(delete_session),
+        "/groups/{group}/clientsessions/{session}/heartbeat" => post(heartbeat),
+        "/groups/{group}/clientsessions/{session}/roleoverride" => post(override_role),
+    };
+    table.into_iter().fold(Routes::new(), |routes, (on_premises, cloud, methods)| {
+        routes
+            .route(on_premises, methods.clone().with_state(endpoint.clone()))
+            .route(cloud, methods.with_state(endpoint.clone()))
+    })
+}
+
+/// Whose groups the path is about.
+struct Base(Place);
+
+/// The group that the path names.
+struct OfGroup(GroupKey);
+
+/// The session that the path names.
+struct OfSession(GroupKey, SessionId);
+
+type Segments = HashMap<String, String>;
+
+async fn segments<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Segments, Failure> {
+    Path::<Segments>::from_request_parts(parts, state).await.map(|Path(segments)| segments)
+}
+
+fn segment<T>(
+    segments: &mut Segments,
+    name: &str,
+    read: impl FnOnce(String) -> Result<T, TextError>,
+) -> Result<T, Failure> {
+    read(segments.remove(name).unwrap_or_default()).map_err(|error| {
+        let what = format!("The {name} in the path");
+        let right = "An identifier has 1 to 256 characters, and no control characters.";
+        Fault::new(what, error.to_string(), right).into()
+    })
+}
+
+fn place(segments: &mut Segments) -> Result<Place, Failure> {
+    if !segments.contains_key("tenant") {
+        return Ok(Place::OnPremises);
+    }
+    let tenant = segment(segments, "tenant", Name::new)?;
+    Ok(Place::Cloud { tenant, namespace: segment(segments, "namespace", Name::new)? })
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Base {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        place(&mut segments(parts, state).await?).map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfGroup {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let mut segments = segments(parts, state).await?;
+        let place = place(&mut segments)?;
+        Ok(Self(GroupKey { place, id: segment(&mut segments, "group", GroupId::new)? }))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfSession {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let mut segments = segments(parts, state).await?;
+        let place = place(&mut segments)?;
+        let key = GroupKey { place, id: segment(&mut segments, "group", GroupId::new)? };
+        Ok(Self(key, segment(&mut segments, "session", SessionId::new)?))
+    }
+}
+
+async fn version(_: Base) -> Json<VersionBody> {
+    Json(VersionBody::new())
+}
+
+async fn list_groups(
+    State(endpoint): State<Endpoint>,
+    Base(place): Base,
+    query: Query,
+) -> Result<Response, Failure> {
+    let skip = whole_number(&query, "skip")?.unwrap_or(0);
+    let count = whole_number(&query, "count")?.unwrap_or(PAGE).min(PAGE_LIMIT);
+    let (groups, total) = endpoint.groups(&place, skip, count);
+    let bodies: Vec<GroupBody> = groups.iter().map(GroupBody::from).collect();
+    Ok(([(TOTAL_COUNT, HeaderValue::from(total))], Json(bodies)).into_response())
+}
+
+fn whole_number(query: &Query, name: &'static str) -> Result<Option<usize>, Failure> {
+    let read = |text: &str| {
+        text.parse().map_err(|error: std::num::ParseIntError| {
+            Fault::new(
+                name,
+                format!("is no whole number ({error})"),
+                format!("{name} is a whole number from 0."),
+            )
+        })
+    };
+    Ok(query.get(name).map(read).transpose()?)
+}
+
+async fn create_group(
+    State(endpoint): State<Endpoint>,
+    Base(place): Base,
+    body: JsonBody,
+) -> Result<Response, Failure> {
+    let spec = read_group(place, body.object()?)?;
+    let Created { kept, new } = endpoint.create_group(spec).await?;
+    let key = kept.key();
+    Ok(created(new, group_path(&key), &GroupBody::from(&kept)))
+}
+
+async fn read_one_group(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+) -> Result<Json<GroupBody>, Failure> {
+    Ok(Json(GroupBody::from(&endpoint.group(&key)?)))
+}
+
+async fn delete_group(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+) -> Result<StatusCode, Failure> {
+    endpoint.delete_group(&key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn status(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+) -> Result<Json<StatusBody>, Failure> {
+    Ok(Json(endpoint.status(&key)?.into()))
+}
+
+async fn list_sessions(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+) -> Result<Json<Vec<SessionBody>>, Failure> {
+    Ok(Json(endpoint.sessions(&key)?.into_iter().map(SessionBody::from).collect()))
+}
+
+async fn create_session(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+    body: JsonBody,
+) -> Result<Response, Failure> {
+    let spec = read_session(body.object()?)?;
+    let path = format!("{}/clientsessions/{}", group_path(&key), escaped(spec.id.as_str()));
+    let Created { kept, new } = endpoint.create_session(&key, spec).await?;
+    Ok(created(new, path, &SessionBody::from(kept)))
+}
+
+async fn read_one_session(
+    State(endpoint): State<Endpoint>,
+    OfSession(key, id): OfSession,
+) -> Result<Json<SessionBody>, Failure> {
+    Ok(Json(endpoint.session(&key, &id)?.into()))
+}
+
+async fn delete_session(
+    State(endpoint): State<Endpoint>,
+    OfSession(key, id): OfSession,
+) -> Result<StatusCode, Failure> {
+    endpoint.delete_session(&key, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn heartbeat(
+    State(endpoint): State<Endpoint>,
+    OfSession(key, id): OfSession,
+    Peer(connection): Peer,
+    body: JsonBody,
+) -> Result<Json<HeartbeatAnswerBody>, Failure> {
+    let heartbeat = read_heartbeat(body.object()?)?;
+    Ok(Json(endpoint.heartbeat(&key, &id, &heartbeat, connection).await?.into()))
+}
+
+async fn override_role(
+    State(endpoint): State<Endpoint>,
+    OfSession(key, id): OfSession,
+    body: JsonBody,
+) -> Result<Json<OverrideBody>, Failure> {
+    let asked = read_override(body.object()?)?;
+    let until = endpoint.override_role(&key, &id, asked).await?;
+    Ok(Json(OverrideBody::new(asked, until)))
+}
+
+fn created(new: bool, location: String, body: &impl serde::Serialize) -> Response {
+    if new {
+        (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response()
+    } else {
+        Json(body).into_response()
+    }
+}
+
+fn escaped(id: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(id, NON_ALPHANUMERIC)
+}
+
+fn group_path(key: &GroupKey) -> String {
+    let group = escaped(key.id.as_str());
+    match &key.place {
+        Place::OnPremises => format!("/api/v1/clientfailover/groups/{group}"),
+        Place::Cloud { tenant, namespace } => {
+            let (tenant, namespace) = (escaped(tenant.as_str()), escaped(namespace.as_str()));
+            format!("/api/v1/Tenants/{tenant}/Namespaces/{namespace}/ClientFailover/groups/{group}")
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::UnknownGroup => Self::new(
+                StatusCode::NOT_FOUND,
+                "The failover group is not known.",
+                "No group of this Id was created here, or it was deleted.",
+                "Create the group with POST groups; an adapter does so when it registers.",
+            ),
+            CallError::UnknownSession => Self::new(
+                StatusCode::NOT_FOUND,
+                "The client session is not known.",
+                "No session of this Id was registered in the group, or it was removed.",
+                "Register the session with POST clientsessions; an adapter does so by itself.",
+            ),
+            CallError::GroupDiffers(kept) => Self::new(
+                StatusCode::CONFLICT,
+                "A failover group of this Id exists and differs.",
+                format!("The group {} has the FailoverTimeout {}.", kept.draft.id, kept.draft.timeout),
+                "Read the group and use it as it is, delete it first, or choose another Id.",
+            ),
+            CallError::SessionDiffers(kept) => Self::new(
+                StatusCode::CONFLICT,
+                "A client session of this Id exists and differs.",
+                kept.name.map_or_else(
+                    || format!("The session {} has no name.", kept.id),
+                    |name| format!("The session {} has the name {name:?}.", kept.id),
+                ),
+                "Use the session as it is, delete it first, or choose another Id.",
+            ),
+            CallError::GroupInUse => Self::new(
+                StatusCode::CONFLICT,
+                "The failover group is in use.",
+                "It has client sessions.",
+                "Delete its client sessions first.",
+            ),
+            CallError::SessionInUse { heard_ago, free_in } => Self::new(
+                StatusCode::CONFLICT,
+                "SessionInUse: another process uses this client session.",
+                format!(
+                    "A heartbeat of another process arrived {:.1} s ago under the same session Id.",
+                    heard_ago.as_secs_f64()
+                ),
+                format!(
+                    "Give each adapter a data folder of its own; if the other process has ended, this one is let in \
+                     in {:.1} s.",
+                    free_in.as_secs_f64()
+                ),
+            ),
+            CallError::Store(error) => error.into(),
+            CallError::NotRecorded => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The role could not be recorded.",
+                "The endpoint's store did not accept the change, and nobody is made Primary without it.",
+                "Look into the endpoint's log, which says what its disk refused; then send the request again.",
+            )
+            .retry_after(1),
+        }
+    }
+}

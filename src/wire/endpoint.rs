@@ -1,0 +1,581 @@
+//! What a failover endpoint reads, and what it answers.
+//!
+//! Members that are not known are passed over: a newer adapter may say more. Enums are read as
+//! numbers and as words, and written as numbers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::members::{Content, Field, Members, Reader, Unknown};
+use crate::domain::{
+    BootId, ClientRole, Description, Epoch, FailoverScore, FailoverTimeout, Fault, Faults, GroupDraft,
+    GroupId, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, Incarnation, Margin, Name, NativeHeartbeat,
+    Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView, TextError, Wall, parse_span,
+};
+
+/// The longest AdditionalData, in bytes of JSON: room for settings and notes, not for data.
+const ADDITIONAL_DATA_LIMIT: usize = 16 * 1024;
+
+/// The longest dwell: as long as the longest FailoverTimeout.
+const LONGEST_DWELL: Duration = FailoverTimeout::MAX;
+
+const ID: &str = "An Id has 1 to 256 characters, and no control characters.";
+const SCORE: &str = "FailoverScore is a number from 0 to 100.";
+const OVERRIDE: &str = "Value is Off or 0, or Primary or 1.";
+const APPLIED_ROLE: &str = "AppliedRole is Primary or 1, or Secondary or 0.";
+
+/// The body of POST groups.
+///
+/// # Errors
+/// Every fault of it.
+pub fn read_group(place: Place, members: Members) -> Result<GroupSpec, Faults> {
+    let mut reader = Reader::new(members);
+    let id = required(&mut reader, "Id", ID, GroupId::new);
+    let name = optional(
+        &mut reader,
+        "Name",
+        "A Name has 1 to 256 characters, and no control characters.",
+        Name::new,
+    );
+    let description = optional(
+        &mut reader,
+        "Description",
+        "A Description has at most 1024 characters, and no control characters.",
+        Description::new,
+    );
+    let timeout = read_timeout(&mut reader);
+    let (additional_data, preferences) = read_additional_data(&mut reader);
+    match (id, timeout, reader.finish(Unknown::Ignore)) {
+        (Some(id), Some(timeout), faults) if faults.is_empty() => {
+            let draft = GroupDraft { id, name, description, timeout };
+            Ok(GroupSpec { place, draft, additional_data, preferences })
+        }
+        (_, _, faults) => Err(faults),
+    }
+}
+
+fn read_timeout(reader: &mut Reader) -> Option<FailoverTimeout> {
+    const RIGHT: &str = "FailoverTimeout is a time span such as 00:01:00, from 00:00:00.25 to 1.00:00:00.";
+    let text = match reader.text("FailoverTimeout") {
+        Field::Value(text) => text,
+        Field::Null => return missing(reader, "FailoverTimeout", RIGHT),
+        Field::Absent if reader.is_faulty_about("FailoverTimeout") => return None,
+        Field::Absent => return missing(reader, "FailoverTimeout", RIGHT),
+    };
+    let timeout = parse_span(&text).and_then(|span| FailoverTimeout::new(span).ok());
+    if timeout.is_none() {
+        reader.fault(Fault::new("FailoverTimeout", "is no time span, or outside its limits", RIGHT));
+    }
+    timeout
+}
+
+/// AdditionalData is kept as it is; `Margin` and `Dwell` in it say how the group chooses its Primary.
+fn read_additional_data(reader: &mut Reader) -> (Option<String>, Preferences) {
+    let data = reader.typed("AdditionalData", "an object", |value| {
+        if let Value::Object(data) = value { Ok(data) } else { Err(value) }
+    });
+    let Some(data) = data.value() else { return (None, Preferences::default()) };
+    let text = Value::Object(data).to_string();
+    if text.len() > ADDITIONAL_DATA_LIMIT {
+        let reason = format!("has {} bytes, more than {ADDITIONAL_DATA_LIMIT}", text.len());
+        reader.fault(Fault::new("AdditionalData", reason, "Keep AdditionalData small."));
+    }
+    let inner =
+        Content::parse(text.as_bytes()).ok().and_then(|content| content.object().ok()).unwrap_or_default();
+    let mut inner = Reader::new(inner);
+    let margin =
+        preference(&mut inner, "Margin", "Margin is a whole number of points, from 1 to 100.", |value| {
+            value.as_i64().and_then(Margin::new)
+        });
+    let dwell = preference(
+        &mut inner,
+        "Dwell",
+        "Dwell is a time span of at most a day, such as 00:00:05.",
+        |value| value.as_str().and_then(parse_span).filter(|span| *span <= LONGEST_DWELL),
+    );
+    for fault in inner.finish(Unknown::Ignore).as_slice() {
+        reader.fault(Fault::new(
+            format!("AdditionalData.{}", fault.member),
+            &*fault.reason,
+            &*fault.resolution,
+        ));
+    }
+    (Some(text), Preferences { margin, dwell })
+}
+
+fn preference<T>(
+    reader: &mut Reader,
+    name: &'static str,
+    right: &str,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Option<T> {
+    let value = reader.any(name).value()?;
+    let read = read(&value);
+    if read.is_none() {
+        reader.fault(Fault::new(name, "cannot be used", right));
+    }
+    read
+}
+
+/// The body of POST clientsessions.
+///
+/// # Errors
+/// Every fault of it.
+pub fn read_session(members: Members) -> Result<SessionSpec, Faults> {
+    let mut reader = Reader::new(members);
+    let id = required(&mut reader, "Id", ID, SessionId::new);
+    let name = optional(
+        &mut reader,
+        "Name",
+        "A Name has 1 to 256 characters, and no control characters.",
+        Name::new,
+    );
+    let (additional_data, _) = read_additional_data(&mut reader);
+    match (id, reader.finish(Unknown::Ignore)) {
+        (Some(id), faults) if faults.is_empty() => Ok(SessionSpec { id, name, additional_data }),
+        (_, faults) => Err(faults),
+    }
+}
+
+/// The body of POST heartbeat.
+///
+/// # Errors
+/// Every fault of it.
+pub fn read_heartbeat(members: Members) -> Result<Heartbeat, Faults> {
+    let mut reader = Reader::new(members);
+    let score = read_score(&mut reader);
+    // A time that cannot be read is no time: adapters write "nothing yet" in more than one way.
+    let last_data = reader.text("LastDataProcessedTime").value().and_then(|text| Wall::parse(&text));
+    let incarnation =
+        optional(&mut reader, "Incarnation", "Incarnation has 1 to 64 characters.", Incarnation::new);
+    let sequence = counter(&mut reader, "Sequence");
+    let native = match (incarnation, sequence) {
+        (Some(incarnation), Some(sequence)) => read_native(&mut reader, incarnation, sequence),
+        _ => None,
+    };
+    match (score, reader.finish(Unknown::Ignore)) {
+        (Some(score), faults) if faults.is_empty() => Ok(Heartbeat { score, last_data, native }),
+        (_, faults) => Err(faults),
+    }
+}
+
+fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> Option<NativeHeartbeat> {
+    let replaces = optional(reader, "Replaces", "Replaces has 1 to 64 characters.", Incarnation::new);
+    let boot = reader.text("BootId").value().unwrap_or_default();
+    let answered = counter(reader, "Answered").unwrap_or(0);
+    if answered >= sequence {
+        let reason = format!("is {answered}, and Sequence {sequence}");
+        reader.fault(Fault::new(
+            "Answered",
+            reason,
+            "Answered is the highest Sequence whose answer has arrived.",
+        ));
+    }
+    let acting = match reader.any("AppliedRole").value().as_ref().and_then(read_role) {
+        Some(role) => role == ClientRole::Primary,
+        None => {
+            reader.fault(Fault::new("AppliedRole", "is missing or no role", APPLIED_ROLE));
+            false
+        }
+    };
+    let epoch = counter(reader, "Epoch").and_then(Epoch::new);
+    Some(NativeHeartbeat {
+        incarnation,
+        replaces,
+        boot: BootId::new(&boot),
+        sequence,
+        answered,
+        acting,
+        epoch,
+    })
+}
+
+/// The score, under its present name or its older one; a fraction counts as the nearest whole number,
+/// but only nothing at all is 0, and only everything is 100.
+fn read_score(reader: &mut Reader) -> Option<FailoverScore> {
+    let (now, before) = (reader.any("FailoverScore"), reader.any("FailoverStatus"));
+    let (name, value) = match (now.value(), before.value()) {
+        (Some(value), _) => ("FailoverScore", value),
+        (None, Some(value)) => ("FailoverStatus", value),
+        (None, None) => return missing(reader, "FailoverScore", SCORE),
+    };
+    let number = match &value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    let score = number.and_then(whole_score);
+    if score.is_none() {
+        reader.fault(Fault::new(name, "is not from 0 to 100", SCORE));
+    }
+    score
+}
+
+fn whole_score(number: f64) -> Option<FailoverScore> {
+    if !(0.0..=100.0).contains(&number) {
+        return None;
+    }
+    (0..=100_u8)
+        .min_by(|a, b| (f64::from(*a) - number).abs().total_cmp(&(f64::from(*b) - number).abs()))
+        .map(|nearest| match nearest {
+            0 if number > 0.0 => 1,
+            100 if number < 100.0 => 99,
+            nearest => nearest,
+        })
+        .and_then(|score| FailoverScore::new(i64::from(score)))
+}
+
+/// The body of POST roleoverride.
+///
+/// # Errors
+/// Every fault of it.
+pub fn read_override(members: Members) -> Result<RoleOverride, Faults> {
+    const PERIOD: &str = "ExpirationPeriod is a time span above zero, such as 01:00:00, or left out.";
+    let mut reader = Reader::new(members);
+    let primary = match reader.any("Value").value() {
+        None => missing(&mut reader, "Value", OVERRIDE),
+        Some(value) => {
+            let primary = enumerated(&value, &["Off", "Primary"]);
+            if primary.is_none() {
+                reader.fault(Fault::new("Value", "is not an override", OVERRIDE));
+            }
+            primary
+        }
+    };
+    let period = reader.text("ExpirationPeriod").value();
+    let span = period.as_deref().and_then(parse_span).filter(|span| !span.is_zero());
+    if period.is_some() && span.is_none() {
+        reader.fault(Fault::new("ExpirationPeriod", "is no time span, or not above zero", PERIOD));
+    }
+    let asked = if primary == Some(1) { RoleOverride::Primary(span) } else { RoleOverride::Off };
+    reader.finish(Unknown::Ignore).or(asked)
+}
+
+fn read_role(value: &Value) -> Option<ClientRole> {
+    let roles = [ClientRole::Secondary, ClientRole::Primary, ClientRole::PendingPrimary];
+    enumerated(value, &roles.map(ClientRole::as_str)).and_then(|number| roles.get(number).copied())
+}
+
+/// The number of an enum's value, which is written as that number or as a word.
+fn enumerated(value: &Value, words: &[&str]) -> Option<usize> {
+    match value {
+        Value::Number(number) => number
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|number| *number < words.len()),
+        Value::String(text) => words.iter().position(|word| word.eq_ignore_ascii_case(text)),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn missing<T>(reader: &mut Reader, name: &'static str, right: &str) -> Option<T> {
+    reader.fault(Fault::new(name, "is missing", right));
+    None
+}
+
+fn required<T>(
+    reader: &mut Reader,
+    name: &'static str,
+    right: &str,
+    read: impl FnOnce(String) -> Result<T, TextError>,
+) -> Option<T> {
+    match reader.text(name) {
+        Field::Value(text) => checked(reader, name, right, read(text)),
+        Field::Absent if reader.is_faulty_about(name) => None,
+        Field::Absent | Field::Null => missing(reader, name, right),
+    }
+}
+
+fn optional<T>(
+    reader: &mut Reader,
+    name: &'static str,
+    right: &str,
+    read: impl FnOnce(String) -> Result<T, TextError>,
+) -> Option<T> {
+    let text = reader.text(name).value()?;
+    checked(reader, name, right, read(text))
+}
+
+fn checked<T>(reader: &mut Reader, name: &'static str, right: &str, read: Result<T, TextError>) -> Option<T> {
+    read.map_err(|error| reader.fault(Fault::new(name, error.to_string(), right))).ok()
+}
+
+/// A whole number that JSON readers keep exactly.
+fn counter(reader: &mut Reader, name: &'static str) -> Option<u64> {
+    let read = reader.typed(name, "a whole number from 0 to 9007199254740991", |value| {
+        value.as_u64().filter(|number| *number <= Epoch::MAX).ok_or(value)
+    });
+    read.value()
+}
+
+/// The answer to GET of the base. `Native` tells our adapters that the extensions are known.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VersionBody {
+    version: &'static str,
+    native: u8,
+}
+
+impl VersionBody {
+    /// What this version answers.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { version: env!("CARGO_PKG_VERSION"), native: 1 }
+    }
+}
+
+impl Default for VersionBody {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A group.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GroupBody {
+    id: String,
+    name: Option<String>,
+    description: Option<String>,
+    failover_timeout: String,
+    additional_data: Option<Map<String, Value>>,
+}
+
+impl From<&GroupSpec> for GroupBody {
+    fn from(group: &GroupSpec) -> Self {
+        let draft = &group.draft;
+        Self {
+            id: draft.id.to_string(),
+            name: draft.name.as_ref().map(ToString::to_string),
+            description: draft.description.as_ref().map(ToString::to_string),
+            failover_timeout: draft.timeout.to_string(),
+            additional_data: additional_data(group.additional_data.as_deref()),
+        }
+    }
+}
+
+fn additional_data(kept: Option<&str>) -> Option<Map<String, Value>> {
+    kept.and_then(|text| serde_json::from_str(text).ok())
+}
+
+/// A group's state.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StatusBody {
+    primary: Option<String>,
+    pending_primary: Option<String>,
+    last_data_processed_time: Option<String>,
+}
+
+impl From<GroupStatus> for StatusBody {
+    fn from(status: GroupStatus) -> Self {
+        Self {
+            primary: status.primary.map(|id| id.to_string()),
+            pending_primary: status.pending.map(|id| id.to_string()),
+            last_data_processed_time: status.last_data.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// A session.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SessionBody {
+    id: String,
+    name: Option<String>,
+    heartbeat: Option<HeardBody>,
+    role: u8,
+    heartbeat_posted: bool,
+    role_override: u8,
+    role_override_expiration_time: Option<String>,
+    additional_data: Option<Map<String, Value>>,
+}
+
+/// A session's last heartbeat.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HeardBody {
+    failover_score: u8,
+    last_data_processed_time: Option<String>,
+    heartbeat_time: String,
+}
+
+impl From<SessionView> for SessionBody {
+    fn from(session: SessionView) -> Self {
+        let heartbeat = session.heartbeat.map(|(score, last_data, at)| HeardBody {
+            failover_score: score.get(),
+            last_data_processed_time: last_data.map(|at| at.to_string()),
+            heartbeat_time: at.to_string(),
+        });
+        Self {
+            id: session.spec.id.to_string(),
+            name: session.spec.name.map(|name| name.to_string()),
+            heartbeat_posted: heartbeat.is_some(),
+            heartbeat,
+            role: session.role.number(),
+            role_override: u8::from(session.forced),
+            role_override_expiration_time: session.forced_until.map(|at| at.to_string()),
+            additional_data: additional_data(session.spec.additional_data.as_deref()),
+        }
+    }
+}
+
+/// The answer to a heartbeat. Stock adapters drop an answer with a null in it, so there is none.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct HeartbeatAnswerBody {
+    role: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_data_processed_time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
+    fn from(answer: HeartbeatAnswer) -> Self {
+        Self {
+            role: answer.role.number(),
+            last_data_processed_time: answer.last_data.map(|at| at.to_string()),
+            epoch: answer.epoch.map(Epoch::get),
+            reason: answer.reason,
+        }
+    }
+}
+
+/// The answer to a role override.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct OverrideBody {
+    value: u8,
+    role_override_expiration_time: Option<String>,
+}
+
+impl OverrideBody {
+    /// What is in force now.
+    #[must_use]
+    pub fn new(asked: RoleOverride, until: Option<Wall>) -> Self {
+        let value = match asked {
+            RoleOverride::Off => 0,
+            RoleOverride::Primary(_) => 1,
+        };
+        Self { value, role_override_expiration_time: until.map(|at| at.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(body: &str) -> Members {
+        Content::parse(body.as_bytes()).unwrap().object().unwrap()
+    }
+
+    fn faults(faults: Faults) -> Vec<String> {
+        faults.as_slice().iter().map(|fault| format!("{} {}", fault.member, fault.reason)).collect()
+    }
+
+    #[test]
+    fn a_group_needs_an_id_and_a_timeout_within_limits() {
+        let group = |body: &str| read_group(Place::OnPremises, members(body)).map_err(faults);
+        assert!(group(r#"{"ID":"g","failovertimeout":"00:00:00.25","Later":1}"#).is_ok());
+        assert_eq!(group("{}").unwrap_err(), ["Id is missing", "FailoverTimeout is missing"]);
+        for (body, fault) in [
+            (r#"{"Id":"","FailoverTimeout":"00:01:00"}"#, "Id is empty"),
+            (r#"{"Id":7,"FailoverTimeout":"00:01:00"}"#, "Id is a number, not a string"),
+            (
+                r#"{"Id":"g","FailoverTimeout":"00:00:00.249"}"#,
+                "FailoverTimeout is no time span, or outside its limits",
+            ),
+            (
+                r#"{"Id":"g","FailoverTimeout":"1.00:00:01"}"#,
+                "FailoverTimeout is no time span, or outside its limits",
+            ),
+            (r#"{"Id":"g","FailoverTimeout":60}"#, "FailoverTimeout is a number, not a string"),
+            (
+                r#"{"Id":"g","FailoverTimeout":"00:01:00","AdditionalData":[]}"#,
+                "AdditionalData is an array, not an object",
+            ),
+            (
+                r#"{"Id":"g","FailoverTimeout":"00:01:00","AdditionalData":{"margin":0}}"#,
+                "AdditionalData.Margin cannot be used",
+            ),
+        ] {
+            assert_eq!(group(body).unwrap_err(), [fault], "{body}");
+        }
+    }
+
+    #[test]
+    fn additional_data_says_how_a_group_chooses() {
+        let body = r#"{"Id":"g","FailoverTimeout":"00:01:00","AdditionalData":{"Margin":25,"Dwell":"00:00:05","x":[1]}}"#;
+        let group = read_group(Place::OnPremises, members(body)).unwrap();
+        assert_eq!(group.preferences.margin.map(Margin::get), Some(25));
+        assert_eq!(group.preferences.dwell, Some(Duration::from_secs(5)));
+        assert_eq!(group.additional_data.as_deref(), Some(r#"{"Dwell":"00:00:05","Margin":25,"x":[1]}"#));
+    }
+
+    #[test]
+    fn a_score_is_a_number_from_0_to_100_under_either_name() {
+        let score =
+            |body: &str| read_heartbeat(members(body)).map(|heartbeat| heartbeat.score.get()).map_err(faults);
+        for (body, expected) in [
+            (r#"{"FailoverScore":75}"#, 75),
+            (r#"{"failoverstatus":"75"}"#, 75),
+            (r#"{"FailoverScore":33.34}"#, 33),
+            (r#"{"FailoverScore":0.2}"#, 1),
+            (r#"{"FailoverScore":99.9}"#, 99),
+            (r#"{"FailoverScore":0}"#, 0),
+            (r#"{"FailoverScore":100.0,"FailoverStatus":5}"#, 100),
+        ] {
+            assert_eq!(score(body), Ok(expected), "{body}");
+        }
+        assert_eq!(score("{}").unwrap_err(), ["FailoverScore is missing"]);
+        for bad in ["-1", "101", "\"much\"", "true", "100.5", "\"NaN\""] {
+            let body = format!("{{\"FailoverScore\":{bad}}}");
+            assert_eq!(score(&body).unwrap_err(), ["FailoverScore is not from 0 to 100"], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_is_native_when_it_says_incarnation_and_sequence() {
+        let native =
+            |body: &str| read_heartbeat(members(body)).map(|heartbeat| heartbeat.native).map_err(faults);
+        assert_eq!(native(r#"{"FailoverScore":1,"LastDataProcessedTime":"0001-01-01T00:00:00"}"#), Ok(None));
+        let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":2,"AppliedRole":1,"BootId":"b","Epoch":9}"#;
+        let read = native(body).unwrap().unwrap();
+        assert_eq!((read.sequence, read.answered, read.acting, read.epoch), (3, 2, true, Epoch::new(9)));
+        let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":3,"AppliedRole":"x"}"#;
+        assert_eq!(
+            native(body).unwrap_err(),
+            ["Answered is 3, and Sequence 3", "AppliedRole is missing or no role"]
+        );
+    }
+
+    #[test]
+    fn an_override_is_off_or_primary() {
+        let asked = |body: &str| read_override(members(body)).map_err(faults);
+        assert_eq!(asked(r#"{"Value":"off"}"#), Ok(RoleOverride::Off));
+        assert_eq!(asked(r#"{"Value":1}"#), Ok(RoleOverride::Primary(None)));
+        assert_eq!(
+            asked(r#"{"Value":"Primary","ExpirationPeriod":"01:00:00"}"#),
+            Ok(RoleOverride::Primary(Some(Duration::from_secs(3_600))))
+        );
+        assert_eq!(asked(r#"{"Value":2}"#).unwrap_err(), ["Value is not an override"]);
+        assert_eq!(asked(r#"{"Value":"Secondary"}"#).unwrap_err(), ["Value is not an override"]);
+        assert_eq!(asked("{}").unwrap_err(), ["Value is missing"]);
+        assert_eq!(
+            asked(r#"{"Value":1,"ExpirationPeriod":"-01:00:00"}"#).unwrap_err(),
+            ["ExpirationPeriod is no time span, or not above zero"]
+        );
+    }
+
+    #[test]
+    fn an_answer_to_a_heartbeat_has_no_null() {
+        let answer =
+            HeartbeatAnswer { role: ClientRole::PendingPrimary, last_data: None, epoch: None, reason: None };
+        assert_eq!(serde_json::to_string(&HeartbeatAnswerBody::from(answer)).unwrap(), r#"{"Role":2}"#);
+    }
+}
