@@ -242,6 +242,8 @@ async fn read(response: Response) -> Result<Vec<u8>, CallFailure> {
         404 => FailureKind::NotFound,
         409 => FailureKind::Conflict,
         429 => FailureKind::TooManyRequests,
+        // Not implemented is no fault that could pass.
+        501 => FailureKind::Refused,
         500.. => FailureKind::ServerError,
         _ => FailureKind::Refused,
     };

@@ -419,11 +419,25 @@ fn a_login_that_was_refused_is_not_tried_in_haste() {
     for kind in [FailureKind::Unauthorized, FailureKind::Forbidden, FailureKind::TokenFailed] {
         let mut world = World::new(EndpointLoss::StepDown, None);
         world.configure(target("g", Mode::Hot));
+        world.answer(Ok(Answer::Version { version: None, native: true }));
         world.fail(kind);
         world.pass(Duration::from_millis(999));
         assert!(world.calls.is_empty(), "{kind}");
         world.pass(T / 2);
         assert_eq!(world.calls.len(), 1);
+    }
+}
+
+#[test]
+fn an_endpoint_that_does_not_tell_its_version_is_taken_as_stock() {
+    for kind in [FailureKind::NotFound, FailureKind::Refused, FailureKind::Forbidden] {
+        let mut world = World::new(EndpointLoss::StepDown, None);
+        world.configure(target("g", Mode::Hot));
+        world.fail(kind);
+        assert!(matches!(world.answer(Ok(Answer::Group(GroupTimeout::AsAsked))), Call::CreateGroup(..)));
+        world.answer(Ok(Answer::Session));
+        assert_eq!(world.role(ClientRole::Secondary).native, None);
+        assert_eq!(world.count(TransitionKind::EndpointFailed), 0);
     }
 }
 
