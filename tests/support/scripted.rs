@@ -318,7 +318,10 @@ async fn talk(mut stream: impl Connection, shared: &Shared) -> io::Result<()> {
             Reply::Full(status, headers, body) => (status, headers, body),
             Reply::Held(body) => {
                 let mut released = shared.released.subscribe();
-                released.wait_for(|indexes| indexes.contains(&request.index)).await.map_err(io::Error::other)?;
+                released
+                    .wait_for(|indexes| indexes.contains(&request.index))
+                    .await
+                    .map_err(io::Error::other)?;
                 (200, Vec::new(), body.to_string())
             }
             Reply::Bytes(bytes) => {
@@ -344,7 +347,9 @@ async fn talk(mut stream: impl Connection, shared: &Shared) -> io::Result<()> {
 }
 
 async fn send_without_end(stream: &mut impl Connection, shared: &Shared) -> io::Result<()> {
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n").await?;
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+        .await?;
     let mut sent = 0;
     let ended = loop {
         match stream.write(&[b' '; 4096]).await {

@@ -27,15 +27,15 @@ async fn a_session_that_was_forgotten_is_registered_again_at_once() {
     endpoint.answer_once(Call::Heartbeat, Reply::error(404, "No such session."));
     let forgotten = adapter.until_history("Unregistered", "SessionForgotten").await;
     assert!(forgotten["Explanation"].as_str().unwrap().contains("No such session"), "{forgotten}");
-    until("registered again", async || {
-        adapter.rows("Registered", "RegistrationAccepted").await.len() == 2
-    })
-    .await;
+    until("registered again", async || adapter.rows("Registered", "RegistrationAccepted").await.len() == 2)
+        .await;
     endpoint.until_more(Call::Heartbeat, 1).await;
     let kinds: Vec<_> = adapter.history().await.iter().map(|row| row["Kind"].clone()).collect();
-    let registrations: Vec<_> = kinds.iter().filter(|kind| kind.as_str().unwrap().contains("egistered")).collect();
+    let registrations: Vec<_> =
+        kinds.iter().filter(|kind| kind.as_str().unwrap().contains("egistered")).collect();
     assert_eq!(registrations, ["Registered", "Unregistered", "Registered"]);
-    let ids: Vec<_> = endpoint.calls(Call::CreateSession).iter().map(|call| call.json()["Id"].clone()).collect();
+    let ids: Vec<_> =
+        endpoint.calls(Call::CreateSession).iter().map(|call| call.json()["Id"].clone()).collect();
     assert_eq!((ids.len(), &ids[0]), (2, &ids[1]));
     // The lease was not lost over it: the role never changed.
     assert_eq!(adapter.rows("Role", "ToldPrimary").await.len(), 1);
@@ -114,7 +114,8 @@ async fn a_group_is_asked_for_as_stock_adapters_do() {
 
 #[tokio::test]
 async fn a_stock_endpoint_gets_no_extension() {
-    for version in [json!({ "Version": "1.0" }), json!({ "Native": 2 }), json!({ "Native": "1" }), json!([])] {
+    for version in [json!({ "Version": "1.0" }), json!({ "Native": 2 }), json!({ "Native": "1" }), json!([])]
+    {
         let endpoint = Endpoint::stock().await;
         endpoint.answer(Call::Version, Reply::Json(200, version));
         let adapter = Adapter::primary(&endpoint, T, &[]).await;
@@ -130,13 +131,29 @@ async fn a_stock_endpoint_gets_no_extension() {
 #[tokio::test]
 async fn a_native_endpoint_gets_the_extensions() {
     let endpoint = Endpoint::native().await;
-    endpoint.answer(Call::Heartbeat, Reply::Json(200, json!({ "Role": 1, "Epoch": 7, "Reason": "Only one." })));
+    endpoint
+        .answer(Call::Heartbeat, Reply::Json(200, json!({ "Role": 1, "Epoch": 7, "Reason": "Only one." })));
     let mut adapter = Adapter::primary(&endpoint, T, &[]).await;
     endpoint.until_more(Call::Heartbeat, 2).await;
     let beats = endpoint.heartbeats();
-    let always = ["AppliedRole", "Answered", "BootId", "FailoverScore", "Incarnation", "LastDataProcessedTime", "Sequence"];
+    let always = [
+        "AppliedRole",
+        "Answered",
+        "BootId",
+        "FailoverScore",
+        "Incarnation",
+        "LastDataProcessedTime",
+        "Sequence",
+    ];
     assert!(always.iter().all(|member| beats[0].get(member).is_some()), "{beats:?}");
-    let said = |beat: &Value| [beat["Sequence"].clone(), beat["Answered"].clone(), beat["AppliedRole"].clone(), beat["Epoch"].clone()];
+    let said = |beat: &Value| {
+        [
+            beat["Sequence"].clone(),
+            beat["Answered"].clone(),
+            beat["AppliedRole"].clone(),
+            beat["Epoch"].clone(),
+        ]
+    };
     assert_eq!(said(&beats[0]), [json!(1), json!(0), json!("Secondary"), Value::Null]);
     assert_eq!(said(&beats[1]), [json!(2), json!(1), json!("Primary"), json!(7)]);
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
@@ -181,7 +198,8 @@ async fn roles_are_read_as_words_and_as_numbers() {
 async fn a_time_of_data_that_is_null_does_not_spoil_the_answer() {
     for time in [Value::Null, json!("0001-01-01T00:00:00"), json!("nonsense"), json!(5)] {
         let endpoint = Endpoint::stock().await;
-        endpoint.answer(Call::Heartbeat, Reply::Json(200, json!({ "Role": 1, "LastDataProcessedTime": time })));
+        endpoint
+            .answer(Call::Heartbeat, Reply::Json(200, json!({ "Role": 1, "LastDataProcessedTime": time })));
         Adapter::primary(&endpoint, T, &[]).await;
     }
 }

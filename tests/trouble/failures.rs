@@ -87,7 +87,8 @@ async fn an_answer_without_a_role_is_a_bad_answer() {
 
 #[tokio::test]
 async fn what_is_not_http_is_unreachable() {
-    heartbeats_fail(Reply::Bytes("220 mail.example ready\r\n\r\n"), "Unreachable", "the connection broke").await;
+    heartbeats_fail(Reply::Bytes("220 mail.example ready\r\n\r\n"), "Unreachable", "the connection broke")
+        .await;
 }
 
 #[tokio::test]

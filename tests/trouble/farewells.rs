@@ -88,7 +88,8 @@ async fn farewell_is_said_when_the_group_changes() {
     farewell_is_said(&endpoint).await;
     adapter.until_role("Primary").await;
     rows_of_leaving(&adapter).await;
-    let groups: Vec<_> = endpoint.calls(Call::CreateGroup).iter().map(|call| call.json()["Id"].clone()).collect();
+    let groups: Vec<_> =
+        endpoint.calls(Call::CreateGroup).iter().map(|call| call.json()["Id"].clone()).collect();
     assert_eq!(groups, [GROUP, "Line 2"]);
     // Still nothing came after the DELETE.
     farewell_is_said(&endpoint).await;
@@ -120,7 +121,8 @@ async fn farewell_is_said_when_the_process_is_told_to_stop() {
         next.until_history(kind, "Stopping").await;
     }
     let rows = next.history().await;
-    let rows: Vec<_> = rows.iter().filter(|row| row["Reason"] == "Stopping").map(|row| &row["Kind"]).collect();
+    let rows: Vec<_> =
+        rows.iter().filter(|row| row["Reason"] == "Stopping").map(|row| &row["Kind"]).collect();
     assert_eq!(rows[..3], kinds, "{rows:?}");
 }
 

@@ -177,7 +177,8 @@ async fn an_answer_to_a_question_asked_before_it_stopped_does_not_make_it_act_ag
         endpoint.heartbeats().iter().any(|beat| beat["Answered"] == sequence)
     })
     .await;
-    let heard = endpoint.calls(Call::Heartbeat).into_iter().find(|beat| beat.json()["Answered"] == sequence).unwrap();
+    let heard =
+        endpoint.calls(Call::Heartbeat).into_iter().find(|beat| beat.json()["Answered"] == sequence).unwrap();
     assert_eq!(heard.json()["AppliedRole"], "Secondary");
     assert_eq!(adapter.role().await, "Secondary");
     assert_eq!(adapter.rows("Role", "ToldPrimary").await.len(), 1);
