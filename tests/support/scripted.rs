@@ -124,6 +124,10 @@ struct Script {
     native: bool,
     /// Where tokens are checked (RFC 7662); without it nobody has to show one.
     introspection: Option<String>,
+    /// How many requests showed no active token.
+    refused: usize,
+    /// Where the discovery document is, and the token endpoint it names.
+    discovery: Option<(&'static str, String)>,
     /// How much of endless bodies could be sent, once their readers had gone.
     endless_sent: Vec<usize>,
 }
@@ -248,6 +252,16 @@ impl Endpoint {
         self.script().introspection = Some(introspection);
     }
 
+    /// How many requests showed no active token.
+    pub fn refused(&self) -> usize {
+        self.script().refused
+    }
+
+    /// Serves an OpenID discovery document at `path` that names this token endpoint.
+    pub fn discover(&self, path: &'static str, token_endpoint: String) {
+        self.script().discovery = Some((path, token_endpoint));
+    }
+
     /// Everything that arrived.
     pub fn requests(&self) -> Vec<Request> {
         self.script().requests.clone()
@@ -310,7 +324,10 @@ async fn talk(mut stream: impl Connection, shared: &Shared) -> io::Result<()> {
     while let Some(request) = read_request(&mut stream, shared).await? {
         let reply = match allowed(&request, shared).await {
             true => shared.script.lock().unwrap().reply(&request),
-            false => Reply::error(401, "The token is not active."),
+            false => {
+                shared.script.lock().unwrap().refused += 1;
+                Reply::error(401, "The token is not active.")
+            }
         };
         let (status, headers, body) = match reply {
             Reply::Well => unreachable!("the script says what well means"),
@@ -461,7 +478,13 @@ impl Script {
             Some(Call::ReadGroup | Call::ReadSession) => (200, json!({ "FailoverTimeout": "00:00:01" })),
             Some(Call::Heartbeat) => (200, json!({ "Role": self.role })),
             Some(Call::DeleteSession) => (204, Value::Null),
-            Some(Call::Discovery | Call::Token) | None => (404, json!({ "Reason": "It is not here." })),
+            Some(Call::Discovery)
+                if self.discovery.as_ref().is_some_and(|(path, _)| *path == request.path) =>
+            {
+                (200, json!({ "token_endpoint": self.discovery.as_ref().map(|(_, url)| url) }))
+            }
+            Some(Call::Token) => (200, json!({ "access_token": "a-token", "expires_in": 60 })),
+            Some(Call::Discovery) | None => (404, json!({ "Reason": "It is not here." })),
         }
     }
 }
