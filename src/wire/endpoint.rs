@@ -75,7 +75,9 @@ fn read_timeout(reader: &mut Reader) -> Option<FailoverTimeout> {
 fn read_additional_data(reader: &mut Reader) -> (Option<String>, Preferences) {
     let data = reader.typed("AdditionalData", "an object", |value| match value {
         Value::Object(data) => Ok(data),
-        other => Err(other),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            Err(other)
+        }
     });
     let Some(data) = data.value() else { return (None, Preferences::default()) };
     let text = Value::Object(data).to_string();

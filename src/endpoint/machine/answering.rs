@@ -123,6 +123,7 @@ impl Group {
             granted: now.uptime,
             granted_sequence: question.sequence,
             last_primary: None,
+            believed_from: now.uptime,
             held_until: now.uptime + self.timeout().get(),
             timeout: self.timeout(),
             told: None,
