@@ -4,8 +4,7 @@
 
 -- The one client failover configuration. A second row is impossible.
 create table client_failover_configuration (
-    singleton integer not null primary key default 1
-        constraint one_configuration check (singleton = 1),
+    singleton integer not null primary key constraint one_configuration check (singleton = 1),
     id text not null check (length(id) between 1 and 256),
     failover_group_id text not null check (length(failover_group_id) between 1 and 256),
     name text check (length(name) between 1 and 256),
@@ -62,7 +61,7 @@ create table failover_transition (
 
 -- Who this adapter is towards every endpoint, and what it must still know after a crash.
 create table session_identity (
-    singleton integer not null primary key default 1 check (singleton = 1),
+    singleton integer not null primary key check (singleton = 1),
     session_id text not null check (length(session_id) between 1 and 256),
     -- The last run of the process; the next one names it to take over its session at once.
     incarnation text,
@@ -76,10 +75,10 @@ create table session_identity (
 
 -- How far back history may be removed. Zero but inside the transaction that prunes.
 create table history_retention (
-    singleton integer not null primary key default 1 check (singleton = 1),
-    removable_before_us integer not null default 0
+    singleton integer not null primary key check (singleton = 1),
+    removable_before_us integer not null
 ) strict;
-insert into history_retention default values;
+insert into history_retention values (1, 0);
 
 -- History is append-only, apart from retention.
 create trigger configuration_history_is_never_changed before update on configuration_history

@@ -6,11 +6,13 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::{JoinError, JoinSet},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    endpoint::{self, Endpoint},
     http::{
         self,
         adapter::{self, Adapter},
@@ -18,9 +20,12 @@ use crate::{
         kit::Routes,
     },
     registration::{Registration, StartError},
-    settings::{EndpointSettings, ServeSettings},
+    settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
 };
+
+/// How long the database may take to close.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
 /// How often old history is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
@@ -48,6 +53,9 @@ pub enum AppError {
     /// The registration cannot start.
     #[error("the registration cannot start")]
     Registration(#[from] StartError),
+    /// The failover endpoint cannot start.
+    #[error("the failover endpoint cannot start")]
+    Endpoint(#[from] endpoint::OpenError),
     /// The system refused something.
     #[error("the system refused")]
     System(#[from] io::Error),
@@ -65,12 +73,14 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let registration = Registration::new(store.clone(), settings.endpoint_loss).await?;
     let adapter =
         Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let routes = health::routes(store.clone()).merge(adapter::routes(adapter));
+    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
 
     let mut half = Half::new(store.clone());
-    let stop = half.stop.clone();
-    half.workers.spawn(prune(store, settings.history_days.get(), stop.clone()));
-    half.workers.spawn(registration.run(stop));
+    if let Some(hosted) = settings.hosted_endpoint {
+        routes = routes.merge(half.host(hosted).await?);
+    }
+    half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
+    half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }
 
@@ -82,20 +92,42 @@ pub async fn endpoint(settings: EndpointSettings) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let routes = health::routes(store.clone());
-    Half::new(store).run(listener, routes, signal).await
+    let mut half = Half::new(store.clone());
+    let routes = health::routes(store).merge(half.host(settings.endpoint).await?);
+    half.run(listener, routes, signal).await
 }
 
-/// A process at work: its workers, and what tells them to stop.
+/// A process at work. Its workers end before its services: the registration says farewell, which an
+/// endpoint of this same process must still answer.
 struct Half {
     store: Store,
     workers: JoinSet<io::Result<()>>,
-    stop: CancellationToken,
+    stop_workers: CancellationToken,
+    services: JoinSet<io::Result<()>>,
+    stop_services: CancellationToken,
 }
 
 impl Half {
     fn new(store: Store) -> Self {
-        Self { store, workers: JoinSet::new(), stop: CancellationToken::new() }
+        Self {
+            store,
+            workers: JoinSet::new(),
+            stop_workers: CancellationToken::new(),
+            services: JoinSet::new(),
+            stop_services: CancellationToken::new(),
+        }
+    }
+
+    /// Hosts a failover endpoint; gives its routes.
+    async fn host(&mut self, hosted: HostedEndpoint) -> Result<Routes, AppError> {
+        let settings = endpoint::Settings {
+            session_retention: hosted.session_retention,
+            ..endpoint::Settings::default()
+        };
+        let endpoint = Endpoint::open(self.store.clone(), settings).await?;
+        let routes = http::endpoint::routes(endpoint.clone());
+        self.services.spawn(endpoint.run(self.stop_services.clone()));
+        Ok(routes)
     }
 
     /// Serves until `signal` or a failure, then ends everything in order.
@@ -105,27 +137,26 @@ impl Half {
         routes: Routes,
         signal: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
-        let stop_http = CancellationToken::new();
-        let mut serving = JoinSet::new();
         tracing::info!("listening on http://{}", listener.local_addr()?);
-        serving.spawn(http::serve(listener, routes.build(), stop_http.clone()));
+        self.services.spawn(http::serve(listener, routes.build(), self.stop_services.clone()));
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),
-            Some(ended) = serving.join_next() => flat(ended),
+            Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
-        // The workers end first: the registration says farewell, which an endpoint of this same process
-        // must still answer.
-        self.stop.cancel();
+        self.stop_workers.cancel();
         while let Some(ended) = self.workers.join_next().await {
             flat(ended)?;
         }
-        stop_http.cancel();
-        while let Some(ended) = serving.join_next().await {
+        self.stop_services.cancel();
+        while let Some(ended) = self.services.join_next().await {
             flat(ended)?;
         }
-        self.store.close().await;
+        // A disk that hangs must not keep the process: the next start folds the log in.
+        if timeout(CLOSE_WAIT, self.store.close()).await.is_err() {
+            tracing::warn!("the database could not be closed in time");
+        }
         Ok(outcome?)
     }
 }

@@ -212,11 +212,13 @@ fn a_refusal_is_three_lines_and_ends_with_1() -> Outcome {
         "Error:       1 fault was found.\nReason:      Mode is \u{fffd}[31mtepid.\nResolution:  Use Hot.\n"
     );
 
-    for (status, body) in [(502, "<html>"), (302, ""), (200, "no JSON")] {
+    for (status, body, reason) in
+        [(502, "<html>", "It is 502"), (302, "", "It is 302"), (200, "no JSON", "It is of another shape")]
+    {
         let server = Server::one(status, body)?;
         let ran = run(&format!("get --output table --url {}", server.url))?;
         assert_eq!(ran.code, Some(1), "{status}");
-        assert!(ran.err.contains(&format!("answered {status}")), "{}", ran.err);
+        assert!(ran.err.contains(&format!("Reason:      {reason}")), "{}", ran.err);
         assert_eq!(ran.err.lines().count(), 3, "{}", ran.err);
     }
     Ok(())

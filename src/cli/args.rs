@@ -14,10 +14,10 @@ const AFTER_HELP: &str = "\
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 3 the server was not reached.";
 
 const SETTINGS_HELP: &str = "\
-Every setting can also be an environment variable (--data-dir is CLIENT_FAILOVER_DATA_DIR) or a key of
+Every setting can also be an environment variable (--data-dir is CLIENT_FAILOVER_DATA_DIR) or a key of \
 the settings file (data_dir). The command line wins over the environment, the environment over the file.
 
-CLIENT_FAILOVER_LOG (or RUST_LOG) says what is logged: error, warn, info, debug, trace, or a list of
+CLIENT_FAILOVER_LOG (or RUST_LOG) says what is logged: error, warn, info, debug, trace, or a list of \
 filters such as `info,sqlx=debug`.";
 
 /// Failover for data collectors: two adapters, one Primary, nothing lost.

@@ -6,7 +6,6 @@ use std::{
     path::Path,
 };
 
-use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
@@ -16,7 +15,7 @@ use super::{
         identifier,
     },
     failure::Failure,
-    remote::{Refusal, Remote, RemoteError},
+    remote::{Method, Refusal, Remote, RemoteError},
     table,
 };
 use crate::domain::ConfigurationId;
@@ -95,10 +94,12 @@ pub(super) async fn history(args: HistoryArgs) -> Result<(), Failure> {
     let output = output(&args.remote);
     let remote = Remote::new(args.remote.url.clone())?;
     let mut page = history_page(&remote, &args, None).await?;
-    while let (true, Some(cursor)) = (args.all, page.next_cursor.take()) {
+    while args.all
+        && let Some(cursor) = page.next_cursor.take()
+    {
         let next = history_page(&remote, &args, Some(&cursor)).await?;
         if next.next_cursor.as_ref() == Some(&cursor) {
-            return Err(remote.strange(StatusCode::OK, "says that a page follows itself").into());
+            return Err(remote.misunderstood("It says that a page of history follows itself.").into());
         }
         page.items.extend(next.items);
         page.next_cursor = next.next_cursor;
@@ -155,7 +156,7 @@ async fn stored_id(remote: &Remote) -> Result<ConfigurationId, Failure> {
     };
     let id = stored.get("Id").and_then(Value::as_str).map(identifier);
     id.and_then(Result::ok)
-        .ok_or_else(|| remote.strange(StatusCode::OK, "names no Id that can stand in a URL").into())
+        .ok_or_else(|| remote.misunderstood("It names no Id that can stand in a URL.").into())
 }
 
 fn parse(remote: &Remote, answer: &str) -> Result<Value, Failure> {
@@ -163,9 +164,8 @@ fn parse(remote: &Remote, answer: &str) -> Result<Value, Failure> {
 }
 
 fn parse_as<'a, T: Deserialize<'a>>(remote: &Remote, answer: &'a str) -> Result<T, Failure> {
-    serde_json::from_str(answer).map_err(|error| {
-        remote.strange(StatusCode::OK, &format!("has an answer of another shape ({error})")).into()
-    })
+    serde_json::from_str(answer)
+        .map_err(|error| remote.misunderstood(&format!("It is of another shape: {error}.")).into())
 }
 
 fn output(args: &RemoteArgs) -> Output {

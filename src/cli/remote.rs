@@ -2,7 +2,8 @@
 
 use std::{error::Error, time::Duration};
 
-use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
+pub(super) use reqwest::Method;
+use reqwest::{Client, header, redirect::Policy};
 use serde::Deserialize;
 use url::Url;
 
@@ -57,7 +58,7 @@ impl Remote {
         }
         match builder.build() {
             Ok(client) => Ok(Self { client, url }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: chain(&error) }),
+            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error) }),
         }
     }
 
@@ -77,18 +78,17 @@ impl Remote {
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.not_reached(&error))? {
             if answer.len() + chunk.len() > ANSWER_LIMIT {
-                return Err(self.strange(status, "has a longer answer than the interface gives"));
+                return Err(self.misunderstood("It is longer than any answer of the interface."));
             }
             answer.extend_from_slice(&chunk);
         }
         if !status.is_success() {
             return Err(match serde_json::from_slice(&answer) {
                 Ok(refusal) => RemoteError::Refused(refusal),
-                Err(_) => self.strange(status, "does not say why"),
+                Err(_) => self.misunderstood(&format!("It is {status}, without a reason.")),
             });
         }
-        String::from_utf8(answer)
-            .map_err(|error| self.strange(status, &format!("has an answer that is not text ({error})")))
+        String::from_utf8(answer).map_err(|error| self.misunderstood(&format!("It is no text: {error}.")))
     }
 
     /// The URL of the configuration, or of the one with this Id.
@@ -115,30 +115,29 @@ impl Remote {
         let reason = if error.is_timeout() {
             format!("It did not answer within {} seconds.", PATIENCE.as_secs())
         } else {
-            chain(error)
+            root_cause(error)
         };
         RemoteError::NotReached { url: self.url.clone(), reason }
     }
 
-    /// An answer that is none of the interface's.
-    pub(super) fn strange(&self, status: StatusCode, what: &str) -> RemoteError {
+    /// An answer that is none of the interface's. `reason` says what about it, as a sentence.
+    pub(super) fn misunderstood(&self, reason: &str) -> RemoteError {
         RemoteError::Refused(Refusal {
-            error: format!("{} answered {status}.", self.url),
-            reason: format!("The server {what}."),
-            resolution: "Check with --url that it is a client-failover, and look into its log.".to_owned(),
+            error: format!("The answer of {} is not understood.", self.url),
+            reason: reason.to_owned(),
+            resolution: "Check with --url that a client-failover listens there, and look into its log."
+                .to_owned(),
         })
     }
 }
 
-/// An error and what caused it. The outermost repeats the URL and says nothing else.
-fn chain(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
+/// What caused an error in the end. What wraps it says only that a request failed, and repeats the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
     }
-    if words.is_empty() { error.to_string() } else { words.join(": ") }
+    format!("{cause}.")
 }
 
 #[cfg(test)]

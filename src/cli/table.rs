@@ -15,7 +15,7 @@ const SECRET: &str = "(set)";
 const SECRETS: [&str; 2] = ["Password", "ClientSecret"];
 
 /// The order in which members are shown. One that is not here comes last, by its name.
-const ORDER: [&str; 35] = [
+const ORDER: [&str; 36] = [
     "Id",
     "ConfigurationId",
     "FailoverGroupId",
@@ -26,6 +26,7 @@ const ORDER: [&str; 35] = [
     "AppliedMode",
     "Endpoint",
     "EndpointVersion",
+    "EndpointNative",
     "EndpointLoss",
     "UserName",
     "Password",
@@ -37,6 +38,7 @@ const ORDER: [&str; 35] = [
     "Role",
     "RoleSince",
     "Reason",
+    "Explanation",
     "Epoch",
     "LeaseRemaining",
     "GroupTimeout",
@@ -49,7 +51,6 @@ const ORDER: [&str; 35] = [
     "AdapterState",
     "Time",
     "Kind",
-    "Explanation",
     "Warnings",
 ];
 

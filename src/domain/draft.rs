@@ -190,7 +190,12 @@ fn checked<T>(
 ) -> Result<T, Fault> {
     let limits = if member == "Description" { "up to 1,024" } else { "1 to 256" };
     new(text).map_err(|error| {
-        let resolution = format!("{member} has {limits} characters, none of them a control character.");
+        let resolution = match error {
+            super::TextError::Dots => format!("{member} is neither \".\" nor \"..\"."),
+            super::TextError::Empty | super::TextError::TooLong { .. } | super::TextError::Control => {
+                format!("{member} has {limits} characters, none of them a control character.")
+            }
+        };
         Fault::new(member, error.to_string(), resolution)
     })
 }

@@ -27,6 +27,13 @@ pub enum TextError {
     /// It contains a control character, such as a line break or NUL.
     #[error("contains a control character")]
     Control,
+    /// It is `.` or `..`, which no URL can carry as a segment of its path, not even escaped.
+    #[error("is a dot segment, which cannot stand in a URL")]
+    Dots,
+}
+
+fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
+    if matches!(text, "." | "..") { Err(TextError::Dots) } else { check(text, least, limit) }
 }
 
 fn check(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
@@ -43,7 +50,7 @@ fn check(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
 }
 
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $least:expr, $limit:expr) => {
+    ($(#[$doc:meta])* $name:ident, $check:ident, $least:expr, $limit:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -52,10 +59,10 @@ macro_rules! text {
             /// The value, if `text` is within its limits.
             ///
             /// # Errors
-            /// When it is too short, too long, or contains a control character.
+            /// When it is too short or too long, contains a control character, or is a dot segment.
             pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
                 let text = text.into();
-                check(&text, $least, $limit).map(|()| Self(text))
+                $check(&text, $least, $limit).map(|()| Self(text))
             }
 
             /// The text itself.
@@ -75,27 +82,27 @@ macro_rules! text {
 
 text!(
     /// The Id of the client failover configuration. Compares exactly.
-    ConfigurationId, 1, NAME_LIMIT
+    ConfigurationId, check_id, 1, NAME_LIMIT
 );
 text!(
     /// The Id of a failover group. Compares exactly.
-    GroupId, 1, NAME_LIMIT
+    GroupId, check_id, 1, NAME_LIMIT
 );
 text!(
     /// The Id of a client session in a group: one for each adapter. Compares exactly.
-    SessionId, 1, NAME_LIMIT
+    SessionId, check_id, 1, NAME_LIMIT
 );
 text!(
     /// A friendly name, or a user name or client id.
-    Name, 1, NAME_LIMIT
+    Name, check, 1, NAME_LIMIT
 );
 text!(
     /// A description for people; may be empty.
-    Description, 0, DESCRIPTION_LIMIT
+    Description, check, 0, DESCRIPTION_LIMIT
 );
 text!(
     /// One run of one process, told apart from the run before it by a random value.
-    Incarnation, 1, 64
+    Incarnation, check, 1, 64
 );
 
 #[cfg(test)]
@@ -109,5 +116,7 @@ mod tests {
         assert_eq!(GroupId::new(""), Err(TextError::Empty));
         assert_eq!(GroupId::new("a\nb"), Err(TextError::Control));
         assert!(Description::new("").is_ok());
+        assert_eq!(SessionId::new(".."), Err(TextError::Dots));
+        assert!(Name::new("..").is_ok());
     }
 }

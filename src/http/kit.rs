@@ -112,9 +112,9 @@ impl IntoResponse for Failure {
 
 /// Which interface a path belongs to, and so which shape its refusals have.
 fn is_endpoint(path: &str) -> bool {
-    // An unknown path was not rewritten, so it is still in the case it was asked for in.
-    let path = path.to_ascii_lowercase();
-    path.starts_with("/api/v1/clientfailover") || path.starts_with("/api/v1/tenants")
+    ["/api/v1/clientfailover", "/api/v1/tenants"]
+        .iter()
+        .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
 }
 
 fn render(endpoint: bool, mut response: Response) -> Response {

@@ -63,8 +63,11 @@ impl EndpointClient {
             // An idle connection that the endpoint may have closed costs a failed heartbeat.
             .pool_idle_timeout(timeout.max(Duration::from_secs(1)))
             .tcp_nodelay(true)
-            .tls_danger_accept_invalid_certs(!config.validate_certificate())
-            .build()?;
+            .tls_danger_accept_invalid_certs(!config.validate_certificate());
+        // A machine without any root certificate can still reach what is plain http.
+        let uses_tls = config.endpoint().is_https() || config.token_endpoint().is_some_and(HttpUrl::is_https);
+        let http = if uses_tls { http } else { http.tls_certs_only([]) };
+        let http = http.build()?;
         let login = match config.credentials() {
             None => Login::None,
             Some(Credentials::Basic { user, password }) => Login::Basic(basic(user.as_str(), password)),
@@ -239,6 +242,8 @@ async fn read(response: Response) -> Result<Vec<u8>, CallFailure> {
         404 => FailureKind::NotFound,
         409 => FailureKind::Conflict,
         429 => FailureKind::TooManyRequests,
+        // Not implemented is no fault that could pass.
+        501 => FailureKind::Refused,
         500.. => FailureKind::ServerError,
         _ => FailureKind::Refused,
     };

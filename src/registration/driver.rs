@@ -18,12 +18,17 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{CallFailure, EndpointLoss, FailureKind, GroupId, HttpUrl, Incarnation, SessionId, Standing},
+    domain::{
+        CallFailure, EndpointLoss, FailureKind, GroupId, HttpUrl, Incarnation, SessionId, Standing, Uptime,
+    },
     store::{Store, StoreError},
 };
 
 /// How long a promotion waits for its record; after that it is acted on unrecorded, and the row says so.
 const RECORD_WAIT: Duration = Duration::from_millis(50);
+
+/// How soon a store that could not be read is read again.
+const REREAD: Duration = Duration::from_secs(1);
 
 /// How long the rows of a shutdown may take to be written.
 const LAST_RECORDS_WAIT: Duration = Duration::from_secs(2);
@@ -60,6 +65,8 @@ pub struct Registration {
     renewal: JoinSet<()>,
     /// Whether a row was queued that the next publication has to wait for.
     unwritten: bool,
+    /// When a store that could not be read is read again.
+    reread: Option<Uptime>,
 }
 
 impl Registration {
@@ -93,6 +100,7 @@ impl Registration {
             farewells: JoinSet::new(),
             renewal: JoinSet::new(),
             unwritten: false,
+            reread: None,
         })
     }
 
@@ -115,8 +123,10 @@ impl Registration {
     /// # Errors
     /// When the system refuses a timer.
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
-        let event = Event::Configured(self.desired().await);
-        self.step(event).await;
+        // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
+        let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
+        let desired = self.desired().await.unwrap_or_else(unread);
+        self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
             self.step(event).await;
         }
@@ -134,13 +144,17 @@ impl Registration {
     /// The next event, or `None` when it is time to stop.
     async fn next_event(&mut self, stop: &CancellationToken) -> io::Result<Option<Event>> {
         loop {
-            let tick = self.machine.next_wake();
+            let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
             let wake = Arc::clone(&self.wake);
             // Answers come before the tick: expiry is judged after what has arrived was read.
             select! {
                 biased;
                 () = stop.cancelled() => return Ok(None),
-                () = wake.notified() => return Ok(Some(Event::Configured(self.desired().await))),
+                () = wake.notified() => {
+                    if let Some(desired) = self.desired().await {
+                        return Ok(Some(Event::Configured(desired)));
+                    }
+                }
                 Some(ended) = self.calls.join_next(), if !self.calls.is_empty() => {
                     // A call that was given up ends without an answer.
                     if let Ok((id, outcome)) = ended {
@@ -155,31 +169,41 @@ impl Registration {
                 }
                 woken = self.alarm.until(tick.unwrap_or_default()), if tick.is_some() => {
                     woken?;
+                    if self.reread.take_if(|at| clock::now().uptime >= *at).is_some() {
+                        wake.notify_one();
+                    }
                     return Ok(Some(Event::Tick));
                 }
             }
         }
     }
 
-    /// Reads what should be, and prepares the client for it.
-    async fn desired(&mut self) -> Desired {
-        self.newest = None;
+    /// Reads what should be, and prepares the client for it. `None` when the store cannot say: then
+    /// everything stays as it is, and it is asked again soon.
+    async fn desired(&mut self) -> Option<Desired> {
+        self.reread = None;
         let stored = match self.store.configuration().await {
-            Ok(None) => return Desired::Nothing,
-            Ok(Some(stored)) => stored,
+            Ok(stored) => stored,
+            Err(StoreError::Unreadable(what)) => {
+                return Some(Desired::Unusable(format!("the stored configuration cannot be used: {what}")));
+            }
             Err(error) => {
-                return Desired::Unusable(format!("the stored configuration cannot be used: {error}"));
+                tracing::error!(%error, "the stored configuration cannot be read; it is tried again");
+                self.reread = Some(clock::now().uptime + REREAD);
+                return None;
             }
         };
+        self.newest = None;
+        let Some(stored) = stored else { return Some(Desired::Nothing) };
         if let Some(why) = stored.unreadable {
-            return Desired::Unusable(format!("the stored credentials cannot be read: {why}"));
+            return Some(Desired::Unusable(format!("the stored credentials cannot be read: {why}")));
         }
         match EndpointClient::new(&stored.config) {
             Ok(client) => self.newest = Some(client),
-            Err(error) => return Desired::Unusable(error.to_string()),
+            Err(error) => return Some(Desired::Unusable(error.to_string())),
         }
         let config = stored.config;
-        Desired::Target(Target {
+        Some(Desired::Target(Target {
             revision: stored.revision,
             configuration: config.id().clone(),
             endpoint: config.endpoint().clone(),
@@ -187,7 +211,7 @@ impl Registration {
             timeout: config.timeout(),
             mode: config.mode(),
             warnings: config.warnings(),
-        })
+        }))
     }
 
     async fn step(&mut self, event: Event) {

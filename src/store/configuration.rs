@@ -175,9 +175,9 @@ impl Store {
         let validate = config.validate_certificate();
         sqlx::query!(
             "insert or replace into client_failover_configuration
-                (id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name, password,
+                (singleton, id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name, password,
                  client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             values (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             id,
             group,
             name,

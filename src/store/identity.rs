@@ -28,7 +28,7 @@ impl Store {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let (fresh, incarnation) = (fresh.as_str(), incarnation.as_str());
-        sqlx::query!("insert or ignore into session_identity (session_id) values (?)", fresh)
+        sqlx::query!("insert or ignore into session_identity (singleton, session_id) values (1, ?)", fresh)
             .execute(&mut *transaction)
             .await?;
         let row = sqlx::query!(

@@ -73,11 +73,8 @@ fn read_timeout(reader: &mut Reader) -> Option<FailoverTimeout> {
 
 /// AdditionalData is kept as it is; `Margin` and `Dwell` in it say how the group chooses its Primary.
 fn read_additional_data(reader: &mut Reader) -> (Option<String>, Preferences) {
-    let data = reader.typed("AdditionalData", "an object", |value| match value {
-        Value::Object(data) => Ok(data),
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-            Err(other)
-        }
+    let data = reader.typed("AdditionalData", "an object", |value| {
+        if let Value::Object(data) = value { Ok(data) } else { Err(value) }
     });
     let Some(data) = data.value() else { return (None, Preferences::default()) };
     let text = Value::Object(data).to_string();

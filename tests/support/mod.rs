@@ -1,6 +1,7 @@
 //! What the black-box tests share: real processes, real sockets, and waiting for conditions.
 
-#![allow(dead_code, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its own part of this")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::{
     io::{BufRead, BufReader},

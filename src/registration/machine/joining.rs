@@ -146,7 +146,7 @@ impl Machine {
     fn join_failed(&mut self, now: Now, step: Step, failure: &CallFailure) {
         let next = match (step, failure.kind) {
             // Not every endpoint answers GET base; the calls that matter will tell.
-            (Step::Version, FailureKind::NotFound | FailureKind::Refused) => {
+            (Step::Version, FailureKind::NotFound | FailureKind::Refused | FailureKind::Forbidden) => {
                 self.native = Some(false);
                 Some(Step::CreateGroup)
             }

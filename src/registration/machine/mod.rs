@@ -493,8 +493,8 @@ impl Machine {
     /// Stops acting, and gives the session up where the endpoint may know it.
     fn leave(&mut self, now: Now, reason: Reason, because: &str) {
         self.acting = Acting::No;
-        self.may_take_back = false;
         let Some(target) = self.target().cloned().filter(|_| self.is_member()) else { return };
+        self.may_take_back = false;
         if self.role == Role::Primary {
             self.become_secondary(now, TransitionKind::Role, reason, because.to_owned());
         }
