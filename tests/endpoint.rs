@@ -1,5 +1,7 @@
 //! Every call of the failover endpoint, under both bases, through the router and a real store.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::{fs, path::Path, time::Duration};
 
 use axum::{

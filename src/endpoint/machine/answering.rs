@@ -130,6 +130,8 @@ impl Group {
             scored: member.score() > FailoverScore::ZERO,
             acted: now.uptime,
         });
+        // The new Primary is told how far the one before it came; the first of all has only itself.
+        self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
         self.floor = self.floor.max(Some(epoch));
         self.why = why;
         self.challenge = None;
