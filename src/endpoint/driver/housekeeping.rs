@@ -18,7 +18,11 @@ impl Endpoint {
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
-            let at = self.tick().await;
+            // A store that hangs must not keep the process from stopping.
+            let at = tokio::select! {
+                () = stop.cancelled() => break,
+                at = self.tick() => at,
+            };
             tokio::select! {
                 () = stop.cancelled() => break,
                 waited = alarm.until(at) => waited?,
@@ -95,7 +99,8 @@ impl Endpoint {
 
     /// Once no group waits any more, the mark says so, and the next start may trust it.
     pub(super) async fn settle_mark(&self) {
-        let mut mark = self.inner.mark.lock().await;
+        // While a seat is being written, that write brings the mark up to date.
+        let Ok(mut mark) = self.inner.mark.try_lock() else { return };
         if mark.settled || self.is_renewing() {
             return;
         }

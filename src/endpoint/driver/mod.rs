@@ -24,8 +24,8 @@ use super::{
 use crate::{
     clock,
     domain::{
-        BootId, Expiry, GroupKey, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, OverrideRecord, Place,
-        RegisteredSession, RoleOverride, SeatRecord, SessionId, SessionSpec, SessionView, Wall,
+        BootId, Epoch, Expiry, GroupKey, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, OverrideRecord,
+        Place, RegisteredSession, RoleOverride, SeatRecord, SessionId, SessionSpec, SessionView, Wall,
     },
     store::{Store, StoreError},
 };
@@ -109,6 +109,8 @@ struct Inner {
     store: Store,
     settings: Settings,
     boot: BootId,
+    /// The highest epoch that the high-water mark knew at the start.
+    known_epoch: Option<Epoch>,
     hosted: Mutex<Hosted>,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
     registry: tokio::sync::Mutex<()>,
@@ -194,6 +196,7 @@ impl Endpoint {
             store,
             settings,
             boot,
+            known_epoch: epoch,
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
@@ -248,10 +251,9 @@ impl Endpoint {
             };
         }
         self.inner.store.insert_group(&spec, clock::now().wall).await?;
-        let epoch = self.inner.mark.lock().await.epoch;
         let mut hosted = unpoisoned(&self.inner.hosted);
         let estate = hosted.estates.remove(&key);
-        let group = Group::create(spec.clone(), self.inner.settings.choosing, epoch, estate);
+        let group = Group::create(spec.clone(), self.inner.settings.choosing, self.inner.known_epoch, estate);
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
         hosted.groups.insert(key.clone(), Cell::new(key, group));
         Ok(Created { kept: spec, new: true })
