@@ -40,7 +40,7 @@ fn while_a_record_is_on_its_way_nobody_else_is_primary() {
 #[test]
 fn a_promotion_that_was_refused_did_not_happen_and_one_that_was_kept_after_all_did() {
     for reached_the_disk in [false, true] {
-        let mut plant = Plant::new().native("A", 100).native("B", 100);
+        let mut plant = Plant::new().native("A", 50).native("B", 100);
         let heartbeat = plant.compose("A");
         let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
         assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
@@ -48,6 +48,8 @@ fn a_promotion_that_was_refused_did_not_happen_and_one_that_was_kept_after_all_d
         plant.group.doubt();
         plant.group.read_back(reached_the_disk.then_some(&record));
         assert_eq!(plant.primary().is_some(), reached_the_disk);
+        let expected = if reached_the_disk { Secondary } else { Primary };
+        assert_eq!(plant.beat("B"), expected);
     }
 }
 

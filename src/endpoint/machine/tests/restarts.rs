@@ -26,20 +26,25 @@ fn a_restart_holds_the_recorded_seat_for_t_from_its_start() {
 
 #[test]
 fn for_t_after_a_restart_words_free_nothing_because_they_may_be_old() {
-    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    let mut plant = Plant::new().native("A", 50).native("B", 100);
     plant.adapter("A").sequence = 30;
     // Two heartbeats from before the grant are under way for long.
-    let (first, second) = (plant.compose("A"), plant.compose("A"));
+    let (first, mut second) = (plant.compose("A"), plant.compose("A"));
     plant.beat("A");
     plant.at(1_000).restart_endpoint(true);
     plant.ask("A", &first).unwrap();
-    let mut second = second;
     second.native.as_mut().unwrap().answered = 31;
     plant.ask("A", &second).unwrap();
     assert_eq!(plant.beat("B"), Secondary, "A acts");
-    plant.run(&["A", "B"], 2_000, 11_000);
-    plant.adapter("A").acting = false;
-    plant.adapter("A").score = 0;
+}
+
+#[test]
+fn from_t_after_a_restart_on_words_free_the_seat_again() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.at(1_000).restart_endpoint(true);
+    assert_eq!(plant.run(&["A", "B"], 1_000, 11_000).as_deref(), Some("A"));
+    (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
     plant.at(11_001).beat("A");
     assert_eq!(plant.beat("B"), Primary);
 }

@@ -81,6 +81,19 @@ fn the_incumbent_is_told_only_after_the_challenger_was_heard_again() {
 }
 
 #[test]
+fn an_old_heartbeat_of_the_incumbent_is_not_told_to_stop() {
+    let mut plant = Plant::new().native("A", 50).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    let old = plant.compose("A");
+    plant.ask("A", &old).unwrap();
+    plant.at(5_000).beat("B");
+    plant.beat("B");
+    assert_eq!(plant.ask("A", &old).unwrap().map(|answer| answer.role), Some(Primary));
+    assert_eq!(plant.beat("A"), Secondary, "the next one is");
+}
+
+#[test]
 fn a_challenger_that_dies_costs_nothing() {
     let mut plant = Plant::new().native("A", 50).native("B", 100);
     plant.beat("A");
