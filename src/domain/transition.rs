@@ -195,6 +195,28 @@ impl FailureKind {
         }
     }
 
+    /// Whether the endpoint itself must have answered. A fault (5xx), a redirect or an answer that
+    /// makes no sense may come from something in front of an endpoint that is gone.
+    #[must_use]
+    pub const fn is_an_answer(self) -> bool {
+        match self {
+            Self::Unauthorized
+            | Self::Forbidden
+            | Self::NotFound
+            | Self::Conflict
+            | Self::TooManyRequests
+            | Self::Refused => true,
+            Self::Unreachable
+            | Self::TimedOut
+            | Self::Certificate
+            | Self::Redirected
+            | Self::TooLarge
+            | Self::BadAnswer
+            | Self::ServerError
+            | Self::TokenFailed => false,
+        }
+    }
+
     /// Whether asking again a moment later may help. Where it may not (a login that was refused),
     /// asking often could lock an account.
     #[must_use]

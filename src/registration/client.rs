@@ -113,10 +113,13 @@ impl EndpointClient {
         }
     }
 
-    /// Says farewell; every failure is passed over, because there is nothing left to keep.
+    /// Says farewell. A heartbeat that fails ends the heartbeats, because each covers the answers to
+    /// those before it; the session is given up all the same, for acting has stopped long before.
     pub(super) async fn farewell(&self, farewell: &Farewell) -> Result<(), CallFailure> {
         for heartbeat in &farewell.heartbeats {
-            self.heartbeat(&farewell.group, &farewell.session, heartbeat).await?;
+            if self.heartbeat(&farewell.group, &farewell.session, heartbeat).await.is_err() {
+                break;
+            }
         }
         self.send(Method::DELETE, &session_path(&farewell.group, &farewell.session), None).await?;
         Ok(())
@@ -325,7 +328,7 @@ pub(super) fn transport_failure(error: &reqwest::Error) -> CallFailure {
         last = source.to_string();
         cause = source.source();
     }
-    if error.is_connect() || error.is_request() {
+    if error.is_connect() {
         failure(FailureKind::Unreachable, format!("it could not be reached ({last})"))
     } else {
         failure(FailureKind::Unreachable, format!("the connection broke ({last})"))

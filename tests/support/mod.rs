@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+pub mod scripted;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -172,6 +174,54 @@ impl Server {
     /// The role that FailoverState shows.
     pub async fn role(&self) -> String {
         self.get(STATE).await.json()["Role"].as_str().unwrap().to_owned()
+    }
+
+    /// Everything that is known about the registration.
+    pub async fn diagnostics(&self) -> Value {
+        self.get(FAILOVER).await.json()
+    }
+
+    /// Waits until a member of the diagnostics fulfils `condition`, and gives the diagnostics.
+    pub async fn until_diagnostics(&self, member: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let mut shown = Value::Null;
+        until(&format!("{member} in the diagnostics"), async || {
+            shown = self.diagnostics().await;
+            condition(&shown[member])
+        })
+        .await;
+        shown
+    }
+
+    /// Waits until the diagnostics show an error that contains `text`.
+    pub async fn until_error(&self, text: &str) {
+        let shows = |error: &Value| error.as_str().is_some_and(|error| error.contains(text));
+        self.until_diagnostics("LastError", shows).await;
+    }
+
+    /// The whole history, oldest first.
+    pub async fn history(&self) -> Vec<Value> {
+        let page = self.get(&format!("{HISTORY}?limit=1000")).await.json();
+        page["Items"].as_array().unwrap().iter().rev().cloned().collect()
+    }
+
+    /// The rows of history of this kind and reason, oldest first.
+    pub async fn rows(&self, kind: &str, reason: &str) -> Vec<Value> {
+        let mut rows = self.history().await;
+        rows.retain(|row| row["Kind"] == kind && row["Reason"] == reason);
+        rows
+    }
+
+    /// The lines of its log about a row of history of this kind and reason.
+    pub fn log_lines(&self, kind: &str, reason: &str) -> Vec<String> {
+        let (kind, reason) = (format!("kind=\"{kind}\""), format!("reason=\"{reason}\""));
+        let log = self.log();
+        log.lines().filter(|line| line.contains(&kind) && line.contains(&reason)).map(str::to_owned).collect()
+    }
+
+    /// PATCH of the configuration; it must be accepted.
+    pub async fn change(&self, changes: &Value) {
+        let answer = self.send(Method::PATCH, FACET, Some(&changes.to_string())).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
     }
 
     /// Waits until FailoverState shows `role`.

@@ -41,6 +41,12 @@ impl Machine {
 
     /// Records that the group's timeout is not ours, once for each pair.
     pub(super) fn note_timeouts(&mut self, now: Now) {
+        if self.recorded_unfit != self.unfit {
+            self.recorded_unfit = self.unfit;
+            if let Some(explanation) = self.why_unfit() {
+                self.record(now, TransitionKind::EffectiveTimeout, Reason::GroupTimeoutDiffers, explanation);
+            }
+        }
         let (Some(own), Some(group)) = (self.target().map(|target| target.timeout), self.group_timeout)
         else {
             return;
@@ -75,6 +81,10 @@ impl Machine {
         let explanation = format!("{what} at {} failed: {}", self.endpoint_name(), failure.detail);
         self.last_error = Some(explanation.clone());
         self.last_failure = now.uptime;
+        if failure.kind.is_an_answer() {
+            // Whoever refuses us has been reached, and may have made another adapter Primary.
+            self.may_take_back = false;
+        }
         if self.troubles.insert(failure.kind) {
             self.record(now, TransitionKind::EndpointFailed, failure.kind.reason(), explanation);
         }
@@ -129,6 +139,15 @@ impl Machine {
         }
     }
 
+    /// Why the group's timeout keeps this adapter Secondary, where it does.
+    fn why_unfit(&self) -> Option<String> {
+        let timeout = self.unfit?.as_millis();
+        Some(format!(
+            "FailoverTimeout of this group is {timeout} ms, too small to keep a lease by (250 ms at least): \
+             this adapter stays Secondary"
+        ))
+    }
+
     fn warnings(&self) -> Vec<String> {
         let Some(target) = self.target() else { return Vec::new() };
         let mut warnings = target.warnings.clone();
@@ -140,12 +159,8 @@ impl Machine {
                 target.timeout
             ));
         }
-        if let Some(timeout) = self.unfit {
-            warnings.push(format!(
-                "The group's FailoverTimeout is {} ms, too small to keep a lease by (250 ms at least): \
-                 this adapter stays Secondary.",
-                timeout.as_millis()
-            ));
+        if let Some(why) = self.why_unfit() {
+            warnings.push(format!("{why}."));
         }
         if self.role == Role::Primary && self.acting == Acting::Unbounded {
             warnings.push(

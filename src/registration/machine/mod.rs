@@ -271,6 +271,8 @@ pub struct Machine {
     troubles: BTreeSet<FailureKind>,
     /// The timeouts (ours, the group's) whose difference was recorded.
     recorded_timeouts: Option<(FailoverTimeout, FailoverTimeout)>,
+    /// The same for a group's timeout that is too small.
+    recorded_unfit: Option<Duration>,
     /// Whether a role lost with the power may be taken back (keep-role only).
     may_take_back: bool,
 
@@ -323,6 +325,7 @@ impl Machine {
             lost: false,
             troubles: BTreeSet::new(),
             recorded_timeouts: None,
+            recorded_unfit: None,
             may_take_back,
             records: Vec::new(),
             effects: Vec::new(),
