@@ -1,158 +1,236 @@
-//! Verbs, bodies and Ids.
+//! What a body may be, and that every fault in it is reported at once.
 
-use reqwest::Method;
 use serde_json::json;
 
-use crate::{
-    case::{basic, check, least, rule, with},
-    support::FACET,
-};
+use crate::table::{basic, by_id, get, hold, patch, plain, post, put, with, without};
 
 #[tokio::test]
-async fn each_verb_does_what_the_documents_say() {
-    let changed = with(least(), json!({ "Mode": "Cold" }));
-    let mode = |mode| json!({ "Id": "c", "Mode": mode });
-    check(vec![
-        rule("GET of nothing is an empty array").plain(Method::GET, FACET).answered(200),
-        rule("GET by id of nothing").plain(Method::GET, &format!("{FACET}/c")).refused(404, &["c"]),
-        rule("POST creates").post(least()).stores(mode("Hot")),
-        rule("POST fails if one exists").given(least()).post(&changed).refused(409, &["exists", "DELETE"]),
-        rule("PUT creates").put(least()).stores(mode("Hot")),
-        rule("PUT replaces").given(least()).put(&changed).stores(mode("Cold")),
-        rule("PUT replaces all: what is left out goes back to its default")
-            .given(with(least(), json!({ "Name": "n", "FailoverTimeout": "00:00:05" })))
-            .put(least())
-            .stores(json!({ "Name": null, "FailoverTimeout": "00:01:00" })),
-        rule("PUT by id replaces").given(least()).ask(Method::PUT, "/c", &changed).stores(mode("Cold")),
-        rule("PUT by id fails where nothing is").ask(Method::PUT, "/c", &changed).refused(404, &["c"]),
-        rule("PUT by another id")
-            .given(least())
-            .ask(Method::PUT, "/d", with(least(), json!({ "Id": null })))
-            .refused(404, &["d"]),
-        rule("PATCH of nothing").patch(json!({ "Mode": "Cold" })).refused(404, &["no configuration"]),
-        rule("PATCH by id of nothing").ask(Method::PATCH, "/c", json!({})).refused(404, &["c"]),
-        rule("PATCH changes one member").given(basic()).patch(json!({ "Mode": "Cold" })).stores(
-            json!({ "Mode": "Cold", "UserName": "u", "Password": "***************", "FailoverGroupId": "g" }),
-        ),
-        rule("PATCH by id")
-            .given(least())
-            .ask(Method::PATCH, "/c", json!({ "Name": "n" }))
-            .stores(json!({ "Name": "n" })),
-        rule("an empty PATCH changes nothing").given(least()).patch(json!({})).stores(mode("Hot")),
-        rule("DELETE of the collection is idempotent").plain(Method::DELETE, FACET).answered(204),
-        rule("DELETE by id of nothing").plain(Method::DELETE, &format!("{FACET}/c")).refused(404, &["c"]),
-        rule("DELETE by another id")
-            .given(least())
-            .plain(Method::DELETE, &format!("{FACET}/C"))
-            .refused(404, &["C"]),
-        rule("a verb that is not there")
-            .plain(Method::POST, "/api/v1/diagnostics/FailoverState")
-            .refused(405, &["Allow"]),
+async fn a_body_is_one_object_or_an_array_of_one() {
+    let other = with(plain(), json!({ "Id": "D" }));
+    let mut cases = vec![get("GET gives back what a PUT of it accepts").on(plain()).shows(plain())];
+    for (method, request) in [("PUT", put as fn(String, String) -> _), ("POST", post), ("PATCH", patch)] {
+        let of =
+            |what: &str, body: serde_json::Value| request(format!("{method} of {what}"), body.to_string());
+        cases.push(of("an object", plain()).shows(plain()));
+        cases.push(of("an array of one", json!([plain()])).shows(plain()));
+        if method != "POST" {
+            cases.push(
+                of("a replacement as an array of one", json!([other])).on(plain()).shows(other.clone()),
+            );
+        }
+        for (what, body, reason) in [
+            ("none", json!([]), "The body is an empty array"),
+            ("two", json!([plain(), plain()]), "The body is an array of 2"),
+            ("three", json!([plain(), plain(), {}]), "The body is an array of 3"),
+            ("an array in an array", json!([[plain()]]), "The body is an array of an array"),
+            ("an array of null", json!([null]), "The body is an array of null"),
+            ("null", json!(null), "The body is null"),
+            ("a number", json!(1), "The body is a number"),
+            ("a string", json!("x"), "The body is a string"),
+            ("a truth value", json!(true), "The body is a truth value"),
+        ] {
+            cases.push(of(what, body).faults(&[reason]));
+        }
+    }
+    hold(cases).await;
+}
+
+#[tokio::test]
+async fn null_in_a_whole_configuration_is_as_if_left_out() {
+    let nulls = json!({
+        "Id": null, "Name": null, "Description": null, "FailoverTimeout": null, "UserName": null,
+        "Password": null, "ClientId": null, "ClientSecret": null, "TokenEndpoint": null,
+        "ValidateEndpointCertificate": null,
+    });
+    let rich = with(
+        basic(),
+        json!({
+            "Name": "n", "Description": "d", "FailoverTimeout": "00:00:05",
+            "TokenEndpoint": "http://localhost:2", "ValidateEndpointCertificate": false,
+        }),
+    );
+    let defaults = json!({
+        "Name": null, "Description": null, "FailoverTimeout": "00:01:00", "UserName": null, "Password": null,
+        "ClientId": null, "ClientSecret": null, "TokenEndpoint": null, "ValidateEndpointCertificate": true,
+    });
+    let body = with(plain(), nulls);
+    let required = ["FailoverGroupId", "Mode", "Endpoint"];
+    let mut cases = vec![
+        post("POST with nulls has the defaults", &body).shows(defaults.clone()),
+        put("PUT with nulls has the defaults", &body).shows(defaults.clone()),
+        put("a member left out of a PUT goes back to its default", plain())
+            .on(rich.clone())
+            .shows(defaults.clone()),
+        put("a null in a PUT goes back to its default", &body)
+            .on(rich)
+            .shows(with(defaults, json!({ "Id": "C" }))),
+    ];
+    for member in required {
+        let fault = format!("{member} is required but missing");
+        cases.push(put(format!("{member} null"), with(plain(), json!({ member: null }))).faults(&[&fault]));
+        cases.push(put(format!("{member} left out"), without(plain(), member)).faults(&[&fault]));
+        cases.push(post(format!("{member} left out of POST"), without(plain(), member)).faults(&[&fault]));
+    }
+    hold(cases).await;
+}
+
+#[tokio::test]
+async fn a_patch_is_a_merge_patch() {
+    let rich = with(
+        basic(),
+        json!({
+            "Name": "n", "Description": "d", "FailoverTimeout": "00:00:05", "TokenEndpoint": "http://localhost:2",
+        }),
+    );
+    let on_rich = |rule: &'static str, body: serde_json::Value| patch(rule, body).on(rich.clone());
+    let kept = with(without(rich.clone(), "Password"), json!({ "Password": "***************" }));
+    let mut cases = vec![
+        on_rich("an empty patch changes nothing", json!({})).shows(kept.clone()),
+        on_rich("a patch changes what it names alone", json!({ "Name": "other" }))
+            .shows(with(kept, json!({ "Name": "other" }))),
+        on_rich("null resets Name", json!({ "Name": null }))
+            .shows(json!({ "Name": null, "Description": "d" })),
+        on_rich("null resets Description", json!({ "Description": null }))
+            .shows(json!({ "Description": null })),
+        on_rich("null resets FailoverTimeout", json!({ "FailoverTimeout": null }))
+            .shows(json!({ "FailoverTimeout": "00:01:00" })),
+        on_rich("null removes both credentials", json!({ "UserName": null, "Password": null }))
+            .shows(json!({ "UserName": null, "Password": null })),
+        on_rich("null for one credential leaves a half", json!({ "Password": null }))
+            .faults(&["Password is missing beside UserName"]),
+        on_rich(
+            "null for a required member is refused, with the other faults",
+            json!({
+                "Mode": null, "Endpoint": null, "FailoverGroupId": null, "Name": "", "X": 1,
+            }),
+        )
+        .faults(&[
+            "Mode is required",
+            "Endpoint is required",
+            "FailoverGroupId is required",
+            "Name is empty",
+            "\"X\"",
+        ]),
+        patch("null resets ValidateEndpointCertificate", r#"{"ValidateEndpointCertificate":null}"#)
+            .on(with(plain(), json!({ "ValidateEndpointCertificate": false })))
+            .shows(json!({ "ValidateEndpointCertificate": true })),
+        patch("null resets TokenEndpoint", r#"{"TokenEndpoint":null}"#)
+            .on(with(plain(), json!({ "TokenEndpoint": "http://t" })))
+            .shows(json!({ "TokenEndpoint": null })),
+        patch("members in any case", r#"{"nAME":"x","MODE":"None"}"#).shows(json!({ "Name": "x" })),
+        patch("one fault refuses all of it", r#"{"Name":"x","Mode":"x"}"#).faults(&["Mode is not"]),
+    ];
+    for member in ["FailoverGroupId", "Mode", "Endpoint"] {
+        let fault = format!("{member} is required and cannot be reset by null");
+        cases.push(patch(format!("null for {member}"), json!({ member: null })).faults(&[&fault]));
+        cases.push(
+            patch(format!("null for {member} by Id"), json!({ member: null }))
+                .at(by_id("C"))
+                .faults(&[&fault]),
+        );
+    }
+    hold(cases).await;
+}
+
+#[tokio::test]
+async fn every_fault_is_reported_at_once() {
+    let everything = json!({
+        "Id": "", "FailoverGroupId": 1, "Name": "a\nb", "Description": [], "FailoverTimeout": "soon", "Mode": "Tepid",
+        "Endpoint": "ftp://h", "UserName": "u", "ClientId": "i", "TokenEndpoint": "t",
+        "ValidateEndpointCertificate": "yes", "Extra": 1, "More": 2,
+    });
+    let faults = [
+        "Id is empty.",
+        "FailoverGroupId is a number, not a string.",
+        "Name contains a control character.",
+        "Description is an array, not a string.",
+        "FailoverTimeout is not a time span.",
+        "Mode is not one of the modes.",
+        "Endpoint is neither an http nor an https URL.",
+        "UserName and ClientId are two kinds of credentials at once.",
+        "TokenEndpoint is not a well-formed absolute URL.",
+        "ValidateEndpointCertificate is a string, not true or false.",
+        "\"Extra\" is not a member that is known here.",
+        "\"More\" is not a member that is known here.",
+    ];
+    let mut patched = everything.clone();
+    patched["Mode"] = json!(null);
+    let mut faults_of_patch = faults;
+    faults_of_patch[5] = "Mode is required and cannot be reset by null.";
+    hold(vec![
+        put("PUT", &everything).faults(&faults),
+        post("POST", json!([everything])).faults(&faults),
+        put("PUT over another", &everything).on(plain()).faults(&faults),
+        patch("PATCH", patched).faults(&faults_of_patch),
+        put("nothing at all", "{}").faults(&["FailoverGroupId is", "Mode is", "Endpoint is"]),
+        put("a fault of the secret beside others", r#"{"Password":"***************","Mode":"x"}"#).faults(&[
+            "FailoverGroupId is",
+            "Mode is not",
+            "Endpoint is required",
+            "UserName is missing beside Password",
+            "Password is the mask, but no secret is stored",
+        ]),
     ])
     .await;
 }
 
 #[tokio::test]
-async fn a_body_is_one_object_or_an_array_of_exactly_one() {
-    let null_body = "null";
-    check(vec![
-        rule("an object").put(least()).stores(json!({ "Id": "c" })),
-        rule("an array of one").put(json!([least()])).stores(json!({ "Id": "c" })),
-        rule("PATCH takes an array of one, too")
-            .given(least())
-            .patch(json!([{ "Name": "n" }]))
-            .stores(json!({ "Name": "n" })),
-        rule("an array of two").given(least()).put(json!([least(), least()])).refused(400, &["array of 2"]),
-        rule("an empty array").put("[]").refused(400, &["empty array"]),
-        rule("an array of a text").put(r#"["a"]"#).refused(400, &["array of a text"]),
-        rule("null").put(null_body).refused(400, &["is null"]),
-        rule("a number").put("1").refused(400, &["is a number"]),
-        rule("malformed JSON has a line and a column")
-            .put("{\n\"Mode\": oops}")
-            .refused(400, &["line 2, column"]),
-        rule("an empty body").put("").refused(400, &["line 1"]),
-        rule("too deep").put("[".repeat(5_000)).refused(400, &["line 1"]),
-        rule("too large").put(format!("{}{}", " ".repeat(1024 * 1024), least())).refused(413, &["1048576"]),
-        rule("just not too large")
-            .put(format!("{}{}", " ".repeat(1024 * 1024 - least().to_string().len()), least()))
-            .stores(json!({ "Id": "c" })),
-    ])
-    .await;
-}
-
-#[tokio::test]
-async fn every_fault_is_reported_at_once_with_its_member() {
-    check(vec![
-        rule("several rules")
-            .put(json!({ "FailoverTimeout": "soon", "Mode": "Tepid", "Endpoint": "nowhere", "Name": 7, "Extra": 1 }))
-            .refused(
-                400,
-                &["6 faults", "FailoverGroupId is required", "FailoverTimeout is not", "Mode is not", "Endpoint is not",
-                  "Name is a number", r#"\"Extra\" is not a member"#],
-            ),
-        rule("a wrongly typed member is not reported as missing, too")
-            .put(with(least(), json!({ "Mode": 1 })))
-            .refused(400, &["1 fault was", "Mode is a number, not a string"]),
-        rule("a truth value in quotes")
-            .put(with(least(), json!({ "ValidateEndpointCertificate": "false" })))
-            .refused(400, &["ValidateEndpointCertificate is a string, not true or false"]),
-        rule("members in any case")
-            .put(r#"{"FAILOVERGROUPID":"g","mode":"hot","endPoint":"http://h","failovertimeout":"00:00:02"}"#)
-            .stores(json!({ "FailoverGroupId": "g", "Mode": "Hot", "FailoverTimeout": "00:00:02" })),
-        rule("doubled members")
-            .put(r#"{"Mode":"Hot","mode":"Hot","FailoverGroupId":"g","Endpoint":"http://h"}"#)
-            .refused(400, &["Mode is there 2 times (Mode, mode)"]),
-        rule("null is as if absent in PUT")
-            .put(r#"{"FailoverGroupId":"g","Mode":"Hot","Endpoint":"http://h","Name":null,"FailoverTimeout":null,"Password":null}"#)
-            .stores(json!({ "Name": null, "FailoverTimeout": "00:01:00" })),
-        rule("null is as if absent in POST").post(r#"{"FailoverGroupId":null,"Mode":"Hot","Endpoint":"http://h"}"#)
-            .refused(400, &["FailoverGroupId is required"]),
-        rule("null resets an optional value in PATCH")
-            .given(with(least(), json!({ "Name": "n", "Description": "d", "FailoverTimeout": "00:00:05" })))
-            .patch(json!({ "Name": null, "FailoverTimeout": null }))
-            .stores(json!({ "Name": null, "FailoverTimeout": "00:01:00", "Description": "d" })),
-        rule("null is refused for required members in PATCH")
-            .given(least())
-            .patch(json!({ "FailoverGroupId": null, "Mode": null, "Endpoint": null }))
-            .refused(400, &["3 faults", "FailoverGroupId is required and", "Mode is required and", "Endpoint is required and"]),
-        rule("unknown members in PATCH").given(least()).patch(json!({ "Mod": "Hot" })).refused(400, &[r#"\"Mod\""#]),
-    ])
-    .await;
-}
-
-#[tokio::test]
-async fn ids_compare_exactly_and_agree() {
-    let slashed = with(least(), json!({ "Id": "a/b ä" }));
-    check(vec![
-        rule("a body's Id that differs from the path's")
-            .given(least())
-            .ask(Method::PUT, "/c", with(least(), json!({ "Id": "C" })))
-            .refused(400, &["Id is", "in the path"]),
-        rule("the same in PATCH")
-            .given(least())
-            .ask(Method::PATCH, "/c", json!({ "Id": "d" }))
-            .refused(400, &["in the path"]),
-        rule("the same Id twice").given(least()).ask(Method::PUT, "/c", least()).stores(json!({ "Id": "c" })),
-        rule("without an Id it keeps the one it had")
-            .given(least())
-            .put(with(least(), json!({ "Id": null, "Mode": "Warm" })))
-            .stores(json!({ "Id": "c", "Mode": "Warm" })),
-        rule("PUT of the collection may change the Id")
-            .given(least())
-            .put(with(least(), json!({ "Id": "d" })))
-            .stores(json!({ "Id": "d" })),
-        rule("an Id is percent-encoded in the path")
-            .given(slashed.clone())
-            .ask(Method::PATCH, "/a%2Fb%20%C3%A4", json!({ "Mode": "Cold" }))
-            .stores(json!({ "Id": "a/b ä", "Mode": "Cold" })),
-        rule("an Id that is no UTF-8")
-            .given(slashed)
-            .ask(Method::PATCH, "/%FF", json!({}))
-            .refused(400, &["UTF-8"]),
-        rule("an Id that no URL can carry")
-            .put(with(least(), json!({ "Id": ".." })))
-            .refused(400, &["Id is a dot segment"]),
-        rule("an empty Id").put(with(least(), json!({ "Id": "" }))).refused(400, &["Id is empty"]),
-    ])
-    .await;
+async fn unknown_doubled_and_wrongly_typed_members_are_refused() {
+    let raw = |more: &str| {
+        let text = plain().to_string();
+        format!("{},{more}}}", text.strip_suffix('}').unwrap())
+    };
+    let mut cases = vec![
+        put("unknown", raw(r#""Colour":"red""#)).faults(&["\"Colour\" is not a member that is known here"]),
+        put("unknown and null", raw(r#""Colour":null"#)).faults(&["\"Colour\""]),
+        put("each unknown one", raw(r#""A":1,"B":{}"#)).faults(&["\"A\"", "\"B\""]),
+        put("an empty name", raw(r#""":1"#)).faults(&["\"\" is not a member"]),
+        patch("unknown in a patch", r#"{"Colour":1}"#).faults(&["\"Colour\""]),
+        put("doubled", raw(r#""Mode":"Hot""#)).faults(&["Mode is there 2 times (Mode, Mode)"]),
+        put("doubled after ignoring case", raw(r#""mode":"Hot""#)).faults(&["Mode is there 2 times"]),
+        put("doubled with null", raw(r#""MODE":null"#)).faults(&["Mode is there 2 times"]),
+        put("three times", raw(r#""name":"a","Name":"a","NAME":"a""#)).faults(&["Name is there 3 times"]),
+        put("a similar letter is another member", raw("\"\u{212a}\":1")).faults(&["\"\u{212a}\""]),
+        put(
+            "in any case",
+            plain().to_string().to_lowercase().replace(":\"c\"", ":\"C\"").replace(":\"g\"", ":\"G\""),
+        )
+        .shows(plain()),
+    ];
+    for member in [
+        "Id",
+        "FailoverGroupId",
+        "Name",
+        "Description",
+        "FailoverTimeout",
+        "Mode",
+        "Endpoint",
+        "TokenEndpoint",
+    ] {
+        for (value, kind) in [
+            (json!(1), "a number"),
+            (json!(1.5), "a number"),
+            (json!(true), "a truth value"),
+            (json!(["x"]), "an array"),
+            (json!({ "x": 1 }), "an object"),
+            // A JSON library may give this name a meaning of its own.
+            (json!({ "$serde_json::private::RawValue": "\"None\"" }), "an object"),
+            (json!({ "$serde_json::private::Number": "1" }), "an object"),
+        ] {
+            let fault = format!("{member} is {kind}, not a string.");
+            cases.push(
+                put(format!("{member} {value}"), with(plain(), json!({ member: value }))).faults(&[&fault]),
+            );
+        }
+    }
+    for member in ["UserName", "Password"] {
+        let fault = format!("{member} is a number, not a string.");
+        cases.push(put(format!("{member} 1"), with(basic(), json!({ member: 1 }))).faults(&[&fault]));
+    }
+    for (value, kind) in [(json!("true"), "a string"), (json!(1), "a number"), (json!([true]), "an array")] {
+        let fault = format!("ValidateEndpointCertificate is {kind}, not true or false.");
+        let body = with(plain(), json!({ "ValidateEndpointCertificate": value }));
+        cases.push(put(format!("ValidateEndpointCertificate {value}"), body).faults(&[&fault]));
+    }
+    hold(cases).await;
 }

@@ -1,139 +1,162 @@
-//! Credentials: pairs, masks, and whom a stored secret may go to.
+//! The mask, and what a stored secret is bound to.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::case::{basic, check, least, rule, with};
+use crate::{
+    support::{Server, ear::Ear, until},
+    table::{Case, basic, by_id, cloud, hold, patch, plain, put, with},
+};
 
 const MASK: &str = "***************";
 
+fn masked(base: Value) -> Value {
+    let secret = if base.get("Password").is_some() { "Password" } else { "ClientSecret" };
+    with(base, json!({ secret: MASK }))
+}
+
+const BOUND: &str = "was given for another endpoint, token endpoint or certificate check";
+
 #[tokio::test]
-async fn credentials_come_in_one_pair() {
-    let https = json!({ "Endpoint": "https://h" });
-    let client = json!({ "ClientId": "i", "ClientSecret": "s" });
-    check(vec![
-        rule("http needs none").put(least()).stores(json!({ "UserName": null, "Password": null })),
-        rule("Basic").put(basic()).stores(json!({ "UserName": "u", "Password": MASK, "ClientSecret": null })),
-        rule("a bearer token")
-            .put(with(least(), client.clone()))
-            .stores(json!({ "ClientId": "i", "ClientSecret": MASK })),
-        rule("a backslash")
-            .put(with(basic(), json!({ "UserName": "OilCompany\\TestUser" })))
-            .stores(json!({ "UserName": "OilCompany\\TestUser" })),
-        rule("TokenEndpoint beside Basic is accepted")
-            .put(with(basic(), json!({ "TokenEndpoint": "http://token.com" })))
-            .stores(json!({ "TokenEndpoint": "http://token.com" })),
-        rule("https needs a pair")
-            .put(with(least(), https.clone()))
-            .refused(400, &["Endpoint is an https URL", "credentials"]),
-        rule("https with Basic").put(with(basic(), https.clone())).stores(json!({ "UserName": "u" })),
-        rule("https with a token")
-            .put(with(with(least(), https), client.clone()))
-            .stores(json!({ "ClientId": "i" })),
-        rule("half of Basic")
-            .put(with(least(), json!({ "UserName": "u" })))
-            .refused(400, &["Password is missing beside UserName"]),
-        rule("the other half")
-            .put(with(least(), json!({ "Password": "p" })))
-            .refused(400, &["UserName is missing beside Password"]),
-        rule("half of a client")
-            .put(with(least(), json!({ "ClientId": "i" })))
-            .refused(400, &["ClientSecret is missing beside ClientId"]),
-        rule("both").put(with(basic(), client.clone())).refused(400, &["two kinds of credentials"]),
-        rule("parts of both")
-            .put(with(basic(), json!({ "ClientId": "i" })))
-            .refused(400, &["two kinds of credentials"]),
-        rule("PATCH from one kind to the other")
-            .given(basic())
-            .patch(
-                json!({ "UserName": null, "Password": null, "ClientId": "i", "ClientSecret": "s" })
-                    .to_string(),
-            )
-            .stores(json!({ "UserName": null, "Password": null, "ClientId": "i", "ClientSecret": MASK })),
-        rule("PATCH that would leave both")
-            .given(basic())
-            .patch(client)
-            .refused(400, &["two kinds of credentials"]),
-        rule("a colon in a user name")
-            .put(with(basic(), json!({ "UserName": "a:b" })))
-            .refused(400, &["UserName contains a colon"]),
-        rule("a control character in a password")
-            .put(with(basic(), json!({ "Password": "a\u{0}b" })))
-            .refused(400, &["Password contains a control"]),
-        rule("a reference to a secret store")
-            .put(with(basic(), json!({ "Password": "{{id}}" })))
-            .refused(400, &["Password is wrapped"]),
-        rule("a password that is too long")
-            .put(with(basic(), json!({ "Password": "x".repeat(4_097) })))
-            .refused(400, &["Password is longer"]),
+async fn the_mask_is_exactly_15_asterisks_and_keeps_what_is_stored() {
+    let none = "is the mask, but no secret is stored";
+    let password = |text: &str| with(basic(), json!({ "Password": text }));
+    hold(vec![
+        put("the mask keeps a password", masked(basic())).on(basic()).shows(masked(basic())),
+        put("the mask keeps a client secret", masked(cloud())).on(cloud()).shows(masked(cloud())),
+        put("the mask by Id", masked(basic())).on(basic()).at(by_id("C")).shows(masked(basic())),
+        put("the mask beside other changes", with(masked(basic()), json!({ "Name": "n" })))
+            .on(basic())
+            .shows(json!({ "Name": "n", "Password": MASK })),
+        put("the mask for another user", with(masked(basic()), json!({ "UserName": "other" })))
+            .on(basic())
+            .shows(json!({ "UserName": "other" })),
+        put("the mask where nothing is stored", masked(basic())).faults(&[&format!("Password {none}")]),
+        put("the mask where no secret is stored", masked(basic()))
+            .on(plain())
+            .faults(&[&format!("Password {none}")]),
+        put("the mask for the other kind of secret", masked(cloud()))
+            .on(with(
+                basic(),
+                json!({ "Endpoint": "https://cloud.test", "TokenEndpoint": "https://login.test" }),
+            ))
+            .faults(&[&format!("ClientSecret {none}")]),
+        put("14 asterisks are a password", password(&"*".repeat(14))),
+        put("16 asterisks are a password", password(&"*".repeat(16))),
+        put("asterisks after a blank are a password", password(&format!(" {MASK}"))),
+        put("a whole configuration without credentials drops them", plain())
+            .on(basic())
+            .shows(json!({ "UserName": null, "Password": null })),
     ])
     .await;
 }
 
-#[tokio::test]
-async fn the_mask_keeps_what_is_stored_and_nothing_else() {
-    let masked = with(basic(), json!({ "Password": MASK }));
-    let near = |length| with(basic(), json!({ "Password": "*".repeat(length) }));
-    check(vec![
-        rule("where nothing is stored")
-            .put(&masked)
-            .refused(400, &["Password is the mask, but no secret is stored"]),
-        rule("where another kind is stored")
-            .given(with(least(), json!({ "ClientId": "i", "ClientSecret": "s" })))
-            .put(&masked)
-            .refused(400, &["Password is the mask"]),
-        rule("PUT keeps it")
-            .given(basic())
-            .put(with(masked.clone(), json!({ "Mode": "Cold" })))
-            .stores(json!({ "Mode": "Cold", "Password": MASK })),
-        rule("PATCH keeps it")
-            .given(basic())
-            .patch(json!({ "Password": MASK }))
-            .stores(json!({ "Password": MASK })),
-        rule("the user may change")
-            .given(basic())
-            .put(with(masked.clone(), json!({ "UserName": "v" })))
-            .stores(json!({ "UserName": "v" })),
-        rule("14 asterisks are a password").put(near(14)).stores(json!({ "UserName": "u" })),
-        rule("16 asterisks are a password").put(near(16)).stores(json!({ "UserName": "u" })),
-    ])
-    .await;
+/// What a stored secret is bound to: a change of any, and whether it is one.
+fn changes() -> Vec<(&'static str, Value, bool)> {
+    vec![
+        ("nothing", json!({}), false),
+        ("the endpoint's path", json!({ "Endpoint": "https://cloud.test/other?x=y" }), false),
+        (
+            "the endpoint's default port, written out",
+            json!({ "Endpoint": "https://CLOUD.test:443/api" }),
+            false,
+        ),
+        ("the endpoint's host", json!({ "Endpoint": "https://other.test/api" }), true),
+        ("the endpoint's host, a part more", json!({ "Endpoint": "https://cloud.test.other/api" }), true),
+        ("the endpoint's port", json!({ "Endpoint": "https://cloud.test:444/api" }), true),
+        ("the endpoint's scheme", json!({ "Endpoint": "http://cloud.test/api" }), true),
+        ("the endpoint's scheme on the same port", json!({ "Endpoint": "http://cloud.test:443/api" }), true),
+        ("the token endpoint's path", json!({ "TokenEndpoint": "https://login.test/other" }), false),
+        ("the token endpoint's host", json!({ "TokenEndpoint": "https://other.test/token" }), true),
+        ("the token endpoint's port", json!({ "TokenEndpoint": "https://login.test:1/token" }), true),
+        ("the token endpoint's scheme", json!({ "TokenEndpoint": "http://login.test/token" }), true),
+        ("the token endpoint away", json!({ "TokenEndpoint": null }), true),
+        ("certificate checking", json!({ "ValidateEndpointCertificate": false }), true),
+        ("the user", json!({ "ClientId": "other" }), false),
+        (
+            "group, name, timeout and mode",
+            json!({
+                "FailoverGroupId": "H", "Name": "n", "FailoverTimeout": "00:00:09", "Mode": "none",
+            }),
+            false,
+        ),
+    ]
 }
 
 #[tokio::test]
-async fn a_stored_secret_goes_only_where_it_was_given_for() {
-    let given = || with(basic(), json!({ "TokenEndpoint": "http://t" }));
-    let mut cases = Vec::new();
-    for changed in [
-        json!({ "Endpoint": "http://127.0.0.1:10" }),
-        json!({ "Endpoint": "https://127.0.0.1:9" }),
-        json!({ "Endpoint": "http://127.0.0.2:9" }),
-        json!({ "TokenEndpoint": "http://other" }),
-        json!({ "ValidateEndpointCertificate": false }),
-    ] {
-        let refusal = &["Password was given for another endpoint", "Give Password again"];
-        cases.push(rule("PATCH by omission").given(given()).patch(&changed).refused(400, refusal));
-        let masked = with(with(given(), json!({ "Password": MASK })), changed.clone());
-        cases.push(rule("PUT by mask").given(given()).put(&masked).refused(400, refusal));
-        cases.push(
-            rule("PUT under another Id")
-                .given(given())
-                .put(with(masked, json!({ "Id": "d" })))
-                .refused(400, refusal),
-        );
-        let again = with(changed.clone(), json!({ "Password": "new" }));
-        cases.push(rule("PATCH with the secret").given(given()).patch(again).stores(changed));
+async fn a_stored_secret_is_bound_to_origins_and_certificate_checking() {
+    let mut cases: Vec<Case> = Vec::new();
+    for (what, change, binds) in changes() {
+        let fault = format!("ClientSecret {BOUND}");
+        let put_it = |rule: &str, body: Value| put(format!("{rule}, {what}"), body).on(cloud());
+        let patch_it = |rule: &str, body: Value| patch(format!("{rule}, {what}"), body).on(cloud());
+        let requests = [
+            put_it("PUT with the mask", with(masked(cloud()), change.clone())),
+            put_it("PUT with the mask under the same Id", with(masked(cloud()), change.clone()))
+                .at(by_id("C")),
+            patch_it("PATCH by omission", change.clone()),
+            patch_it("PATCH by omission, by Id", change.clone()).at(by_id("C")),
+            patch_it("PATCH with the mask", with(change.clone(), json!({ "ClientSecret": MASK }))),
+        ];
+        cases.extend(requests.into_iter().map(|case| {
+            if binds { case.faults(&[&fault]) } else { case.shows(json!({ "ClientSecret": MASK })) }
+        }));
+        // With the secret in the same request, everything may change.
+        let again = json!({ "ClientSecret": "again" });
+        cases.push(put_it("PUT with the secret", with(with(cloud(), change.clone()), again.clone())));
+        cases.push(patch_it("PATCH with the secret", with(change, again)));
     }
+    let validated = with(basic(), json!({ "ValidateEndpointCertificate": false }));
     cases.push(
-        rule("a token endpoint that is taken away")
-            .given(given())
-            .patch(r#"{"TokenEndpoint": null}"#)
-            .refused(400, &["Password was given for another"]),
+        put("certificate checking back to its default by leaving it out", masked(basic()))
+            .on(validated.clone())
+            .faults(&[&format!("Password {BOUND}")]),
     );
     cases.push(
-        rule("another path of the same origin")
-            .given(given())
-            .patch(json!({ "Endpoint": "http://127.0.0.1:9/base" }))
-            .stores(json!({ "Endpoint": "http://127.0.0.1:9/base", "Password": MASK })),
+        patch("certificate checking back to its default by null", r#"{"ValidateEndpointCertificate":null}"#)
+            .on(validated)
+            .faults(&[&format!("Password {BOUND}")]),
     );
-    check(cases).await;
+    cases.push(
+        patch("a token endpoint that was not there", r#"{"TokenEndpoint":"http://t"}"#)
+            .on(basic())
+            .faults(&[&format!("Password {BOUND}")]),
+    );
+    cases.push(
+        put(
+            "another Id does not loosen it",
+            with(masked(basic()), json!({ "Id": "D", "Endpoint": "http://other" })),
+        )
+        .on(basic())
+        .faults(&[&format!("Password {BOUND}")]),
+    );
+    cases.push(
+        patch("no secret, nothing bound", r#"{"Endpoint":"http://other","TokenEndpoint":"http://t"}"#)
+            .shows(json!({ "Endpoint": "http://other" })),
+    );
+    hold(cases).await;
+}
+
+#[tokio::test]
+async fn the_secret_behind_the_mask_is_the_one_that_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::serve(folder.path(), &[]);
+    let ear = Ear::listen();
+    let configuration = json!({
+        "Id": "C", "FailoverGroupId": "G", "Mode": "Hot", "Endpoint": ear.url, "UserName": "one",
+        "Password": "Pässword 1", "FailoverTimeout": "00:00:01",
+    });
+    let heard = async |user: &str, password: &str| {
+        let wanted = Ear::basic(user, password);
+        until(&format!("{user}:{password} is sent"), async || ear.heard().contains(&wanted)).await;
+    };
+    server.configure(&configuration).await;
+    heard("one", "Pässword 1").await;
+    server.configure(&with(masked(configuration.clone()), json!({ "UserName": "two" }))).await;
+    heard("two", "Pässword 1").await;
+    let patched = server.send(reqwest::Method::PATCH, &by_id("C"), Some(r#"{"UserName":"three"}"#)).await;
+    assert_eq!(patched.status, 204, "{}", patched.body);
+    heard("three", "Pässword 1").await;
+    server.configure(&with(configuration, json!({ "Password": "**************" }))).await;
+    heard("one", "**************").await;
+    assert!(!ear.heard().contains(&Ear::basic("one", MASK)), "the mask is never sent");
 }
