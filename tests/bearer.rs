@@ -1,5 +1,7 @@
 //! How the adapter signs in at its failover endpoint: tokens of a real OpenID provider, and Basic.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The adapter towards TLS endpoints: whom it trusts, and what it says when it must not.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 mod support;
 
 use std::{path::PathBuf, process::Command, sync::Arc};

@@ -316,14 +316,8 @@ pub(super) fn transport_failure(error: &reqwest::Error) -> CallFailure {
     let mut cause = error.source();
     let mut last = error.to_string();
     while let Some(source) = cause {
-        if source.downcast_ref::<rustls::Error>().is_some() {
-            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({source})"));
-        }
-        // rustls errors come wrapped in an io::Error that shows them but is not one of them.
-        if let Some(wrapped) = source.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-            && wrapped.downcast_ref::<rustls::Error>().is_some()
-        {
-            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({wrapped})"));
+        if let Some(refused) = tls_error(source) {
+            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({refused})"));
         }
         last = source.to_string();
         cause = source.source();
@@ -333,4 +327,10 @@ pub(super) fn transport_failure(error: &reqwest::Error) -> CallFailure {
     } else {
         failure(FailureKind::Unreachable, format!("the connection broke ({last})"))
     }
+}
+
+/// The TLS error in `error`: it comes wrapped in I/O errors, one or more deep, that show what they
+/// wrap but do not name it as their source.
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }

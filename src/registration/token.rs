@@ -1,7 +1,8 @@
 //! Bearer tokens by the client-credentials grant.
 //!
-//! A token is kept until 30 s before it expires, and renewed in the background at half its life, so
-//! that a heartbeat never waits for one.
+//! A token is kept until 30 s before it expires (one that lives for a minute or less: for three
+//! quarters of its life), and renewed in the background at half its life, so that a heartbeat never
+//! waits for one.
 
 use std::{
     io,
@@ -54,7 +55,8 @@ pub(super) struct TokenSource {
 #[derive(Debug, Clone)]
 struct Held {
     token: Arc<SecretString>,
-    renew_at: Uptime,
+    /// Empty once renewing has failed too often.
+    renew_at: Option<Uptime>,
     expires: Uptime,
 }
 
@@ -101,24 +103,31 @@ impl TokenSource {
         let mut alarm = Alarm::new()?;
         loop {
             let changed = self.changed.notified();
-            let renew_at = self.held().as_ref().map(|held| held.renew_at);
+            let renew_at = self.held().as_ref().and_then(|held| held.renew_at);
             let Some(renew_at) = renew_at else {
                 changed.await;
                 continue;
             };
             alarm.until(renew_at).await?;
             let _turn = self.fetching.lock().await;
-            if let Err(failure) = self.fetch().await {
-                tracing::warn!(
-                    reason = failure.detail,
-                    "the token could not be renewed; the old one is used on"
-                );
-                let now = clock::now().uptime;
-                if let Some(held) = self.held().as_mut() {
-                    // Half of what is left passes before the next attempt.
-                    held.renew_at = now + held.expires.since(now).max(SHORTEST_RETRY * 2) / 2;
-                }
+            // A heartbeat may have dropped it or fetched another since.
+            if self.held().as_ref().is_none_or(|held| held.renew_at != Some(renew_at)) {
+                continue;
             }
+            if let Err(failure) = self.fetch().await {
+                self.put_renewal_off(&failure);
+            }
+        }
+    }
+
+    /// Half of what is left of the token passes before the next attempt. In the end the heartbeats
+    /// ask for one, at their pace: a secret that is refused often could lock an account.
+    fn put_renewal_off(&self, failure: &CallFailure) {
+        let now = clock::now().uptime;
+        tracing::warn!(reason = failure.detail, "the token could not be renewed; the old one is used on");
+        if let Some(held) = self.held().as_mut() {
+            let left = held.expires.since(now);
+            held.renew_at = (left > SHORTEST_RETRY).then(|| now + (left / 2).max(SHORTEST_RETRY));
         }
     }
 
@@ -167,10 +176,10 @@ impl TokenSource {
         let answer =
             read_token(&body).map_err(|error| token_failure(&format!("the token endpoint: {error}")))?;
         let life = answer.life.unwrap_or(DEFAULT_LIFE);
-        // A token that lives shorter than twice the margin is used for half its life.
-        let usable = life.saturating_sub(EXPIRY_MARGIN).max(life / 2);
+        // Even a short life leaves time to renew the token before it is not used any more.
+        let margin = if life > EXPIRY_MARGIN * 2 { EXPIRY_MARGIN } else { life / 4 };
         let token = Arc::new(answer.token);
-        Ok(Held { token, renew_at: asked + usable.min(life / 2), expires: asked + usable })
+        Ok(Held { token, renew_at: Some(asked + life / 2), expires: asked + (life - margin) })
     }
 
     /// The token endpoint that the endpoint's host tells by OpenID discovery.

@@ -1,5 +1,7 @@
 //! The adapter against failover endpoints that misbehave: what it shows, writes down and does.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
