@@ -54,18 +54,20 @@ impl HttpUrl {
             return Err(UrlError::TooLong);
         }
         // The URL standard repairs what people did not mean; a configuration should say what it means.
-        let scheme_is_written_out = ["http://", "https://"]
-            .iter()
-            .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+        let written_out = ["http://", "https://"].iter().find_map(|scheme| {
+            let start = text.get(..scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then(|| &text[scheme.len()..])
+        });
+        let authority = written_out.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
         if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
             return Err(UrlError::Malformed);
         }
         let Ok(url) = Url::parse(text) else { return Err(UrlError::Malformed) };
         if !matches!(url.scheme(), "http" | "https") {
             Err(UrlError::Scheme)
-        } else if !scheme_is_written_out || url.host().is_none() {
+        } else if authority.is_empty() || url.host().is_none() {
             Err(UrlError::Malformed)
-        } else if !url.username().is_empty() || url.password().is_some() {
+        } else if authority.contains('@') {
             Err(UrlError::UserInfo)
         } else if url.fragment().is_some() {
             Err(UrlError::Fragment)
@@ -141,9 +143,11 @@ mod tests {
             ("http://", UrlError::Malformed),
             ("http://a b", UrlError::Malformed),
             ("http:\\\\host", UrlError::Malformed),
+            ("http:///host", UrlError::Malformed),
             ("ftp://host", UrlError::Scheme),
             ("http://user@host", UrlError::UserInfo),
             ("http://:secret@host", UrlError::UserInfo),
+            ("http://@host", UrlError::UserInfo),
             ("http://host/#here", UrlError::Fragment),
         ] {
             assert_eq!(HttpUrl::parse(bad), Err(error), "{bad}");

@@ -91,8 +91,8 @@ impl<'de> Visitor<'de> for ContentVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Content, A::Error> {
         let mut members = Vec::new();
-        while let Some(entry) = map.next_entry::<String, Value>()? {
-            members.push(entry);
+        while let Some((member, Plain(value))) = map.next_entry()? {
+            members.push((member, value));
         }
         Ok(Content::Object(Members(members)))
     }
@@ -126,13 +126,79 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Content, E> {
-        Ok(Content::Other("a text"))
+        Ok(Content::Other("a string"))
     }
 }
 
 impl<'de> Deserialize<'de> for Content {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+/// A JSON value as it was written.
+///
+/// `serde_json` gives objects with certain names (`$serde_json::private::RawValue`) a meaning of their
+/// own when it reads a [`Value`], and would take such an object for the string in it.
+struct Plain(Value);
+
+struct PlainVisitor;
+
+impl<'de> Visitor<'de> for PlainVisitor {
+    type Value = Plain;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Plain, A::Error> {
+        let mut members = serde_json::Map::new();
+        while let Some((member, Plain(value))) = map.next_entry()? {
+            members.insert(member, value);
+        }
+        Ok(Plain(Value::Object(members)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Plain, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(Plain(element)) = seq.next_element()? {
+            elements.push(element);
+        }
+        Ok(Plain(Value::Array(elements)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Plain, E> {
+        Ok(Plain(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Plain, E> {
+        Ok(Plain(value.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Plain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PlainVisitor)
     }
 }
 
@@ -288,6 +354,13 @@ mod tests {
         assert_eq!(reader.text("X"), Field::Null);
         assert_eq!(reader.text("Y"), Field::Absent);
         assert!(reader.finish(Unknown::Refuse).is_empty());
+    }
+
+    #[test]
+    fn an_object_is_an_object_whatever_it_holds() {
+        let mut reader = reader(r#"{"Name": {"$serde_json::private::RawValue": "\"a\""}}"#);
+        assert_eq!(reader.text("Name"), Field::Absent);
+        assert_eq!(reader.finish(Unknown::Refuse).reasons(), "Name is an object, not a string.");
     }
 
     #[test]

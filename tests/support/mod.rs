@@ -3,7 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+pub mod ear;
 pub mod scripted;
+pub mod shape;
 
 use std::{
     io::{BufRead, BufReader},
@@ -76,13 +78,11 @@ impl Server {
 
     /// Starts what `command` says, and waits until it listens.
     pub fn from_command(mut command: Command, data: &Path) -> Self {
-        let mut child = command
-            .env("CLIENT_FAILOVER_LOG", "client_failover=debug")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        if !command.get_envs().any(|(name, _)| name == "CLIENT_FAILOVER_LOG") {
+            command.env("CLIENT_FAILOVER_LOG", "client_failover=debug");
+        }
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (found, address) = mpsc::channel();
         let (lines, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));

@@ -123,12 +123,15 @@ impl Group {
             granted: now.uptime,
             granted_sequence: question.sequence,
             last_primary: None,
+            believed_from: now.uptime,
             held_until: now.uptime + self.timeout().get(),
             timeout: self.timeout(),
             told: None,
             scored: member.score() > FailoverScore::ZERO,
             acted: now.uptime,
         });
+        // The new Primary is told how far the one before it came; the first of all has only itself.
+        self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
         self.floor = self.floor.max(Some(epoch));
         self.why = why;
         self.challenge = None;

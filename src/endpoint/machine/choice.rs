@@ -52,10 +52,11 @@ impl Group {
 
     /// Whether `challenger` is better than `incumbent` by the margin.
     ///
-    /// A score of 1 says that nobody looked: it takes over only from a Primary that can do nothing.
+    /// A score of 1 says that nobody looked. It is never better by a margin than one that is above 0,
+    /// so that it takes over only from a Primary that can do nothing, and by the rule for that.
     fn is_better(&self, challenger: &Member, incumbent: &Member) -> bool {
-        let (score, than) = (challenger.score(), incumbent.score());
-        score > FailoverScore::STANDBY && score.get() >= than.get().saturating_add(self.choosing.margin.get())
+        let (score, than) = (challenger.score().get(), incumbent.score().get());
+        score >= than.saturating_add(self.choosing.margin.get())
     }
 
     fn dwell(&self) -> std::time::Duration {

@@ -73,13 +73,14 @@ impl Group {
         }
         tenure.scored |= heartbeat.score.get() > 0;
         self.last_data = heartbeat.last_data.or(self.last_data);
+        let believed = heard.at.uptime >= tenure.believed_from;
         let stopped = match &heartbeat.native {
             Some(native) if native.acting => {
                 tenure.acted = heard.at.uptime;
                 false
             }
             // A heartbeat that crossed the grant on its way says nothing.
-            Some(native) => tenure.last_primary.is_some_and(|last| native.answered >= last),
+            Some(native) => believed && tenure.last_primary.is_some_and(|last| native.answered >= last),
             None => tenure.told.as_mut().is_some_and(|told| {
                 let same = told.connection.is_some() && told.connection == question.connection;
                 told.elsewhere += u32::from(!same);

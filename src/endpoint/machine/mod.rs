@@ -215,6 +215,11 @@ impl Member {
         self.spec.id == holder.session && self.incarnation() == holder.incarnation.as_ref()
     }
 
+    /// Whether it is `holder`, or has not been heard since the endpoint began and so may still be.
+    fn may_be(&self, holder: &Holder) -> bool {
+        self.is(holder) || (self.heard.is_none() && self.spec.id == holder.session)
+    }
+
     fn last_sign(&self) -> Uptime {
         self.heard.as_ref().map_or(self.known_since, |heard| heard.at.uptime)
     }
@@ -397,7 +402,7 @@ impl Group {
 
     fn view(&self, now: Now, member: &Member) -> SessionView {
         let forced = self.forced.as_ref().filter(|forced| forced.session == member.spec.id);
-        let role = if self.seat.primary(now).is_some_and(|holder| member.is(holder)) {
+        let role = if self.seat.primary(now).is_some_and(|holder| member.may_be(holder)) {
             ClientRole::Primary
         } else if self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by)) {
             ClientRole::PendingPrimary

@@ -24,9 +24,13 @@ pub(super) struct Tenure {
     pub(super) granted_sequence: u64,
     /// The highest sequence that was answered Primary by this run of the endpoint.
     ///
-    /// Empty before the first: what a run before answered is not known, so that no heartbeat can
-    /// prove that it covers it.
+    /// Empty before the first, which no heartbeat can cover.
     pub(super) last_primary: Option<u64>,
+    /// From when on the holder's word that it stopped is believed.
+    ///
+    /// A run of the endpoint does not know what the run before it heard, so a heartbeat that was long
+    /// under way looks new to it. T after its start no permission of the run before is left.
+    pub(super) believed_from: Uptime,
     /// T after the receipt of the last heartbeat that was answered Primary.
     pub(super) held_until: Uptime,
     /// The lease that `held_until` is computed with.
@@ -112,6 +116,7 @@ impl Estate {
                 granted: now.uptime,
                 granted_sequence: 0,
                 last_primary: None,
+                believed_from: now.uptime + record.timeout.get(),
                 held_until: now.uptime + record.timeout.get(),
                 timeout: record.timeout,
                 told: None,

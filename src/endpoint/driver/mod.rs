@@ -3,6 +3,9 @@
 //! Nothing is decided here: a heartbeat is handed to its group's machine, what the machine wants
 //! written is written, and what it answers is answered.
 
+mod housekeeping;
+mod recording;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -19,7 +22,7 @@ use super::{
     mark::Mark,
 };
 use crate::{
-    clock::{self, Alarm},
+    clock,
     domain::{
         BootId, Epoch, Expiry, GroupKey, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, OverrideRecord,
         Place, RegisteredSession, RoleOverride, SeatRecord, SessionId, SessionSpec, SessionView, Wall,
@@ -106,6 +109,8 @@ struct Inner {
     store: Store,
     settings: Settings,
     boot: BootId,
+    /// The highest epoch that the high-water mark knew at the start.
+    known_epoch: Option<Epoch>,
     hosted: Mutex<Hosted>,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
     registry: tokio::sync::Mutex<()>,
@@ -191,13 +196,16 @@ impl Endpoint {
             store,
             settings,
             boot,
+            known_epoch: epoch,
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
             writers: TaskTracker::new(),
             closing: CancellationToken::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let endpoint = Self { inner: Arc::new(inner) };
+        endpoint.settle_mark().await;
+        Ok(endpoint)
     }
 
     fn cell(&self, key: &GroupKey) -> Call<Arc<Cell>> {
@@ -243,10 +251,9 @@ impl Endpoint {
             };
         }
         self.inner.store.insert_group(&spec, clock::now().wall).await?;
-        let epoch = self.inner.mark.lock().await.epoch;
         let mut hosted = unpoisoned(&self.inner.hosted);
         let estate = hosted.estates.remove(&key);
-        let group = Group::create(spec.clone(), self.inner.settings.choosing, epoch, estate);
+        let group = Group::create(spec.clone(), self.inner.settings.choosing, self.inner.known_epoch, estate);
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
         hosted.groups.insert(key.clone(), Cell::new(key, group));
         Ok(Created { kept: spec, new: true })
@@ -411,190 +418,6 @@ impl Endpoint {
         self.keep_books(cell, &mut group);
         reply
     }
-
-    /// Says what happened, and has written down what the machine wants written. The writing goes on
-    /// when the caller goes away.
-    fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
-        for change in group.take_changes() {
-            let (session, epoch) =
-                (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
-            tracing::info!(group = %cell.key, session, epoch, change = change.kind.as_str(), "{}", change.reason);
-        }
-        if let Some(record) = group.take_record(clock::now()) {
-            self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
-        }
-    }
-
-    /// Writes a seat, then the mark; then whoever waits may be answered.
-    async fn write(self, cell: Arc<Cell>, record: SeatRecord) {
-        let mut mark = self.inner.mark.lock().await;
-        let kept = match self.write_once(&mut mark, &cell.key, &record).await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::error!(group = %cell.key, error = chain(&error), "a change of the seat could not be recorded");
-                cell.lock().doubt();
-                cell.kept.send_replace(false);
-                self.read_back(&mut mark, &cell).await;
-                return;
-            }
-        };
-        drop(mark);
-        let mut group = cell.lock();
-        group.recorded();
-        self.keep_books(&cell, &mut group);
-        drop(group);
-        cell.kept.send_replace(kept);
-    }
-
-    async fn write_once(
-        &self,
-        mark: &mut Mark,
-        key: &GroupKey,
-        record: &SeatRecord,
-    ) -> Result<(), WriteError> {
-        mark.seat_records = self.inner.store.record_seat(key, record).await?;
-        mark.epoch = mark.epoch.max(record.epoch);
-        Ok(self.write_mark(mark).await?)
-    }
-
-    async fn write_mark(&self, mark: &mut Mark) -> io::Result<()> {
-        mark.settled = !self.is_renewing();
-        let (mark, folder) = (mark.clone(), self.inner.store.folder().to_owned());
-        tokio::task::spawn_blocking(move || mark.write(&folder)).await?
-    }
-
-    fn is_renewing(&self) -> bool {
-        self.cells().iter().any(|cell| cell.lock().is_renewing())
-    }
-
-    /// Reads what the store holds until it says so, with the mark brought to its number.
-    async fn read_back(&self, mark: &mut Mark, cell: &Arc<Cell>) {
-        loop {
-            match self.read_back_once(mark, &cell.key).await {
-                Ok(stored) => {
-                    cell.lock().read_back(stored.as_ref());
-                    return;
-                }
-                Err(error) => {
-                    tracing::warn!(group = %cell.key, error = chain(&error), "what the store holds is not known");
-                }
-            }
-            tokio::select! {
-                () = self.inner.closing.cancelled() => return,
-                () = tokio::time::sleep(PAUSE) => {}
-            }
-        }
-    }
-
-    async fn read_back_once(
-        &self,
-        mark: &mut Mark,
-        key: &GroupKey,
-    ) -> Result<Option<SeatRecord>, WriteError> {
-        let (stored, seat_records) = self.inner.store.seat(key).await?;
-        if mark.seat_records != seat_records
-            || stored.as_ref().is_some_and(|stored| stored.epoch > mark.epoch)
-        {
-            mark.seat_records = seat_records;
-            mark.epoch = mark.epoch.max(stored.as_ref().and_then(|stored| stored.epoch));
-            self.write_mark(mark).await?;
-        }
-        Ok(stored)
-    }
-
-    /// Notices what is over, and removes sessions that were silent for too long, until `stop`.
-    ///
-    /// # Errors
-    /// When the kernel refuses a timer.
-    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let mut alarm = Alarm::new()?;
-        loop {
-            let at = self.tick().await;
-            tokio::select! {
-                () = stop.cancelled() => break,
-                waited = alarm.until(at) => waited?,
-            }
-        }
-        self.close().await;
-        Ok(())
-    }
-
-    /// Ends in order: what is being written is written first.
-    pub async fn close(&self) {
-        self.inner.closing.cancel();
-        self.inner.writers.close();
-        self.inner.writers.wait().await;
-    }
-
-    /// Looks at every group; when to look again.
-    async fn tick(&self) -> crate::domain::Uptime {
-        let mut next = clock::now().uptime + TICK;
-        for cell in self.cells() {
-            let (wake, silent, lapsed) = {
-                let now = clock::now();
-                let mut group = cell.lock();
-                group.tick(now);
-                self.keep_books(&cell, &mut group);
-                let silent = group.silent_for(now, self.inner.settings.session_retention);
-                (group.next_wake(), silent, group.override_to_remove())
-            };
-            next = wake.map_or(next, |wake| wake.min(next));
-            for id in silent {
-                self.forget(&cell, &id).await;
-            }
-            if lapsed {
-                self.remove_override(&cell).await;
-            }
-        }
-        self.settle_mark().await;
-        next.max(clock::now().uptime + PAUSE)
-    }
-
-    /// Removes a session that was silent for too long, unless it was heard in the meantime.
-    async fn forget(&self, cell: &Arc<Cell>, id: &SessionId) {
-        let _registry = self.inner.registry.lock().await;
-        let limit = self.inner.settings.session_retention;
-        if !cell.lock().silent_for(clock::now(), limit).contains(id) {
-            return;
-        }
-        match self.inner.store.delete_session(&cell.key, id).await {
-            Ok(()) => {
-                let mut group = cell.lock();
-                group.unregister(clock::now(), id);
-                tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
-                self.keep_books(cell, &mut group);
-            }
-            Err(error) => {
-                let error = chain(&error);
-                tracing::warn!(group = %cell.key, session = %id, error, "a silent session could not be removed");
-            }
-        }
-    }
-
-    async fn remove_override(&self, cell: &Arc<Cell>) {
-        let _registry = self.inner.registry.lock().await;
-        if !cell.lock().override_to_remove() {
-            return;
-        }
-        match self.inner.store.replace_override(&cell.key, None).await {
-            Ok(()) => cell.lock().override_removed(),
-            Err(error) => {
-                tracing::warn!(group = %cell.key, error = chain(&error), "an override that ended could not be removed");
-            }
-        }
-    }
-
-    /// Once no group waits any more, the mark says so, and the next start may trust it.
-    async fn settle_mark(&self) {
-        let mut mark = self.inner.mark.lock().await;
-        if mark.settled || self.is_renewing() {
-            return;
-        }
-        if let Err(error) = self.write_mark(&mut mark).await {
-            mark.settled = false;
-            tracing::warn!(%error, "the high-water mark could not be written; the next start waits for T");
-        }
-    }
 }
 
 /// Why an endpoint could not begin.
@@ -606,15 +429,6 @@ pub enum OpenError {
     /// The kernel does not say which boot it is.
     #[error("the system does not say which boot it is")]
     System(#[from] io::Error),
-}
-
-/// Why a seat could not be written.
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error("the high-water mark could not be written")]
-    Mark(#[from] io::Error),
 }
 
 impl From<Refusal> for CallError {

@@ -1,0 +1,112 @@
+//! Notices what is over without a heartbeat, and removes what nobody will miss.
+
+use std::{io, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Cell, Endpoint, PAUSE, TICK, chain};
+use crate::{
+    clock::{self, Alarm},
+    domain::{SessionId, Uptime},
+};
+
+impl Endpoint {
+    /// Notices what is over, and removes sessions that were silent for too long, until `stop`.
+    ///
+    /// # Errors
+    /// When the kernel refuses a timer.
+    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        let mut alarm = Alarm::new()?;
+        loop {
+            // A store that hangs must not keep the process from stopping.
+            let at = tokio::select! {
+                () = stop.cancelled() => break,
+                at = self.tick() => at,
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                waited = alarm.until(at) => waited?,
+            }
+        }
+        self.close().await;
+        Ok(())
+    }
+
+    /// Ends in order: what is being written is written first.
+    pub async fn close(&self) {
+        self.inner.closing.cancel();
+        self.inner.writers.close();
+        self.inner.writers.wait().await;
+    }
+
+    /// Looks at every group; when to look again.
+    async fn tick(&self) -> Uptime {
+        let mut next = clock::now().uptime + TICK;
+        for cell in self.cells() {
+            let (wake, silent, lapsed) = {
+                let now = clock::now();
+                let mut group = cell.lock();
+                group.tick(now);
+                self.keep_books(&cell, &mut group);
+                let silent = group.silent_for(now, self.inner.settings.session_retention);
+                (group.next_wake(), silent, group.override_to_remove())
+            };
+            next = wake.map_or(next, |wake| wake.min(next));
+            for id in silent {
+                self.forget(&cell, &id).await;
+            }
+            if lapsed {
+                self.remove_override(&cell).await;
+            }
+        }
+        self.settle_mark().await;
+        next.max(clock::now().uptime + PAUSE)
+    }
+
+    /// Removes a session that was silent for too long, unless it was heard in the meantime.
+    async fn forget(&self, cell: &Arc<Cell>, id: &SessionId) {
+        let _registry = self.inner.registry.lock().await;
+        let limit = self.inner.settings.session_retention;
+        if !cell.lock().silent_for(clock::now(), limit).contains(id) {
+            return;
+        }
+        match self.inner.store.delete_session(&cell.key, id).await {
+            Ok(()) => {
+                let mut group = cell.lock();
+                group.unregister(clock::now(), id);
+                tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
+                self.keep_books(cell, &mut group);
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::warn!(group = %cell.key, session = %id, error, "a silent session could not be removed");
+            }
+        }
+    }
+
+    async fn remove_override(&self, cell: &Arc<Cell>) {
+        let _registry = self.inner.registry.lock().await;
+        if !cell.lock().override_to_remove() {
+            return;
+        }
+        match self.inner.store.replace_override(&cell.key, None).await {
+            Ok(()) => cell.lock().override_removed(),
+            Err(error) => {
+                tracing::warn!(group = %cell.key, error = chain(&error), "an override that ended could not be removed");
+            }
+        }
+    }
+
+    /// Once no group waits any more, the mark says so, and the next start may trust it.
+    pub(super) async fn settle_mark(&self) {
+        // While a seat is being written, that write brings the mark up to date.
+        let Ok(mut mark) = self.inner.mark.try_lock() else { return };
+        if mark.settled || self.is_renewing() {
+            return;
+        }
+        if let Err(error) = self.write_mark(&mut mark).await {
+            mark.settled = false;
+            tracing::warn!(%error, "the high-water mark could not be written; the next start waits for T");
+        }
+    }
+}

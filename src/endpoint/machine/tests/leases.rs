@@ -1,0 +1,303 @@
+//! R1 and R3: who holds the seat, and what frees it.
+
+use super::{super::*, plant::*};
+
+#[test]
+fn the_only_member_is_primary_at_its_first_heartbeat() {
+    let mut plant = Plant::new().native("A", 100);
+    assert_eq!(plant.beat("A"), Primary);
+    assert!(plant.epoch() > 126_000_000, "an epoch begins at the seconds since 2020");
+}
+
+#[test]
+fn a_promotion_is_on_disk_before_it_is_answered() {
+    let mut plant = Plant::new().native("A", 100);
+    let heartbeat = plant.compose("A");
+    let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+    let record = plant.group.take_record(plant.now).unwrap();
+    assert_eq!(record.holder.as_ref().map(|holder| holder.session.clone()), Some(id("A")));
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+    assert_eq!(plant.primary(), None);
+    plant.group.recorded();
+    let Ok(Reply::Answer(answer)) = plant.group.answer(plant.now, &question) else { panic!("no answer") };
+    assert_eq!((answer.role, answer.epoch), (Primary, record.epoch));
+}
+
+#[test]
+fn while_a_record_is_on_its_way_nobody_else_is_primary() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    let heartbeat = plant.compose("A");
+    let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+    plant.group.take_record(plant.now).unwrap();
+    assert_eq!(plant.beat("B"), Secondary);
+    plant.group.doubt();
+    let heartbeat = plant.compose("B");
+    assert_eq!(plant.ask("B", &heartbeat), Ok(None), "in doubt the group is not answered");
+}
+
+#[test]
+fn a_promotion_that_was_refused_did_not_happen_and_one_that_was_kept_after_all_did() {
+    for reached_the_disk in [false, true] {
+        let mut plant = Plant::new().native("A", 50).native("B", 100);
+        let heartbeat = plant.compose("A");
+        let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+        assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+        let record = plant.group.take_record(plant.now).unwrap();
+        plant.group.doubt();
+        plant.group.read_back(reached_the_disk.then_some(&record));
+        assert_eq!(plant.primary().is_some(), reached_the_disk);
+        let expected = if reached_the_disk { Secondary } else { Primary };
+        assert_eq!(plant.beat("B"), expected);
+    }
+}
+
+#[test]
+fn renewals_need_no_store() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.refuses = true;
+    for millis in [2_500, 5_000, 20_000 - 1] {
+        // B is heard just after A fell silent, so that a refused promotion is tried as well.
+        plant.at(millis);
+        let heartbeat = plant.compose("A");
+        let answer = plant.ask("A", &heartbeat).unwrap();
+        if millis <= 5_000 {
+            assert_eq!(answer.map(|answer| answer.role), Some(Primary));
+        } else {
+            assert_eq!(answer, None, "a new promotion does");
+        }
+    }
+}
+
+#[test]
+fn a_silent_primary_keeps_the_seat_for_t_and_not_longer() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(3_000).beat("A");
+    plant.at(12_999);
+    assert_eq!(plant.beat("B"), Secondary);
+    let before = plant.epoch();
+    plant.at(13_000);
+    assert_eq!(plant.beat("B"), Primary);
+    assert!(plant.epoch() > before);
+}
+
+#[test]
+fn the_reason_says_who_fell_silent_and_who_was_best() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50).native("C", 100);
+    plant.beat("A");
+    plant.at(9_000).beat("B");
+    plant.at(10_000).beat("C");
+    let reason = "no heartbeat from A for 10.0 s (limit 10 s); C had the best score, 100";
+    assert_eq!(plant.reason("C"), reason);
+    assert_eq!(plant.reason("B"), format!("C is Primary: {reason}"));
+    plant.at(20_000).beat("B");
+    assert!(plant.reason("B").ends_with("B is the only adapter that is heard"));
+}
+
+#[test]
+fn whoever_says_that_it_stopped_frees_the_seat_at_once() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(1_000).adapter("A").acting = false;
+    assert_ne!(plant.beat("A"), Primary, "the heartbeat that frees the seat is never answered Primary");
+    plant.adapter("A").score = 0;
+    plant.beat("A");
+    assert_eq!(plant.beat("B"), Primary);
+}
+
+#[test]
+fn a_heartbeat_that_crossed_the_grant_frees_nothing() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    // A's first answer is lost or late: its second heartbeat says Secondary and has heard nothing.
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    plant.at(1_000);
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    assert_eq!(plant.beat("B"), Secondary);
+}
+
+#[test]
+fn an_answer_that_covers_an_older_primary_answer_frees_nothing() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.at(1_000).beat_unheard("A");
+    // It has heard the answer to 1, but not yet that to 2, which may still make it act.
+    plant.adapter("A").acting = false;
+    plant.at(1_100).beat_unheard("A");
+    assert_eq!(plant.beat("B"), Secondary);
+}
+
+#[test]
+fn neither_deleting_the_session_nor_the_group_frees_the_seat() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(1_000).group.unregister(moment(1_000), &id("A"));
+    assert_eq!(plant.beat("B"), Secondary);
+    plant.group.unregister(plant.now, &id("B"));
+    let estate = plant.group.clone().into_estate();
+    plant.group = Group::create(spec(T), Choosing::default(), None, Some(estate));
+    plant.register("B");
+    plant.at(9_999);
+    assert_eq!(plant.beat("B"), Secondary);
+    plant.at(10_000);
+    assert_eq!(plant.beat("B"), Primary);
+}
+
+#[test]
+fn a_primary_that_was_deleted_and_registers_again_is_still_primary() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    plant.group.unregister(plant.now, &id("A"));
+    plant.register("A");
+    plant.at(1_000);
+    assert_eq!(plant.beat("A"), Primary);
+    assert_eq!(plant.promotions, 1);
+}
+
+#[test]
+fn a_group_that_comes_back_with_a_longer_t_records_the_longer_lease() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    let estate = plant.group.clone().into_estate();
+    plant.group = Group::create(spec(4 * T), Choosing::default(), None, Some(estate));
+    plant.register("A");
+    assert_eq!(plant.beat("A"), Primary);
+    assert_eq!(plant.disk.as_ref().map(|record| record.timeout), Some(spec(4 * T).draft.timeout));
+}
+
+#[test]
+fn an_older_heartbeat_changes_nothing_and_is_primary_only_within_the_grant() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    let before_the_grant = plant.compose("A");
+    plant.adapter("A").sequence = 4;
+    plant.beat("A");
+    let within = plant.compose("A");
+    plant.at(2_000).beat("A");
+    let ask = |plant: &mut Plant, heartbeat| plant.ask("A", heartbeat).unwrap().map(|answer| answer.role);
+    plant.at(3_000);
+    assert_eq!(ask(&mut plant, &before_the_grant), Some(Secondary));
+    assert_eq!(ask(&mut plant, &within), Some(Primary));
+    plant.at(11_999);
+    assert_eq!(plant.beat("B"), Secondary);
+    plant.at(12_000);
+    assert_eq!(plant.beat("B"), Primary, "neither of them held the seat for longer");
+    assert_eq!(ask(&mut plant, &within), Some(Secondary));
+}
+
+#[test]
+fn whoever_holds_a_session_keeps_it_while_it_is_heard() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    plant.restart_adapter("A", false);
+    let heartbeat = plant.at(1_000).compose("A");
+    let span = Duration::from_millis;
+    assert_eq!(
+        plant.ask("A", &heartbeat),
+        Err(Refusal::InUse { heard_ago: span(1_000), free_in: span(9_000) })
+    );
+    plant.adapter("A").native = false;
+    let heartbeat = plant.compose("A");
+    assert!(matches!(plant.ask("A", &heartbeat), Err(Refusal::InUse { .. })));
+    plant.at(10_000);
+    assert_eq!(plant.beat("A"), Primary);
+}
+
+#[test]
+fn a_restarted_adapter_is_let_in_at_once_but_the_seat_waits() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    plant.restart_adapter("A", true);
+    plant.at(1_000);
+    assert_eq!(plant.beat("A"), Secondary, "the run before it may still act");
+    assert!(plant.reason("A").contains("an earlier run of this adapter"));
+    plant.at(9_999);
+    assert_eq!(plant.beat("A"), Secondary);
+    plant.at(10_000);
+    assert_eq!(plant.beat("A"), Primary);
+    assert_eq!(plant.promotions, 2);
+}
+
+#[test]
+fn a_run_on_another_boot_is_not_let_in_by_naming_the_one_before() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    plant.restart_adapter("A", true);
+    plant.adapter("A").boot = "another";
+    let heartbeat = plant.at(1_000).compose("A");
+    assert!(matches!(plant.ask("A", &heartbeat), Err(Refusal::InUse { .. })));
+}
+
+#[test]
+fn whoever_is_heard_but_hears_nothing_does_not_block_the_group() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    let mut took_over = None;
+    for millis in (0..=30_000).step_by(2_500) {
+        plant.at(millis).beat_unheard("A");
+        if plant.beat("B") == Primary {
+            took_over = took_over.or(Some(millis));
+        }
+    }
+    assert_eq!(took_over, Some(17_500), "told at T, free T after the last answer it may have heard");
+    // It has the better score, but is chosen again only once it has heard an answer.
+    assert_eq!(plant.primary().as_deref(), Some("B"));
+    plant.at(31_000).beat("A");
+    assert_eq!(plant.run(&["A", "B"], 32_000, 50_000).as_deref(), Some("A"));
+}
+
+#[test]
+fn a_stock_primary_has_stopped_at_its_next_heartbeat_on_the_connection_it_was_told_on() {
+    let mut plant = Plant::new().stock("A", 50).stock("B", 100);
+    plant.beat("A");
+    assert_eq!(plant.run(&["B", "A"], 0, 5_000).as_deref(), Some("A"));
+    plant.at(5_100);
+    assert_eq!(plant.beat("B"), PendingPrimary);
+    assert_eq!(plant.beat("A"), Secondary);
+    assert_eq!(plant.beat("B"), Primary);
+}
+
+#[test]
+fn a_stock_primary_has_stopped_at_its_second_heartbeat_on_another_connection() {
+    let mut plant = Plant::new().stock("A", 50).stock("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(5_000).beat("B");
+    plant.beat("B");
+    assert_eq!(plant.beat("A"), Secondary);
+    plant.adapter("A").connection = None;
+    plant.beat("A");
+    assert_eq!(plant.beat("B"), PendingPrimary);
+    plant.beat("A");
+    assert_eq!(plant.beat("B"), Primary);
+}
+
+#[test]
+fn deleting_a_stock_primary_frees_the_seat() {
+    let mut plant = Plant::new().stock("A", 100).stock("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.group.unregister(plant.now, &id("A"));
+    assert_eq!(plant.beat("B"), Primary);
+}
+
+#[test]
+fn a_session_that_is_not_registered_is_not_known() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.group.unregister(plant.now, &id("A"));
+    let heartbeat = plant.compose("A");
+    assert_eq!(plant.ask("A", &heartbeat), Err(Refusal::Unknown));
+}
+
+#[test]
+fn silence_counts_from_the_last_heartbeat_or_the_registration() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.at(1_000).beat("A");
+    let limit = Duration::from_secs(10);
+    assert_eq!(plant.group.silent_for(moment(9_999), limit), []);
+    assert_eq!(plant.group.silent_for(moment(10_000), limit), [id("B")]);
+    assert_eq!(plant.group.silent_for(moment(11_000), limit), [id("A"), id("B")]);
+}

@@ -1,0 +1,239 @@
+//! Whatever is sent, the server does not fail; whatever was accepted, GET shows.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
+use client_failover::{
+    domain::Standing,
+    http::adapter::{self, Adapter},
+    store::{DataFolder, Store},
+};
+use http_body_util::BodyExt;
+use proptest::{prelude::*, sample::select, test_runner::TestRunner};
+use serde_json::{Map, Value, json};
+use tokio::{
+    runtime::Runtime,
+    sync::{Notify, watch},
+};
+use tower::ServiceExt;
+
+const FACET: &str = "/api/v1/configuration/System/ClientFailover";
+const MASK: &str = "***************";
+
+/// The facet without a socket, so that thousands of bodies take seconds.
+struct Facet {
+    runtime: Runtime,
+    router: Router,
+    _data: tempfile::TempDir,
+}
+
+impl Facet {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let store = runtime.block_on(Store::open(DataFolder::hold(data.path()).unwrap())).unwrap();
+        let standing = watch::Sender::new(Standing::default()).subscribe();
+        let adapter = Adapter { store, standing, wake: Arc::new(Notify::new()) };
+        Self { router: adapter::routes(adapter).build(), runtime, _data: data }
+    }
+
+    fn send(&self, method: Method, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(Body::from(body));
+        self.runtime.block_on(async {
+            let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+            let status = answer.status();
+            (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+        })
+    }
+
+    fn stored(&self) -> Value {
+        let (status, body) = self.send(Method::GET, FACET, Vec::new());
+        assert_eq!(status, StatusCode::OK);
+        serde_json::from_slice(&body).unwrap()
+    }
+}
+
+/// Any JSON value, of a few levels.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        Just(Value::from(MASK)),
+        Just(Value::from("hot")),
+        Just(Value::from("00:00:01")),
+        Just(Value::from("http://h")),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((member_name(), inner), 0..14)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// A member that is known, in some case, or any text.
+fn member_name() -> impl Strategy<Value = String> {
+    let known = select(client_failover::domain::MEMBERS.to_vec());
+    prop_oneof![
+        8 => known.clone().prop_map(str::to_owned),
+        2 => known.prop_map(str::to_lowercase),
+        1 => ".{0,12}",
+    ]
+}
+
+fn any_method() -> impl Strategy<Value = Method> {
+    select(vec![Method::PUT, Method::POST, Method::PATCH, Method::DELETE])
+}
+
+/// Cases that failed once are kept beside this file and run first.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, source_file: Some(file!()), ..ProptestConfig::default() }
+}
+
+#[test]
+fn no_body_makes_the_server_fail() {
+    let facet = Facet::new();
+    let bytes = prop_oneof![
+        3 => any_json().prop_map(|value| value.to_string().into_bytes()),
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+        1 => "[\\[\\]{}\",:0-9a-z\\\\ ]{0,80}".prop_map(String::into_bytes),
+    ];
+    let path = prop_oneof![Just(FACET.to_owned()), "[a-z%0-9.]{0,10}".prop_map(|id| format!("{FACET}/{id}"))];
+    let asked = (any_method(), path, bytes);
+    TestRunner::new(config(3_000))
+        .run(&asked, |(method, path, body)| {
+            // What is no URI never reaches a server.
+            prop_assume!(path.parse::<axum::http::Uri>().is_ok());
+            let (status, answer) = facet.send(method, &path, body);
+            prop_assert!(!status.is_server_error(), "{status}: {}", String::from_utf8_lossy(&answer));
+            if status.is_client_error() {
+                let refusal: Value = serde_json::from_slice(&answer).unwrap();
+                prop_assert!(
+                    ["Error", "Reason", "Resolution"].iter().all(|member| refusal[member].is_string())
+                );
+            }
+            prop_assert!(facet.stored().is_array());
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A value of a member as it may be given, and as it is shown then.
+type Shown = (Value, Value);
+
+fn one_of(values: &[(&str, &str)]) -> BoxedStrategy<Shown> {
+    let values: Vec<Shown> = values.iter().map(|(given, shown)| (json!(given), json!(shown))).collect();
+    select(values).boxed()
+}
+
+/// Members of a request: each is left out, null, or a value that is right.
+fn right_members() -> impl Strategy<Value = Vec<(&'static str, Option<Shown>)>> {
+    let text = || "[ -~ä€]{1,30}".prop_map(|text| (json!(text), json!(text))).boxed();
+    let strategies: Vec<(&'static str, BoxedStrategy<Shown>)> = vec![
+        ("FailoverGroupId", one_of(&[("g", "g"), ("group two", "group two")])),
+        ("Name", text()),
+        ("Description", text()),
+        (
+            "FailoverTimeout",
+            one_of(&[
+                ("1:00:00", "01:00:00"),
+                ("00:00:00.25", "00:00:00.2500000"),
+                ("1.00:00:00", "1.00:00:00"),
+            ]),
+        ),
+        ("Mode", one_of(&[("hot", "Hot"), ("Warn", "Warm"), ("COLD", "Cold"), ("None", "None")])),
+        ("Endpoint", one_of(&[("http://h", "http://h"), ("http://h/other", "http://h/other")])),
+        ("UserName", one_of(&[("u", "u"), ("Oil\\Test", "Oil\\Test")])),
+        ("Password", one_of(&[("secret", MASK), (MASK, MASK)])),
+        ("ValidateEndpointCertificate", any::<bool>().prop_map(|truth| (json!(truth), json!(truth))).boxed()),
+    ];
+    let required = |name| matches!(name, "FailoverGroupId" | "Mode" | "Endpoint");
+    let optional = strategies.into_iter().map(move |(name, value)| {
+        let (null, absent) = if required(name) { (1, 1) } else { (4, 8) };
+        prop_oneof![
+            16 => value.prop_map(move |shown| (name, Some(shown))),
+            null => Just((name, Some((Value::Null, Value::Null)))),
+            absent => Just((name, None)),
+        ]
+        .boxed()
+    });
+    // Credentials come and go together most of the time; else hardly anything would be accepted.
+    (optional.collect::<Vec<_>>(), any::<u8>()).prop_map(|(mut members, together)| {
+        if together > 32
+            && let Some(user) = members.iter().position(|(name, _)| *name == "UserName")
+        {
+            let like = |shown: &Shown| {
+                if shown.0.is_null() { shown.clone() } else { (json!("secret"), json!(MASK)) }
+            };
+            members[user + 1].1 = members[user].1.as_ref().map(like);
+        }
+        members
+    })
+}
+
+fn default_of(member: &str) -> Value {
+    match member {
+        "FailoverTimeout" => json!("00:01:00"),
+        "ValidateEndpointCertificate" => json!(true),
+        _ => Value::Null,
+    }
+}
+
+#[test]
+fn get_shows_what_was_accepted_and_a_refusal_changes_nothing() {
+    let facet = Facet::new();
+    let steps = prop::collection::vec((select(vec![Method::PUT, Method::PATCH]), right_members()), 1..8);
+    let accepted = std::cell::Cell::new(0_u32);
+    TestRunner::new(config(200))
+        .run(&steps, |steps| {
+            facet.send(Method::DELETE, FACET, Vec::new());
+            let mut model: Option<Map<String, Value>> = None;
+            for (method, members) in steps {
+                let body: Map<String, Value> = members
+                    .iter()
+                    .filter_map(|(name, shown)| Some(((*name).to_owned(), shown.clone()?.0)))
+                    .collect();
+                let before = facet.stored();
+                let (status, answer) =
+                    facet.send(method.clone(), FACET, json!(body).to_string().into_bytes());
+                let after = facet.stored();
+                if status.is_client_error() {
+                    prop_assert_eq!(before, after);
+                    continue;
+                }
+                prop_assert_eq!(status, StatusCode::NO_CONTENT, "{}", String::from_utf8_lossy(&answer));
+                accepted.set(accepted.get() + 1);
+                let mut next = match (&method, model.take()) {
+                    (&Method::PATCH, Some(old)) => old,
+                    _ => members.iter().map(|(name, _)| ((*name).to_owned(), default_of(name))).collect(),
+                };
+                for (name, shown) in &members {
+                    if let Some((_, shown)) = shown {
+                        let shown = if shown.is_null() { default_of(name) } else { shown.clone() };
+                        next.insert((*name).to_owned(), shown);
+                    }
+                }
+                for (name, value) in &next {
+                    prop_assert_eq!(&after[0][name], value, "{} after {}", name, method);
+                }
+                model = Some(next);
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(accepted.get() > 300, "too few requests were accepted to prove anything: {}", accepted.get());
+}
