@@ -56,7 +56,7 @@ words! {
         Mode,
         /// A call to the endpoint failed, for a reason that was not yet recorded.
         EndpointFailed,
-        /// The endpoint has not answered for a FailoverTimeout.
+        /// The endpoint has given no good answer for a FailoverTimeout.
         EndpointLost,
         /// The endpoint answers again.
         EndpointRestored,
@@ -100,7 +100,7 @@ words! {
         LeaseExpired,
         /// The endpoint could not be reached for one FailoverTimeout after a start as Primary.
         TookBack,
-        /// The endpoint has not answered for a FailoverTimeout.
+        /// The endpoint has given no good answer for a FailoverTimeout.
         NoAnswer,
         /// The endpoint answers again.
         Answered,

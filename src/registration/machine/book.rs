@@ -209,8 +209,9 @@ impl Machine {
             let reason = if self.published.is_none() { Reason::Started } else { self.reason };
             self.record(now, TransitionKind::AdapterState, reason, explanation);
         }
+        // While a role may still be taken back, a second crash must not forget it.
         if self.is_member()
-            && let Some(known) = self.known(self.role == Role::Primary)
+            && let Some(known) = self.known(self.role == Role::Primary || self.may_take_back)
         {
             self.remember(known);
         }

@@ -407,8 +407,11 @@ impl Machine {
         if self.lost_at().is_some_and(|at| now.uptime >= at) {
             self.lost = true;
             let silent = now.uptime.since(self.last_contact);
-            let explanation =
-                format!("{} has not answered for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
+            let explanation = format!(
+                "{} has given no good answer for {:.1} s",
+                self.endpoint_name(),
+                silent.as_secs_f64()
+            );
             self.record(now, TransitionKind::EndpointLost, Reason::NoAnswer, explanation);
         }
         if self.take_back_at().is_some_and(|at| now.uptime >= at) {
@@ -426,7 +429,8 @@ impl Machine {
 
     fn lose_lease(&mut self, now: Now) {
         let silent = now.uptime.since(self.last_contact);
-        let silence = format!("{} has not answered for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
+        let silence =
+            format!("{} has given no good answer for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
         if self.loss.keeps_role() {
             self.acting = Acting::Unbounded;
             let explanation =

@@ -553,6 +553,8 @@ fn a_role_lost_with_the_power_is_taken_back_under_keep_role_only() {
         world.configure(target("g", Mode::Hot));
         world.pass(T - Duration::from_millis(1));
         assert_eq!(world.role_now(), Role::Secondary);
+        let remembers = world.known.as_ref().is_none_or(|known| known.was_primary);
+        assert_eq!(remembers, loss == EndpointLoss::KeepRole, "a second crash must not forget it");
         world.pass(Duration::from_millis(1));
         assert_eq!(world.role_now(), expected, "{loss}");
         assert_eq!(world.standing.epoch, Epoch::new(9));
