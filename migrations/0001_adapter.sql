@@ -85,6 +85,13 @@ create trigger configuration_history_is_never_changed before update on configura
 begin select raise(abort, 'configuration_history is append-only'); end;
 create trigger failover_transition_is_never_changed before update on failover_transition
 begin select raise(abort, 'failover_transition is append-only'); end;
+-- `replace` removes a row without asking the triggers of delete.
+create trigger configuration_history_is_not_replaced before insert on configuration_history
+when exists (select 1 from configuration_history where sequence = new.sequence)
+begin select raise(abort, 'configuration_history is append-only'); end;
+create trigger failover_transition_is_not_replaced before insert on failover_transition
+when exists (select 1 from failover_transition where sequence = new.sequence)
+begin select raise(abort, 'failover_transition is append-only'); end;
 create trigger configuration_history_is_kept before delete on configuration_history
 when old.at_us >= (select removable_before_us from history_retention)
 begin select raise(abort, 'configuration_history is append-only'); end;

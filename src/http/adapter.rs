@@ -10,6 +10,7 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Notify, watch};
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal};
@@ -69,7 +70,7 @@ async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Resu
 async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     let change = adapter
-        .change(peer, |stored| match stored {
+        .change(peer, move |stored| match stored {
             Some(stored) => Err(already_configured(&stored.config)),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -84,7 +85,7 @@ async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Res
 async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(peer, move |stored| match stored {
             Some(stored) => whole(draft, faults, Some(&stored.config)).map(Change::Replace),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -101,7 +102,7 @@ async fn put_one(
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(peer, move |stored| {
             let config = with_id(stored, &id)?;
             whole(draft, faults, Some(config)).map(Change::Replace)
         })
@@ -112,7 +113,7 @@ async fn put_one(
 async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(peer, move |stored| match stored {
             Some(stored) => patched(draft, faults, &stored.config).map(Change::Update),
             None => Err(nothing_configured()),
         })
@@ -129,7 +130,7 @@ async fn patch_one(
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(peer, move |stored| {
             let config = with_id(stored, &id)?;
             patched(draft, faults, config).map(Change::Update)
         })
@@ -149,7 +150,7 @@ async fn delete_one(
     Path(id): Path<String>,
     peer: Peer,
 ) -> Result<StatusCode, Failure> {
-    adapter.change(peer, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
+    adapter.change(peer, move |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -202,16 +203,23 @@ fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
 
 impl Adapter {
     /// Changes the stored configuration as `decide` says, and wakes the registration.
+    ///
+    /// In a task of its own: a client that hangs up ends its handler, and what is stored by then must
+    /// be applied all the same. At the end of the process, closing the store waits for it.
     async fn change(
         &self,
         peer: Peer,
-        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
+        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure> + Send + 'static,
     ) -> Result<Change, Failure> {
-        let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
-        let observed = self.standing.borrow().clone();
-        let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
-        self.wake.notify_one();
-        Ok(change)
+        let Self { store, standing, wake } = self.clone();
+        let change = async move {
+            let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
+            let observed = standing.borrow().clone();
+            let change = store.change_configuration(&by, clock::now(), &observed, decide).await??;
+            wake.notify_one();
+            Ok(change)
+        };
+        TaskTracker::new().spawn(change).await.map_err(internal)?
     }
 }
 

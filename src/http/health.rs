@@ -28,14 +28,17 @@ async fn healthz() -> Response {
     Json(HealthBody { status: "Alive", reasons: Vec::new() }).into_response()
 }
 
-/// Ready is: the store is open, migrated and answers, and its secrets can be read.
+/// Ready is: the store is open, migrated and answers, and what is configured can be read, with its secrets.
 async fn readyz(State(store): State<Store>) -> Response {
     let mut reasons = Vec::new();
     if let Err(error) = store.probe().await {
         reasons.push(format!("{error}"));
     }
-    if let KeyState::Unusable(why) = store.key_state() {
-        reasons.push(why.clone());
+    match (store.key_state(), store.configuration().await) {
+        (KeyState::Unusable(why), _) => reasons.push(why.clone()),
+        (KeyState::Usable, Ok(stored)) => reasons.extend(stored.and_then(|stored| stored.unreadable)),
+        (KeyState::Usable, Err(error)) if reasons.is_empty() => reasons.push(error.to_string()),
+        (KeyState::Usable, Err(_the_probe_said_so)) => {}
     }
     if reasons.is_empty() {
         Json(HealthBody { status: "Ready", reasons }).into_response()

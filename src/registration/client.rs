@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{
     machine::{Answer, Call, Farewell, GroupTimeout},
+    redact::Redactor,
     token::TokenSource,
 };
 use crate::{
@@ -40,6 +41,7 @@ pub(super) struct EndpointClient {
     http: Client,
     base: HttpUrl,
     login: Login,
+    redactor: Redactor,
 }
 
 #[derive(Debug, Clone)]
@@ -79,7 +81,8 @@ impl EndpointClient {
                 secret.clone(),
             ))),
         };
-        Ok(Self { http, base: config.endpoint().clone(), login })
+        let redactor = Redactor::new(config.credentials());
+        Ok(Self { http, base: config.endpoint().clone(), login, redactor })
     }
 
     /// Asks one question.
@@ -87,6 +90,7 @@ impl EndpointClient {
         match call {
             Call::Version => {
                 let (version, native) = read_version(&self.send(Method::GET, &[], None).await?);
+                let version = version.map(|text| self.without_secrets(&text));
                 Ok(Answer::Version { version, native })
             }
             Call::CreateGroup(group, timeout) => {
@@ -142,7 +146,9 @@ impl EndpointClient {
         let body = json(&HeartbeatBody::from(heartbeat))?;
         let path = ["groups", group.as_str(), "clientsessions", session.as_str(), "heartbeat"];
         let answer = self.send(Method::POST, &path, Some(body)).await?;
-        Ok(Answer::Heartbeat(read_heartbeat_answer(&answer)?))
+        let mut answer = read_heartbeat_answer(&answer)?;
+        answer.reason = answer.reason.map(|text| self.without_secrets(&text));
+        Ok(Answer::Heartbeat(answer))
     }
 
     /// Sends a request, and once more with a fresh token when the first one was refused with 401.
@@ -158,16 +164,16 @@ impl EndpointClient {
                 Login::Basic(header) => Some(header.clone()),
                 Login::None | Login::Bearer(_) => None,
             };
-            return read(self.send_once(method, url, body, login).await?).await;
+            return self.read(self.send_once(method, url, body, login).await?).await;
         };
         let token = tokens.get().await?;
         let response = self.send_once(method.clone(), url.clone(), body.clone(), bearer(&token)).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            return read(response).await;
+            return self.read(response).await;
         }
         tokens.drop_token(&token);
         let token = tokens.get().await?;
-        read(self.send_once(method, url, body, bearer(&token)).await?).await
+        self.read(self.send_once(method, url, body, bearer(&token)).await?).await
     }
 
     async fn send_once(
@@ -187,6 +193,51 @@ impl EndpointClient {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
         request.send().await.map_err(|error| transport_failure(&error))
+    }
+
+    async fn read(&self, response: Response) -> Result<Vec<u8>, CallFailure> {
+        let status = response.status();
+        if status.is_success() {
+            return bounded_body(response).await;
+        }
+        let kind = match status.as_u16() {
+            300..=399 => FailureKind::Redirected,
+            401 => FailureKind::Unauthorized,
+            403 => FailureKind::Forbidden,
+            404 => FailureKind::NotFound,
+            409 => FailureKind::Conflict,
+            429 => FailureKind::TooManyRequests,
+            // Not implemented is no fault that could pass.
+            501 => FailureKind::Refused,
+            500.. => FailureKind::ServerError,
+            _ => FailureKind::Refused,
+        };
+        let retry_after = retry_after(response.headers());
+        let reason = bounded_body(response).await.ok().and_then(|body| self.said_reason(&body));
+        let detail = match (kind, reason) {
+            (FailureKind::Redirected, _) => format!("it answered {status}, and redirects are never followed"),
+            (_, Some(reason)) => format!("it answered {status}: {reason}"),
+            (_, None) => format!("it answered {status}"),
+        };
+        Err(CallFailure { kind, detail, retry_after })
+    }
+
+    /// The reason in an error body of the documented shape.
+    fn said_reason(&self, body: &[u8]) -> Option<String> {
+        let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let reason = ["Reason", "Error"].iter().find_map(|member| value.get(member)?.as_str())?;
+        let reason = self.without_secrets(reason);
+        let plain: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
+        Some(plain.trim_end_matches('.').to_owned())
+    }
+
+    /// What the endpoint says, as it may be shown and written down.
+    fn without_secrets(&self, said: &str) -> String {
+        let token = match &self.login {
+            Login::Bearer(tokens) => tokens.held_token(),
+            Login::None | Login::Basic(_) => None,
+        };
+        self.redactor.redact(said, token.as_deref())
     }
 
     /// The base with `path` appended, each segment percent-encoded.
@@ -231,41 +282,6 @@ fn sensitive(text: &str) -> HeaderValue {
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, CallFailure> {
     serde_json::to_vec(value).map_err(|error| failure(FailureKind::Refused, error.to_string()))
-}
-
-async fn read(response: Response) -> Result<Vec<u8>, CallFailure> {
-    let status = response.status();
-    if status.is_success() {
-        return bounded_body(response).await;
-    }
-    let kind = match status.as_u16() {
-        300..=399 => FailureKind::Redirected,
-        401 => FailureKind::Unauthorized,
-        403 => FailureKind::Forbidden,
-        404 => FailureKind::NotFound,
-        409 => FailureKind::Conflict,
-        429 => FailureKind::TooManyRequests,
-        // Not implemented is no fault that could pass.
-        501 => FailureKind::Refused,
-        500.. => FailureKind::ServerError,
-        _ => FailureKind::Refused,
-    };
-    let retry_after = retry_after(response.headers());
-    let reason = bounded_body(response).await.ok().and_then(|body| said_reason(&body));
-    let detail = match (kind, reason) {
-        (FailureKind::Redirected, _) => format!("it answered {status}, and redirects are never followed"),
-        (_, Some(reason)) => format!("it answered {status}: {reason}"),
-        (_, None) => format!("it answered {status}"),
-    };
-    Err(CallFailure { kind, detail, retry_after })
-}
-
-/// The reason in an error body of the documented shape.
-fn said_reason(body: &[u8]) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let reason = ["Reason", "Error"].iter().find_map(|member| value.get(member)?.as_str())?;
-    let plain: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
-    Some(plain.trim_end_matches('.').to_owned())
 }
 
 /// Retry-After as seconds, or as a date against the answer's own Date: remote clocks are never

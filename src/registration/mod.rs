@@ -14,6 +14,7 @@ mod client;
 mod driver;
 pub mod machine;
 mod recorder;
+mod redact;
 mod token;
 
 pub use client::ClientError;

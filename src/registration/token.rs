@@ -131,6 +131,11 @@ impl TokenSource {
         }
     }
 
+    /// The token that was sent last, even where it has expired.
+    pub(super) fn held_token(&self) -> Option<Arc<SecretString>> {
+        self.held().as_ref().map(|held| Arc::clone(&held.token))
+    }
+
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -49,6 +49,8 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     writer: Mutex<SqliteConnection>,
+    /// How a writer is opened.
+    options: SqliteConnectOptions,
     readers: SqlitePool,
     sealer: Sealer,
     folder: DataFolder,
@@ -73,8 +75,9 @@ impl Store {
         let sealer = Sealer::open(folder.path(), sealed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self { inner: Arc::new(Inner { writer: Mutex::new(writer), readers, sealer, folder }) })
+            .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
+        let writer = Mutex::new(writer);
+        Ok(Self { inner: Arc::new(Inner { writer, options, readers, sealer, folder }) })
     }
 
     /// The folder the store is in.
@@ -116,15 +119,27 @@ impl Store {
     }
 
     async fn writer(&self) -> Writer<'_> {
-        Writer(self.inner.writer.lock().await)
+        Writer { connection: self.inner.writer.lock().await, options: &self.inner.options }
     }
 }
 
 /// The one connection that writes, while nobody else does.
-struct Writer<'a>(MutexGuard<'a, SqliteConnection>);
+struct Writer<'a> {
+    connection: MutexGuard<'a, SqliteConnection>,
+    options: &'a SqliteConnectOptions,
+}
 
 impl Writer<'_> {
     async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        Ok(self.0.begin_with("begin immediate").await?)
+        if self.connection.is_in_transaction() {
+            // The rollback of a transaction that was given up is queued, and may not be done yet.
+            self.connection.ping().await?;
+        }
+        if self.connection.is_in_transaction() {
+            // On a full disk SQLite itself ends the transaction; sqlx then fails to roll it back, and
+            // would count it as open for ever.
+            *self.connection = SqliteConnection::connect_with(self.options).await?;
+        }
+        Ok(self.connection.begin_with("begin immediate").await?)
     }
 }

@@ -1,0 +1,171 @@
+//! A planted secret is searched for everywhere: files, log, answers, process list.
+
+use std::{fs, path::Path, process::Command};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    database::ask,
+    support::{FACET, FAILOVER, HISTORY, PROGRAM, STATE, Server, ear::Ear, until},
+};
+
+const PASSWORD: &str = "Zwölf+Boxkämpfer/jagen%20Viktor";
+const CLIENT_SECRET: &str = "quer\"über\\den großen & Sylter=Deich";
+
+/// The forms in which a secret could show itself.
+fn forms() -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    for secret in [PASSWORD, CLIENT_SECRET] {
+        let escaped: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let json = json!(secret).to_string();
+        forms.extend([
+            secret.to_owned(),
+            escaped,
+            json[1..json.len() - 1].to_owned(),
+            format!("{secret:?}")[1..].trim_end_matches('"').to_owned(),
+            STANDARD.encode(secret),
+            STANDARD.encode(format!("user:{secret}")),
+        ]);
+    }
+    forms.into_iter().map(String::into_bytes).collect()
+}
+
+fn assert_clean(what: &str, content: &[u8]) {
+    for form in forms() {
+        let found = content.windows(form.len()).position(|window| window == form);
+        if let Some(at) = found {
+            let around = &content[at.saturating_sub(300)..(at + form.len() + 20).min(content.len())];
+            panic!("{what} contains a secret: {}", String::from_utf8_lossy(around));
+        }
+    }
+}
+
+fn check_folder(folder: &Path) {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        assert_clean(&path.display().to_string(), &fs::read(&path).unwrap());
+        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    assert!(names.iter().any(|name| name == "failover.db"), "{names:?}");
+}
+
+fn check_process(server: &Server) {
+    for file in ["cmdline", "environ", "comm"] {
+        let content = fs::read(format!("/proc/{}/{file}", server.pid())).unwrap();
+        assert!(!content.is_empty());
+        assert_clean(file, &content);
+    }
+}
+
+async fn check_answers(server: &Server) {
+    let one = format!("{FACET}/C");
+    for path in [FACET, &one, STATE, FAILOVER, &format!("{HISTORY}?limit=1000"), "/readyz", "/healthz"] {
+        assert_clean(path, server.get(path).await.body.as_bytes());
+    }
+}
+
+/// Requests that are refused, each with a secret in it.
+fn faulty_requests() -> Vec<(Method, String)> {
+    let mut requests = Vec::new();
+    for secret in [PASSWORD, CLIENT_SECRET] {
+        let text = json!(secret).to_string();
+        for body in [
+            json!({ "Password": secret, "Mode": 1 }).to_string(),
+            json!({ "ClientSecret": secret, "UserName": "u" }).to_string(),
+            json!({ "Password": [secret], "ClientSecret": { "x": secret } }).to_string(),
+            json!({ "Password": format!("{{{{{secret}}}}}") }).to_string(),
+            json!({ "Password": format!("{secret}\n") , "UserName": "u" }).to_string(),
+            json!({ "Password": secret.repeat(200), "UserName": "u" }).to_string(),
+            json!({ "Unknown": secret, "Mode": secret, "FailoverTimeout": secret }).to_string(),
+            json!({ "Endpoint": secret, "TokenEndpoint": format!("http://u:{secret}@h") }).to_string(),
+            json!({ "Name": secret, "ValidateEndpointCertificate": secret }).to_string(),
+            json!([{ "Password": secret }, { "Password": secret }]).to_string(),
+            json!([secret]).to_string(),
+            text.clone(),
+            format!("{{\"Password\":{text},\"password\":{text}}}"),
+            format!("{{\"Password\":{text}"),
+            format!("{{\"Password\":{text}}} {text}"),
+            format!("{{\"Password\":{text} {text}}}"),
+            format!("{{\"Password\":{}}}", text.trim_matches('"')),
+            format!("{{\"Password\":{text}{}}}", " ".repeat(1024 * 1024)),
+        ] {
+            requests.extend([Method::PUT, Method::POST, Method::PATCH].map(|method| (method, body.clone())));
+        }
+    }
+    requests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut command = Command::new(PROGRAM);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data);
+    // Everything that can be logged, of everybody.
+    let mut server = Server::from_command(command.env_clear_and_trace(), &data);
+
+    // Endpoints that say back what they were told, as debugging proxies and frameworks do.
+    let said_back = |request: &str| {
+        let login = request.lines().find(|line| line.to_lowercase().starts_with("authorization"));
+        let form = request.lines().last().unwrap_or_default();
+        let decoded = url::form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "client_secret");
+        let secret = decoded.map_or(PASSWORD.to_owned(), |(_, secret)| secret.into_owned());
+        json!({ "Reason": format!("no: {secret} {} {form}", login.unwrap_or_default()), "error": form })
+            .to_string()
+    };
+    let (endpoint, tokens) = (Ear::answering(said_back), Ear::answering(said_back));
+    let shared = json!({
+        "Id": "C", "FailoverGroupId": "G", "Mode": "Hot", "Endpoint": endpoint.url, "FailoverTimeout": "00:00:01",
+    });
+    let with = |more: Value| {
+        let mut whole = shared.clone();
+        whole.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        whole
+    };
+    for (configuration, ear, wanted) in [
+        (
+            with(json!({ "ClientId": "i", "ClientSecret": CLIENT_SECRET, "TokenEndpoint": tokens.url })),
+            &tokens,
+            url::form_urlencoded::byte_serialize(CLIENT_SECRET.as_bytes()).collect::<String>(),
+        ),
+        (with(json!({ "UserName": "user", "Password": PASSWORD })), &endpoint, Ear::basic("user", PASSWORD)),
+    ] {
+        server.configure(&configuration).await;
+        until("the secret reaches the endpoint", async || {
+            ear.heard().iter().any(|heard| heard.contains(&wanted))
+        })
+        .await;
+        until("the refusal is known", async || server.get(FAILOVER).await.json()["LastError"].is_string())
+            .await;
+        check_answers(&server).await;
+        for (method, body) in faulty_requests() {
+            let answer = server.send(method.clone(), FACET, Some(&body)).await;
+            assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
+            assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
+        }
+        server.send(Method::PATCH, FACET, Some("{\"Name\":\"n\"}")).await;
+        check_answers(&server).await;
+        check_folder(&data);
+        check_process(&server);
+    }
+    assert_clean("the dump", ask(&data, ".dump").as_bytes());
+    assert_eq!(server.terminate().code(), Some(0));
+    check_folder(&data);
+    assert!(server.log().contains("TRACE"), "everything is logged");
+    assert_clean("the log", server.log().as_bytes());
+}
+
+/// A command in an environment of its own.
+trait Traced {
+    fn env_clear_and_trace(self) -> Command;
+}
+
+impl Traced for Command {
+    fn env_clear_and_trace(mut self) -> Command {
+        self.env_clear().env("CLIENT_FAILOVER_LOG", "trace,client_failover=trace");
+        self
+    }
+}
