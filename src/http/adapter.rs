@@ -298,7 +298,8 @@ fn already_configured(config: &FailoverConfig) -> Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let unavailable = |reason: String, resolution: &str| {
+        let reason = sentence(&error.to_string());
+        let unavailable = |resolution: &str| {
             Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The store cannot do this now; nothing was changed.",
@@ -307,29 +308,29 @@ impl From<StoreError> for Failure {
             )
         };
         match error {
-            StoreError::DiskFull(_) => {
-                unavailable(format!("{error}."), "Free space on that disk, then send the request again.")
+            StoreError::DiskFull(_) => unavailable("Free space on that disk, then send the request again."),
+            StoreError::ReadOnly(_) => {
+                unavailable("Make the data folder writable, then send the request again.")
             }
-            StoreError::ReadOnly(_) => unavailable(
-                format!("{error}."),
-                "Make the data folder writable, then send the request again.",
-            ),
-            StoreError::Busy(_) => unavailable(
-                format!("{error}."),
-                "End the process that uses the database, or try again later.",
-            ),
+            StoreError::Busy(_) => unavailable("End the process that uses the database, or try again later."),
             StoreError::KeyUnusable(_) => unavailable(
-                format!("{error}."),
                 "Put the right key file back into the data folder and start the server again; \
                  what it cannot read is neither deleted nor overwritten.",
             ),
             StoreError::Database(source) => internal(format!("the database refused: {source}")),
             StoreError::Migration(source) => internal(source),
-            StoreError::KeyExposed(_) | StoreError::KeyNotMade { .. } | StoreError::Unreadable(_) => {
-                internal(error)
-            }
+            StoreError::KeyExposed(_)
+            | StoreError::KeyNotMade { .. }
+            | StoreError::NotMade(_)
+            | StoreError::Unreadable(_) => internal(error),
         }
     }
+}
+
+/// An error's text as a sentence.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), rest.as_str()))
 }
 
 impl From<Infallible> for Failure {

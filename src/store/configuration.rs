@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use secrecy::SecretString;
 use sqlx::{Sqlite, Transaction};
 
-use super::{Store, StoreError, history::insert_transition};
+use super::{
+    Store, StoreError,
+    history::insert_transition,
+    key::{CLIENT_SECRET, PASSWORD},
+};
 use crate::domain::{
     ConfigurationId, Credentials, Draft, FailoverConfig, Field, MemberChange, Now, Reason, Standing,
     Transition as Row, TransitionKind, format_span,
 };
-
-const PASSWORD: &str = "client_failover_configuration.password";
-const CLIENT_SECRET: &str = "client_failover_configuration.client_secret";
 
 /// The configuration as it is stored.
 #[derive(Debug, Clone)]
@@ -126,16 +127,16 @@ impl Store {
         .fetch_optional(&mut *transaction)
         .await?;
         let stored = row.map(|row| self.read_row(row)).transpose()?;
+        // What cannot be read is never deleted or overwritten: the right key may still come back.
+        if let Some(why) = stored.as_ref().and_then(|stored| stored.unreadable.clone()) {
+            return Err(StoreError::KeyUnusable(why));
+        }
         let change = match decide(stored.as_ref()) {
             Ok(Change::Nothing) => return Ok(Ok(Change::Nothing)),
             Ok(change) => change,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let old = stored.as_ref().map(|stored| &stored.config);
-        // What cannot be read is never deleted or overwritten: the right key may still come back.
-        if let Some(why) = stored.as_ref().and_then(|stored| stored.unreadable.clone()) {
-            return Err(StoreError::KeyUnusable(why));
-        }
         let changes = FailoverConfig::changes(old, change.outcome());
         let revision = insert_history(&mut transaction, by, now, &change, old, &changes).await?;
         match change.outcome() {

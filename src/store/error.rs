@@ -31,6 +31,9 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The database could not be made.
+    #[error("the database could not be made")]
+    NotMade(#[source] std::io::Error),
     /// The key that sealed the stored secrets is missing or another one.
     #[error("the stored secrets cannot be read: {0}")]
     KeyUnusable(String),

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::StoreError;
+
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -65,6 +67,18 @@ impl DataFolder {
         }
     }
 
+    /// Makes the file `name`, if it is not there, so that only its owner can read it. SQLite gives the
+    /// files beside a database the same mode.
+    pub(super) fn make_private(&self, name: &str) -> Result<(), StoreError> {
+        let made = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.path.join(name));
+        made.map(drop).map_err(StoreError::NotMade)
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -84,5 +98,14 @@ mod tests {
         assert!(matches!(DataFolder::hold(&path), Err(FolderError::InUse(_))));
         drop(held);
         assert!(DataFolder::hold(&path).is_ok());
+    }
+
+    #[test]
+    fn what_is_private_is_read_by_its_owner_alone() {
+        use std::os::unix::fs::MetadataExt;
+        let outer = tempfile::tempdir().unwrap();
+        let folder = DataFolder::hold(outer.path()).unwrap();
+        folder.make_private("secret").unwrap();
+        assert_eq!(fs::metadata(outer.path().join("secret")).unwrap().mode() & 0o777, 0o600);
     }
 }

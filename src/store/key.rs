@@ -22,6 +22,10 @@ use super::StoreError;
 
 /// The key's name in the data folder.
 const KEY_FILE: &str = "key";
+/// The places of secrets.
+pub(super) const PASSWORD: &str = "client_failover_configuration.password";
+pub(super) const CLIENT_SECRET: &str = "client_failover_configuration.client_secret";
+
 /// The first word of a key file; another version would be written differently.
 const KEY_VERSION: &str = "client-failover-key-1";
 /// The first byte of a sealed value.
@@ -53,27 +57,33 @@ struct Key {
 }
 
 impl Sealer {
-    /// Reads the key in `folder`. A new one is made only while nothing is sealed.
+    /// Reads the key in `folder`. A new one is made only while nothing is `sealed`.
     ///
-    /// A missing or unreadable key while something is sealed is no error: the server then serves
+    /// A missing, unreadable or wrong key while something is sealed is no error: the server then serves
     /// what it can and says so.
     ///
     /// # Errors
     /// When others can read the key file, or a new one cannot be written.
-    pub(super) fn open(folder: &Path, something_is_sealed: bool) -> Result<Self, StoreError> {
+    pub(super) fn open(folder: &Path, sealed: &[Sealed]) -> Result<Self, StoreError> {
         let path = folder.join(KEY_FILE);
         let found = match fs::metadata(&path) {
             Ok(metadata) if metadata.mode() & 0o077 != 0 => return Err(StoreError::KeyExposed(path)),
             Ok(_) => read_key(&path),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !something_is_sealed => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && sealed.is_empty() => {
                 Ok(make_key(&path).map_err(|source| StoreError::KeyNotMade { path, source })?)
             }
             Err(error) => Err(format!("the key file {} cannot be read ({error})", path.display())),
         };
-        Ok(match found {
+        let mut sealer = match found {
             Ok(key) => Self { key: Some(key), state: KeyState::Usable },
             Err(why) => Self { key: None, state: KeyState::Unusable(why) },
-        })
+        };
+        for (place, value) in sealed {
+            if let Err(StoreError::KeyUnusable(why)) = sealer.open_sealed(place, value) {
+                sealer.state = KeyState::Unusable(why);
+            }
+        }
+        Ok(sealer)
     }
 
     /// Whether secrets can be sealed and opened.
@@ -184,15 +194,17 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Whether the database holds anything that was sealed.
-pub(super) async fn something_is_sealed(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let count = sqlx::query_scalar!(
-        "select count(*) from client_failover_configuration
-         where password is not null or client_secret is not null"
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(count > 0)
+/// A sealed value, and its place.
+pub(super) type Sealed = (&'static str, Vec<u8>);
+
+/// Everything in the database that was sealed.
+pub(super) async fn sealed_values(connection: &mut SqliteConnection) -> Result<Vec<Sealed>, StoreError> {
+    let row = sqlx::query!("select password, client_secret from client_failover_configuration")
+        .fetch_optional(connection)
+        .await?;
+    let values = row.map(|row| [(PASSWORD, row.password), (CLIENT_SECRET, row.client_secret)]);
+    let values = values.into_iter().flatten();
+    Ok(values.filter_map(|(place, value)| value.map(|value| (place, value))).collect())
 }
 
 #[cfg(test)]
@@ -209,15 +221,15 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_only_in_its_place_and_with_its_key() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let sealer = Sealer::open(one.path(), false).unwrap();
+        let sealer = Sealer::open(one.path(), &[]).unwrap();
         let secret = SecretString::from("pässword");
         let sealed = sealer.seal("a.b", &secret).unwrap();
         assert_ne!(sealed, sealer.seal("a.b", &secret).unwrap(), "nonces are fresh");
         assert_eq!(opened(&sealer, "a.b", &sealed).unwrap(), "pässword");
         assert!(opened(&sealer, "a.c", &sealed).unwrap_err().contains("damaged"));
-        let again = Sealer::open(one.path(), true).unwrap();
+        let again = Sealer::open(one.path(), &[(PASSWORD, vec![1])]).unwrap();
         assert_eq!(opened(&again, "a.b", &sealed).unwrap(), "pässword");
-        let other = Sealer::open(two.path(), false).unwrap();
+        let other = Sealer::open(two.path(), &[]).unwrap();
         assert!(opened(&other, "a.b", &sealed).unwrap_err().contains("another key"));
         for length in 0..sealed.len() {
             assert!(opened(&sealer, "a.b", &sealed[..length]).is_err());
@@ -227,14 +239,14 @@ mod tests {
     #[test]
     fn a_key_is_made_only_while_nothing_is_sealed() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Sealer::open(folder.path(), true).unwrap();
+        let missing = Sealer::open(folder.path(), &[(PASSWORD, vec![1])]).unwrap();
         assert!(matches!(missing.state(), KeyState::Unusable(why) if why.contains("cannot be read")));
         assert!(!folder.path().join(KEY_FILE).exists());
-        Sealer::open(folder.path(), false).unwrap();
+        Sealer::open(folder.path(), &[]).unwrap();
         let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(folder.path().join(KEY_FILE), "nonsense").unwrap();
-        let damaged = Sealer::open(folder.path(), false).unwrap();
+        let damaged = Sealer::open(folder.path(), &[]).unwrap();
         assert!(matches!(damaged.state(), KeyState::Unusable(why) if why.contains("damaged")));
     }
 
@@ -242,9 +254,9 @@ mod tests {
     fn a_key_that_others_can_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        Sealer::open(folder.path(), false).unwrap();
+        Sealer::open(folder.path(), &[]).unwrap();
         let path = folder.path().join(KEY_FILE);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Sealer::open(folder.path(), false), Err(StoreError::KeyExposed(_))));
+        assert!(matches!(Sealer::open(folder.path(), &[]), Err(StoreError::KeyExposed(_))));
     }
 }

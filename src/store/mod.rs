@@ -69,10 +69,11 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT);
+        folder.make_private(DATABASE)?;
         let mut writer = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!().run(&mut writer).await?;
-        let sealed = key::something_is_sealed(&mut writer).await?;
-        let sealer = Sealer::open(folder.path(), sealed)?;
+        let sealed = key::sealed_values(&mut writer).await?;
+        let sealer = Sealer::open(folder.path(), &sealed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));

@@ -58,7 +58,7 @@ fn check_refusal(answer: &Answer) {
     let body = answer.json();
     assert_eq!(body.as_object().unwrap().len(), 3, "{body}");
     assert_eq!(body["Error"], "The store cannot do this now; nothing was changed.");
-    assert_eq!(body["Reason"], "the disk that holds the data folder is full.");
+    assert_eq!(body["Reason"], "The disk that holds the data folder is full.");
     assert_eq!(body["Resolution"], "Free space on that disk, then send the request again.");
 }
 
