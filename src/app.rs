@@ -24,6 +24,9 @@ use crate::{
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
 };
 
+/// How long the whole end may take: less than the 10 s after which service managers commonly kill.
+const STOP_LIMIT: Duration = Duration::from_secs(8);
+
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
@@ -145,19 +148,32 @@ impl Half {
             Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
+        if timeout(STOP_LIMIT, self.end()).await.is_err() {
+            tracing::error!("something does not end; the process ends without it");
+        }
+        Ok(outcome?)
+    }
+
+    /// Ends everything in order. What went wrong on the way is said, and the rest is ended all the same.
+    async fn end(&mut self) {
         self.stop_workers.cancel();
         while let Some(ended) = self.workers.join_next().await {
-            flat(ended)?;
+            say(flat(ended));
         }
         self.stop_services.cancel();
         while let Some(ended) = self.services.join_next().await {
-            flat(ended)?;
+            say(flat(ended));
         }
-        // A disk that hangs must not keep the process: the next start folds the log in.
+        // The next start folds the log in where a hanging disk keeps this one from it.
         if timeout(CLOSE_WAIT, self.store.close()).await.is_err() {
             tracing::warn!("the database could not be closed in time");
         }
-        Ok(outcome?)
+    }
+}
+
+fn say(ended: io::Result<()>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a part of the server did not end well");
     }
 }
 
@@ -182,7 +198,11 @@ async fn prune(store: Store, days: u32, stop: CancellationToken) -> io::Result<(
     let mut alarm = Alarm::new()?;
     let kept = Duration::from_secs(u64::from(days) * 86_400);
     loop {
-        let more = store.prune_history(clock::now().wall.minus(kept)).await.unwrap_or_else(|error| {
+        let pruned = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            pruned = store.prune_history(clock::now().wall.minus(kept)) => pruned,
+        };
+        let more = pruned.unwrap_or_else(|error| {
             tracing::warn!(%error, "old history could not be removed");
             false
         });

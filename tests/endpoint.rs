@@ -515,10 +515,15 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
     fs::create_dir(folder.path().join("endpoint.mark.new")).unwrap();
     let answer = app.beat(ON_PREMISES, "h", "a", native("a", 1, 0, false)).await;
     refused(&answer, StatusCode::SERVICE_UNAVAILABLE);
+    // Neither is it in the heartbeats that follow, whatever the database holds by then.
+    for sequence in 2..5 {
+        let answer = app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await;
+        assert_ne!(answer.body["Role"], 1, "{sequence}");
+    }
     assert_eq!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, true)).await.body["Role"], 1);
     fs::remove_dir(folder.path().join("endpoint.mark.new")).unwrap();
     let begun = clock::now().uptime;
-    let mut sequence = 2;
+    let mut sequence = 5;
     while app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] != 1 {
         assert!(clock::now().uptime.since(begun) < LIMIT);
         sequence += 1;

@@ -13,7 +13,7 @@ mod failure;
 mod remote;
 mod table;
 
-use std::{env, io, num::NonZero, process::ExitCode, thread};
+use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,6 +23,9 @@ use failure::Failure;
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
 const WORKERS: usize = 2;
+
+/// How long a write that blocks may keep the process from ending.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs the command that this process was started with.
 #[must_use]
@@ -48,7 +51,7 @@ fn run(command: Command) -> Result<(), Failure> {
     // An error means that a provider is installed already, and any provider will do.
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = runtime().map_err(|error| Failure::failed("The runtime could not be started", &error))?;
-    match command {
+    let outcome = match command {
         Command::Serve(args) => serve(&runtime, args),
         Command::Endpoint(args) => endpoint(&runtime, args),
         Command::Get(args) => runtime.block_on(client::get(args)),
@@ -57,7 +60,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Edit(args) => runtime.block_on(client::edit(args)),
         Command::Remove(args) => runtime.block_on(client::remove(args)),
         Command::History(args) => runtime.block_on(client::history(args)),
-    }
+    };
+    // Whatever still blocks has had its time; the process ends all the same.
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -130,6 +130,14 @@ impl FailoverConfig {
         self.validate_certificate
     }
 
+    /// Whether calls to the endpoint are made in the same way as those of `other`: address, login,
+    /// certificate check and timeout.
+    #[must_use]
+    pub fn is_reached_like(&self, other: &Self) -> bool {
+        let of_people = ["Id", "FailoverGroupId", "Name", "Description", "Mode"];
+        Self::changes(Some(other), Some(self)).iter().all(|change| of_people.contains(&change.member))
+    }
+
     /// What is allowed but should be known: each a sentence.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -162,13 +170,9 @@ impl FailoverConfig {
     #[must_use]
     pub fn changes(old: Option<&Self>, new: Option<&Self>) -> Vec<MemberChange> {
         let (old_members, new_members) = (old.map(Self::shown), new.map(Self::shown));
-        let secret_changed = |member| {
-            let secret = |config: Option<&Self>| {
-                let credentials =
-                    config.and_then(Self::credentials).filter(|held| held.secret_member() == member);
-                credentials.map(|held| held.secret().expose_secret().to_owned())
-            };
-            secret(old) != secret(new)
+        let secret_changed = |member| match (secret_of(old, member), secret_of(new, member)) {
+            (Some(old), Some(new)) => old.expose_secret() != new.expose_secret(),
+            (old, new) => old.is_some() != new.is_some(),
         };
         let mut changes = Vec::new();
         for index in 0..MEMBERS.len() {
@@ -211,6 +215,14 @@ impl FailoverConfig {
             Some(self.validate_certificate.to_string()),
         ]
     }
+}
+
+/// The secret that `config` has in `member`.
+fn secret_of<'a>(config: Option<&'a FailoverConfig>, member: &str) -> Option<&'a SecretString> {
+    config
+        .and_then(FailoverConfig::credentials)
+        .filter(|held| held.secret_member() == member)
+        .map(Credentials::secret)
 }
 
 /// The members of the configuration, in the documents' order.

@@ -30,6 +30,10 @@ use crate::{
 /// No answer of a failover endpoint or token endpoint is larger than this.
 const ANSWER_LIMIT: usize = 64 * 1024;
 
+/// What is kept of an endpoint's version and of its reasons, in characters.
+const VERSION_LIMIT: usize = 64;
+const REASON_LIMIT: usize = 512;
+
 /// Why no client could be made for a configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client could be made for the endpoint")]
@@ -79,6 +83,7 @@ impl EndpointClient {
                 config.token_endpoint().cloned(),
                 id.clone(),
                 secret.clone(),
+                timeout,
             ))),
         };
         let redactor = Redactor::new(config.credentials());
@@ -90,7 +95,7 @@ impl EndpointClient {
         match call {
             Call::Version => {
                 let (version, native) = read_version(&self.send(Method::GET, &[], None).await?);
-                let version = version.map(|text| self.without_secrets(&text));
+                let version = version.map(|text| self.fit_to_show(&text, VERSION_LIMIT));
                 Ok(Answer::Version { version, native })
             }
             Call::CreateGroup(group, timeout) => {
@@ -147,7 +152,7 @@ impl EndpointClient {
         let path = ["groups", group.as_str(), "clientsessions", session.as_str(), "heartbeat"];
         let answer = self.send(Method::POST, &path, Some(body)).await?;
         let mut answer = read_heartbeat_answer(&answer)?;
-        answer.reason = answer.reason.map(|text| self.without_secrets(&text));
+        answer.reason = answer.reason.map(|text| self.fit_to_show(&text, REASON_LIMIT));
         Ok(Answer::Heartbeat(answer))
     }
 
@@ -226,18 +231,18 @@ impl EndpointClient {
     fn said_reason(&self, body: &[u8]) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(body).ok()?;
         let reason = ["Reason", "Error"].iter().find_map(|member| value.get(member)?.as_str())?;
-        let reason = self.without_secrets(reason);
-        let plain: String = reason.chars().filter(|c| !c.is_control()).take(256).collect();
-        Some(plain.trim_end_matches('.').to_owned())
+        Some(self.fit_to_show(reason, REASON_LIMIT).trim_end_matches('.').to_owned())
     }
 
-    /// What the endpoint says, as it may be shown and written down.
-    fn without_secrets(&self, said: &str) -> String {
+    /// What the endpoint says, as it may be shown and written down: without our secrets, which are
+    /// taken out before anything is cut, without control characters, and not too long.
+    fn fit_to_show(&self, said: &str, limit: usize) -> String {
         let token = match &self.login {
             Login::Bearer(tokens) => tokens.held_token(),
             Login::None | Login::Basic(_) => None,
         };
-        self.redactor.redact(said, token.as_deref())
+        let redacted = self.redactor.redact(said, token.as_deref());
+        redacted.chars().filter(|c| !c.is_control()).take(limit).collect()
     }
 
     /// The base with `path` appended, each segment percent-encoded.

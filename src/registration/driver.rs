@@ -19,7 +19,8 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, EndpointLoss, FailureKind, GroupId, HttpUrl, Incarnation, SessionId, Standing, Uptime,
+        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GroupId, HttpUrl, Incarnation, SessionId,
+        Standing, Uptime,
     },
     store::{Store, StoreError},
 };
@@ -59,6 +60,9 @@ pub struct Registration {
     /// The client of the configuration that is in force, and of the one read last.
     client: Option<EndpointClient>,
     newest: Option<EndpointClient>,
+    /// The client made last, for which configuration, and how many were made.
+    made: Option<(FailoverConfig, EndpointClient)>,
+    clients_made: u64,
     calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
     aborts: HashMap<CallId, AbortHandle>,
     farewells: JoinSet<(HttpUrl, GroupId)>,
@@ -95,6 +99,8 @@ impl Registration {
             alarm: Alarm::new()?,
             client: None,
             newest: None,
+            made: None,
+            clients_made: 0,
             calls: JoinSet::new(),
             aborts: HashMap::new(),
             farewells: JoinSet::new(),
@@ -146,15 +152,11 @@ impl Registration {
         loop {
             let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
             let wake = Arc::clone(&self.wake);
-            // Answers come before the tick: expiry is judged after what has arrived was read.
+            // Answers come first: no stream of changes may keep them waiting, and expiry is judged after
+            // what has arrived was read.
             select! {
                 biased;
                 () = stop.cancelled() => return Ok(None),
-                () = wake.notified() => {
-                    if let Some(desired) = self.desired().await {
-                        return Ok(Some(Event::Configured(desired)));
-                    }
-                }
                 Some(ended) = self.calls.join_next(), if !self.calls.is_empty() => {
                     // A call that was given up ends without an answer.
                     if let Ok((id, outcome)) = ended {
@@ -165,6 +167,11 @@ impl Registration {
                 Some(ended) = self.farewells.join_next(), if !self.farewells.is_empty() => {
                     if let Ok((endpoint, group)) = ended {
                         return Ok(Some(Event::FarewellEnded(endpoint, group)));
+                    }
+                }
+                () = wake.notified() => {
+                    if let Some(desired) = self.desired().await {
+                        return Ok(Some(Event::Configured(desired)));
                     }
                 }
                 woken = self.alarm.until(tick.unwrap_or_default()), if tick.is_some() => {
@@ -198,11 +205,19 @@ impl Registration {
         if let Some(why) = stored.unreadable {
             return Some(Desired::Unusable(format!("the stored credentials cannot be read: {why}")));
         }
-        match EndpointClient::new(&stored.config) {
-            Ok(client) => self.newest = Some(client),
-            Err(error) => return Some(Desired::Unusable(error.to_string())),
-        }
         let config = stored.config;
+        let client = match &self.made {
+            Some((of, client)) if config.is_reached_like(of) => client.clone(),
+            _ => match EndpointClient::new(&config) {
+                Ok(client) => {
+                    self.clients_made += 1;
+                    client
+                }
+                Err(error) => return Some(Desired::Unusable(error.to_string())),
+            },
+        };
+        self.newest = Some(client.clone());
+        self.made = Some((config.clone(), client));
         Some(Desired::Target(Target {
             revision: stored.revision,
             configuration: config.id().clone(),
@@ -211,6 +226,7 @@ impl Registration {
             timeout: config.timeout(),
             mode: config.mode(),
             warnings: config.warnings(),
+            client: self.clients_made,
         }))
     }
 

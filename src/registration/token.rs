@@ -12,7 +12,7 @@ use std::{
 
 use reqwest::{Client, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 use url::Url;
 
 use super::client::{bounded_body, transport_failure};
@@ -31,6 +31,10 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(300);
 /// The shortest wait after a renewal that failed.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
+/// The bounds of how long a request for a token may take, T/4 in between.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(250);
+const LONGEST_LIMIT: Duration = Duration::from_secs(5);
+
 /// Where an endpoint of the vendor's, and then any other, tells its token endpoint.
 const DISCOVERY_PATHS: [&str; 3] = [
     "/Identity/.well-known/openid-configuration",
@@ -42,6 +46,8 @@ const DISCOVERY_PATHS: [&str; 3] = [
 #[derive(Debug)]
 pub(super) struct TokenSource {
     http: Client,
+    /// How long one request for a token may take: several fit into a lease.
+    limit: Duration,
     endpoint: HttpUrl,
     token_endpoint: Option<HttpUrl>,
     id: Name,
@@ -67,9 +73,11 @@ impl TokenSource {
         token_endpoint: Option<HttpUrl>,
         id: Name,
         secret: SecretString,
+        failover_timeout: Duration,
     ) -> Self {
         Self {
             http,
+            limit: (failover_timeout / 4).clamp(SHORTEST_LIMIT, LONGEST_LIMIT),
             endpoint,
             token_endpoint,
             id,
@@ -109,7 +117,7 @@ impl TokenSource {
                 continue;
             };
             alarm.until(renew_at).await?;
-            let _turn = self.fetching.lock().await;
+            // Not in turn with the heartbeats: a renewal that hangs must not keep them waiting.
             // A heartbeat may have dropped it or fetched another since.
             if self.held().as_ref().is_none_or(|held| held.renew_at != Some(renew_at)) {
                 continue;
@@ -146,7 +154,10 @@ impl TokenSource {
     }
 
     async fn fetch(&self) -> Result<Arc<SecretString>, CallFailure> {
-        let fetched = self.ask_for_token().await?;
+        let asked = timeout(self.limit, self.ask_for_token()).await;
+        let fetched = asked.unwrap_or_else(|_elapsed| {
+            Err(token_failure(&format!("no answer arrived within {:.1} s", self.limit.as_secs_f64())))
+        })?;
         let token = Arc::clone(&fetched.token);
         *self.held() = Some(fetched);
         self.changed.notify_waiters();

@@ -68,7 +68,16 @@ impl Sealer {
         let path = folder.join(KEY_FILE);
         let found = match fs::metadata(&path) {
             Ok(metadata) if metadata.mode() & 0o077 != 0 => return Err(StoreError::KeyExposed(path)),
-            Ok(_) => read_key(&path),
+            Ok(_) => match read_key(&path) {
+                Err(why) if sealed.is_empty() => {
+                    // Nothing depends on it. It is kept all the same: somebody may know what it was.
+                    let aside = path.with_extension("damaged");
+                    tracing::warn!("{why}; it is moved to {} and a new one is made", aside.display());
+                    let made = fs::rename(&path, &aside).and_then(|()| make_key(&path));
+                    Ok(made.map_err(|source| StoreError::KeyNotMade { path, source })?)
+                }
+                read => read,
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound && sealed.is_empty() => {
                 Ok(make_key(&path).map_err(|source| StoreError::KeyNotMade { path, source })?)
             }
@@ -152,10 +161,14 @@ fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 fn make_key(path: &Path) -> io::Result<Key> {
     let key = Key { id: random()?, secret: SecretBox::new(Box::new(random()?)) };
     let mut text = format!("{KEY_VERSION} {} {}\n", hex(&key.id), hex(key.secret.expose_secret()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    // Whole or not at all: a torn key would be in the way of a new one. The lock on the data folder
+    // keeps others from making one at the same time.
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
     text.zeroize();
     file.sync_all()?;
+    fs::rename(&new, path)?;
     // The name must survive a power cut as well as the content.
     fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(key)
@@ -246,8 +259,11 @@ mod tests {
         let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(folder.path().join(KEY_FILE), "nonsense").unwrap();
-        let damaged = Sealer::open(folder.path(), &[]).unwrap();
+        let damaged = Sealer::open(folder.path(), &[(PASSWORD, vec![1])]).unwrap();
         assert!(matches!(damaged.state(), KeyState::Unusable(why) if why.contains("damaged")));
+        let made = Sealer::open(folder.path(), &[]).unwrap();
+        assert_eq!(made.state(), &KeyState::Usable);
+        assert_eq!(fs::read_to_string(folder.path().join("key.damaged")).unwrap(), "nonsense");
     }
 
     #[test]

@@ -109,9 +109,7 @@ fn read(body: &[u8]) -> Result<Reader, BadAnswer> {
 pub fn read_version(body: &[u8]) -> (Option<String>, bool) {
     let Ok(mut reader) = read(body) else { return (None, false) };
     let version = match reader.any("Version") {
-        Field::Value(Value::String(text)) => {
-            Some(text.chars().filter(|c| !c.is_control()).take(64).collect())
-        }
+        Field::Value(Value::String(text)) => Some(text),
         Field::Value(_) | Field::Null | Field::Absent => None,
     };
     (version, reader.any("Native") == Field::Value(Value::from(1)))
@@ -142,7 +140,6 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let last_data = reader.text("LastDataProcessedTime").value().and_then(|text| Wall::parse(&text));
     let epoch = reader.any("Epoch").value().and_then(|value| value.as_u64()).and_then(Epoch::new);
     let reason = reader.text("Reason").value();
-    let reason = reason.map(|text| text.chars().filter(|c| !c.is_control()).take(512).collect());
     Ok(HeartbeatAnswer { role, last_data, epoch, reason })
 }
 

@@ -104,8 +104,8 @@ impl Endpoint {
         if mark.settled || self.is_renewing() {
             return;
         }
-        if let Err(error) = self.write_mark(&mut mark).await {
-            mark.settled = false;
+        let (seat_records, epoch) = (mark.seat_records, mark.epoch);
+        if let Err(error) = self.write_mark(&mut mark, seat_records, epoch).await {
             tracing::warn!(%error, "the high-water mark could not be written; the next start waits for T");
         }
     }

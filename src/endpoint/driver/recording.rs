@@ -49,15 +49,23 @@ impl Endpoint {
         key: &GroupKey,
         record: &SeatRecord,
     ) -> Result<(), WriteError> {
-        mark.seat_records = self.inner.store.record_seat(key, record).await?;
-        mark.epoch = mark.epoch.max(record.epoch);
-        Ok(self.write_mark(mark).await?)
+        let seat_records = self.inner.store.record_seat(key, record).await?;
+        let epoch = mark.epoch.max(record.epoch);
+        Ok(self.write_mark(mark, seat_records, epoch).await?)
     }
 
-    pub(super) async fn write_mark(&self, mark: &mut Mark) -> io::Result<()> {
-        mark.settled = !self.is_renewing();
-        let (mark, folder) = (mark.clone(), self.inner.store.folder().to_owned());
-        tokio::task::spawn_blocking(move || mark.write(&folder)).await?
+    /// Puts the mark on disk; `mark` says what is there, so it changes only once it is.
+    pub(super) async fn write_mark(
+        &self,
+        mark: &mut Mark,
+        seat_records: u64,
+        epoch: Option<Epoch>,
+    ) -> io::Result<()> {
+        let new = Mark { boot: self.inner.boot.clone(), seat_records, epoch, settled: !self.is_renewing() };
+        let (written, folder) = (new.clone(), self.inner.store.folder().to_owned());
+        tokio::task::spawn_blocking(move || written.write(&folder)).await??;
+        *mark = new;
+        Ok(())
     }
 
     pub(super) fn is_renewing(&self) -> bool {
@@ -92,9 +100,8 @@ impl Endpoint {
         if mark.seat_records != seat_records
             || stored.as_ref().is_some_and(|stored| stored.epoch > mark.epoch)
         {
-            mark.seat_records = seat_records;
-            mark.epoch = mark.epoch.max(stored.as_ref().and_then(|stored| stored.epoch));
-            self.write_mark(mark).await?;
+            let epoch = mark.epoch.max(stored.as_ref().and_then(|stored| stored.epoch));
+            self.write_mark(mark, seat_records, epoch).await?;
         }
         Ok(stored)
     }

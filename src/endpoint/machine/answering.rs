@@ -67,7 +67,9 @@ impl Group {
             return self.reply(ClientRole::Secondary, question, reason);
         }
         if current {
-            tenure.held_until = now.uptime + timeout;
+            // A group that was created anew with a smaller T renews leases that are longer: what an
+            // earlier answer permits is not taken back by a later one that may be lost.
+            tenure.held_until = tenure.held_until.max(now.uptime + timeout);
             tenure.last_primary = Some(tenure.last_primary.unwrap_or(0).max(question.sequence));
         } else if !tenure.was_answered_primary(question.sequence) {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();

@@ -20,6 +20,8 @@ impl Group {
         heartbeat: &Heartbeat,
         connection: Option<SocketAddr>,
     ) -> Result<Question, Refusal> {
+        // What was over before this heartbeat was over without it: its reason must not count from it.
+        self.pass(now);
         let timeout = self.timeout();
         let member = self.members.get_mut(id).ok_or(Refusal::Unknown)?;
         let newer = member.admit(now, timeout, heartbeat.native.as_ref())?;

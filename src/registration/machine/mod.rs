@@ -56,6 +56,8 @@ pub struct Target {
     pub mode: Mode,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
+    /// Rises when calls have to be made in another way: another address, login or timeout.
+    pub client: u64,
 }
 
 impl Target {
@@ -463,16 +465,11 @@ impl Machine {
             };
             self.record(now, TransitionKind::ServerStarted, Reason::Started, explanation.to_owned());
         }
-        self.flights.clear();
-        self.desired = desired;
-        self.effects.push(Effect::Adopt);
-        self.backoff.reset();
-        self.due = now.uptime;
         if stays {
-            self.apply_mode(now, Reason::ConfigurationChanged);
-            self.note_timeouts(now);
-            return;
+            return self.change_in_place(now, desired);
         }
+        self.use_newest_client(now);
+        self.desired = desired;
         match &self.desired {
             Desired::Nothing => self.stand_alone(now, Reason::NotConfigured, "nothing is configured"),
             Desired::Unusable(why) => {
@@ -488,6 +485,35 @@ impl Machine {
             }
             Desired::Target(_) => self.join(now),
         }
+    }
+
+    /// Stays in its group with another configuration.
+    fn change_in_place(&mut self, now: Now, desired: Desired) {
+        let client = |desired: &Desired| match desired {
+            Desired::Target(target) => Some(target.client),
+            Desired::Nothing | Desired::Unusable(_) => None,
+        };
+        // Calls that are made in the same way go on: a configuration that is put again and again must
+        // not keep heartbeats from being answered.
+        if client(&self.desired) != client(&desired) {
+            self.use_newest_client(now);
+        }
+        self.desired = desired;
+        let applied = self.applied_mode;
+        self.apply_mode(now, Reason::ConfigurationChanged);
+        if self.applied_mode != applied {
+            // The score may be another.
+            self.due = self.due.min(now.uptime);
+        }
+        self.note_timeouts(now);
+    }
+
+    /// Gives up the calls under way, and asks anew, with the newest configuration's client, at once.
+    fn use_newest_client(&mut self, now: Now) {
+        self.flights.clear();
+        self.effects.push(Effect::Adopt);
+        self.backoff.reset();
+        self.due = now.uptime;
     }
 
     /// Out of failover: the collector runs as if alone.

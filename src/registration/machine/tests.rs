@@ -150,6 +150,7 @@ fn target(group: &str, mode: Mode) -> Target {
         timeout: FailoverTimeout::new(T).unwrap(),
         mode,
         warnings: Vec::new(),
+        client: 1,
     }
 }
 
@@ -446,7 +447,7 @@ fn a_change_in_place_does_not_unregister_and_overtakes_a_call_that_hangs() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.pass(T / 4);
     let (hanging, _) = world.calls[0];
-    let changed = Target { revision: 2, mode: Mode::Warm, ..target("g", Mode::Hot) };
+    let changed = Target { revision: 2, mode: Mode::Warm, client: 2, ..target("g", Mode::Hot) };
     world.configure(changed);
     assert!(world.farewells.is_empty());
     assert_eq!(world.calls.len(), 1, "a heartbeat goes out at once");
@@ -460,6 +461,19 @@ fn a_change_in_place_does_not_unregister_and_overtakes_a_call_that_hangs() {
     world.role(ClientRole::Secondary);
     assert_eq!(world.standing.applied_mode, Some(Mode::Warm), "until its demotion");
     assert_eq!(world.standing.score, FailoverScore::STANDBY);
+}
+
+#[test]
+fn a_configuration_that_is_put_again_and_again_keeps_no_heartbeat_from_being_answered() {
+    let mut world = World::primary(EndpointLoss::StepDown);
+    world.pass(T / 4);
+    let under_way = world.calls[0].0;
+    for revision in 2..10 {
+        world.configure(Target { revision, ..target("g", Mode::Hot) });
+    }
+    assert_eq!(world.calls.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [under_way]);
+    world.role(ClientRole::Primary);
+    assert_eq!(world.role_now(), Role::Primary);
 }
 
 #[test]
