@@ -63,7 +63,7 @@ pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
 pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
     let (output, remote) = (output(&args.remote), Remote::new(args.remote.url)?);
-    // Only one configuration can be changed in part: the one with an Id in its path.
+    // Adapters of earlier versions know PATCH only with an Id in the path.
     let id = match args.id {
         Some(id) => id,
         None => stored_id(&remote).await?,
