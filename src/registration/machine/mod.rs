@@ -493,18 +493,15 @@ impl Machine {
             Desired::Target(target) => Some(target.client),
             Desired::Nothing | Desired::Unusable(_) => None,
         };
-        // Calls that are made in the same way go on: a configuration that is put again and again must
-        // not keep heartbeats from being answered.
-        if client(&self.desired) != client(&desired) {
+        // A change overtakes a call that hangs. One that is made in the same way and may yet be answered
+        // goes on: a configuration that is put again and again must not keep heartbeats from being heard.
+        let hangs = self.flights.iter().any(|flight| now.uptime.since(flight.sent.uptime) >= HANGING);
+        if hangs || client(&self.desired) != client(&desired) {
             self.use_newest_client(now);
         }
+        self.due = self.due.min(now.uptime);
         self.desired = desired;
-        let applied = self.applied_mode;
         self.apply_mode(now, Reason::ConfigurationChanged);
-        if self.applied_mode != applied {
-            // The score may be another.
-            self.due = self.due.min(now.uptime);
-        }
         self.note_timeouts(now);
     }
 
@@ -583,6 +580,9 @@ impl Machine {
         );
     }
 }
+
+/// How long a call may be under way before a change of the configuration gives it up.
+const HANGING: Duration = Duration::from_secs(1);
 
 /// The longest farewell: short enough for a shutdown within 10 s, whatever hangs.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(4);
