@@ -40,7 +40,9 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The address is taken, or not this machine's.
-    #[error("cannot listen on {address}")]
+    #[error(
+        "cannot listen on {address} (another server may use it, or this machine may not have it; choose with --listen)"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,

@@ -12,7 +12,7 @@ use std::{
 
 use tracing_subscriber::{
     EnvFilter,
-    filter::{LevelFilter, ParseError},
+    filter::LevelFilter,
     fmt::{format::Writer, time::FormatTime},
 };
 
@@ -25,13 +25,12 @@ const VARIABLES: [&str; 2] = ["CLIENT_FAILOVER_LOG", "RUST_LOG"];
 const DEFAULT_LEVEL: LevelFilter = LevelFilter::INFO;
 
 /// A variable asks for something that cannot be logged.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{variable} is neither a level (error, warn, info, debug, trace) nor a list of filters such as `info,sqlx=debug`"
 )]
 pub struct TelemetryError {
     variable: &'static str,
-    source: ParseError,
 }
 
 /// Begins to log. Where a subscriber is installed already, it stays.
@@ -61,10 +60,17 @@ fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, Teleme
         // A bare level is about us: `debug` must not drown our lines in those of the HTTP stack.
         return match wanted.parse() {
             Ok(level) => Ok(ours_from(level)),
-            Err(_) => EnvFilter::try_new(wanted).map_err(|source| TelemetryError { variable: name, source }),
+            Err(_) if !wanted.split(',').all(is_directive) => Err(TelemetryError { variable: name }),
+            Err(_) => EnvFilter::try_new(wanted).map_err(|_parse| TelemetryError { variable: name }),
         };
     }
     Ok(ours_from(DEFAULT_LEVEL))
+}
+
+/// Whether a part of a list of filters is a level, or says for whom it is one. A mistyped level would
+/// otherwise be taken for the name of a part of the program, and silence all others.
+fn is_directive(part: &str) -> bool {
+    part.contains('=') || part.parse::<LevelFilter>().is_ok()
 }
 
 fn ours_from(level: LevelFilter) -> EnvFilter {

@@ -35,7 +35,12 @@ impl Failure {
 
     /// A half stopped. Said in the log, where whoever reads JSON lines finds a JSON line.
     pub(super) fn stopped(error: &dyn Error) -> Self {
-        tracing::error!(error = chain(error), "stopped");
+        if tracing::enabled!(tracing::Level::ERROR) {
+            tracing::error!(error = chain(error), "stopped");
+        } else {
+            // Why it does not run is said even where nothing is to be logged.
+            eprintln!("Error:       {}", chain(error));
+        }
         Self::Stopped
     }
 

@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     clock::{self, Alarm},
-    domain::{Known, Transition, TransitionKind, Uptime},
+    domain::{Known, Reason, Transition, TransitionKind, Uptime},
     store::Store,
 };
 
@@ -148,7 +148,9 @@ fn log(row: &Transition) {
     let group = row.group.as_ref().map(|group| group.as_str());
     let epoch = row.epoch.map(|epoch| epoch.get());
     let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
+    let alarming = row.reason == Reason::TookBack;
     match row.kind {
+        _ if alarming => tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation),
         TransitionKind::ConfigurationUnusable
         | TransitionKind::EndpointFailed
         | TransitionKind::EndpointLost

@@ -45,7 +45,15 @@ impl Content {
     /// # Errors
     /// When it is not one JSON value; with line and column.
     pub fn parse(body: &[u8]) -> Result<Self, MalformedJson> {
-        serde_json::from_slice(body).map_err(|error| MalformedJson::new(&error))
+        let unread = |what: &str| MalformedJson { what: what.to_owned(), line: 1, column: body.len().min(1) };
+        match body {
+            [] => Err(unread("there is no text")),
+            [0xef, 0xbb, 0xbf, ..] => {
+                Err(unread("there is a byte order mark; save the text as UTF-8 without one"))
+            }
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Err(unread("the text is UTF-16; save it as UTF-8")),
+            _ => serde_json::from_slice(body).map_err(|error| MalformedJson::new(&error)),
+        }
     }
 
     /// The object, if the body is one, or an array of exactly one.

@@ -151,7 +151,21 @@ impl Machine {
     fn warnings(&self) -> Vec<String> {
         let Some(target) = self.target() else { return Vec::new() };
         let mut warnings = target.warnings.clone();
-        if let Some(group) = self.group_timeout
+        if self.lost && self.is_member() {
+            warnings.push(
+                "The endpoint has given no good answer for a FailoverTimeout, so nobody here knows who is Primary. \
+                 Check that it runs, and that Endpoint is its base address."
+                    .to_owned(),
+            );
+        }
+        if self.session_in_use {
+            warnings.push(
+                "Another process uses this adapter's session. Was the data folder copied? Stop one of the two, \
+                 and start it with an empty folder."
+                    .to_owned(),
+            );
+        }
+        if let Some(group) = self.group_timeout.filter(|_| self.is_member())
             && group != target.timeout
         {
             warnings.push(format!(

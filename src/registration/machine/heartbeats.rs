@@ -54,6 +54,7 @@ impl Machine {
         self.answered = self.answered.max(flight.sequence);
         self.answers += 1;
         self.rejoins = 0;
+        self.session_in_use = false;
         self.contact(now);
         self.backoff.reset();
         let effects = &mut self.effects;
@@ -124,6 +125,7 @@ impl Machine {
             return self.register_again(now, failure);
         }
         self.trouble(now, "a heartbeat", failure);
+        self.session_in_use = failure.kind == FailureKind::Conflict;
         let wait = self.wait_after(failure);
         let at = now.uptime + wait;
         // A failure that may pass brings the next heartbeat forward; any other puts it off.

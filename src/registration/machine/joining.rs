@@ -30,6 +30,7 @@ impl Machine {
         self.round_trip = None;
         self.last_error = None;
         self.lost = false;
+        self.session_in_use = false;
         self.troubles.clear();
         self.rejoins = 0;
         self.last_contact = now.uptime;

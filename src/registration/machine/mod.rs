@@ -269,6 +269,8 @@ pub struct Machine {
     last_contact: Uptime,
     last_failure: Uptime,
     lost: bool,
+    /// Whether the endpoint refuses our heartbeats because another process uses the session.
+    session_in_use: bool,
     /// Kinds of failure already recorded in this trouble.
     troubles: BTreeSet<FailureKind>,
     /// The timeouts (ours, the group's) whose difference was recorded.
@@ -325,6 +327,7 @@ impl Machine {
             last_contact: now.uptime,
             last_failure: now.uptime,
             lost: false,
+            session_in_use: false,
             troubles: BTreeSet::new(),
             recorded_timeouts: None,
             recorded_unfit: None,
