@@ -10,7 +10,6 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Notify, watch};
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal};
@@ -70,7 +69,7 @@ async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Resu
 async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     let change = adapter
-        .change(peer, move |stored| match stored {
+        .change(peer, |stored| match stored {
             Some(stored) => Err(already_configured(&stored.config)),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -85,7 +84,7 @@ async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Res
 async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, move |stored| match stored {
+        .change(peer, |stored| match stored {
             Some(stored) => whole(draft, faults, Some(&stored.config)).map(Change::Replace),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -102,7 +101,7 @@ async fn put_one(
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, move |stored| {
+        .change(peer, |stored| {
             let config = with_id(stored, &id)?;
             whole(draft, faults, Some(config)).map(Change::Replace)
         })
@@ -113,7 +112,7 @@ async fn put_one(
 async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, move |stored| match stored {
+        .change(peer, |stored| match stored {
             Some(stored) => patched(draft, faults, &stored.config).map(Change::Update),
             None => Err(nothing_configured()),
         })
@@ -130,7 +129,7 @@ async fn patch_one(
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, move |stored| {
+        .change(peer, |stored| {
             let config = with_id(stored, &id)?;
             patched(draft, faults, config).map(Change::Update)
         })
@@ -150,7 +149,7 @@ async fn delete_one(
     Path(id): Path<String>,
     peer: Peer,
 ) -> Result<StatusCode, Failure> {
-    adapter.change(peer, move |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
+    adapter.change(peer, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -203,44 +202,32 @@ fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
 
 impl Adapter {
     /// Changes the stored configuration as `decide` says, and wakes the registration.
-    ///
-    /// In a task of its own: a client that hangs up ends its handler, and what is stored by then must
-    /// be applied all the same. At the end of the process, closing the store waits for it.
     async fn change(
         &self,
         peer: Peer,
-        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure> + Send + 'static,
+        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
-        let Self { store, standing, wake } = self.clone();
-        let change = async move {
-            let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
-            let observed = standing.borrow().clone();
-            let change = store.change_configuration(&by, clock::now(), &observed, decide).await??;
-            wake.notify_one();
-            Ok(change)
-        };
-        TaskTracker::new().spawn(change).await.map_err(internal)?
+        let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
+        let observed = self.standing.borrow().clone();
+        let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
+        self.wake.notify_one();
+        Ok(change)
     }
 }
 
 /// The configuration that a POST or PUT asks for, with every fault of the body and of the rules.
-fn whole(
-    draft: Draft,
-    mut faults: Faults,
-    stored: Option<&FailoverConfig>,
-) -> Result<FailoverConfig, Failure> {
+fn whole(draft: Draft, faults: Faults, stored: Option<&FailoverConfig>) -> Result<FailoverConfig, Failure> {
     let fresh = ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)?;
-    match draft.complete(stored, fresh) {
-        Ok(config) => Ok(faults.or(config)?),
-        Err(others) => {
-            faults.merge(others);
-            Err(faults.into())
-        }
-    }
+    together(faults, draft.complete(stored, fresh))
 }
 
-fn patched(draft: Draft, mut faults: Faults, stored: &FailoverConfig) -> Result<FailoverConfig, Failure> {
-    match draft.patch(stored) {
+/// The same for a PATCH.
+fn patched(draft: Draft, faults: Faults, stored: &FailoverConfig) -> Result<FailoverConfig, Failure> {
+    together(faults, draft.patch(stored))
+}
+
+fn together(mut faults: Faults, ruled: Result<FailoverConfig, Faults>) -> Result<FailoverConfig, Failure> {
+    match ruled {
         Ok(config) => Ok(faults.or(config)?),
         Err(others) => {
             faults.merge(others);

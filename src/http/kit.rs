@@ -12,6 +12,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
+use tokio_util::task::TaskTracker;
 use tower::{ServiceExt, util::MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
@@ -189,7 +190,7 @@ impl Routes {
     /// The service that answers them.
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
-    /// panics become refusals, and the router chooses the handler.
+    /// what was begun is carried out although its client hangs up, panics become refusals, and the router chooses the handler.
     pub fn build(self) -> Router {
         let Self { router, patterns } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
@@ -199,7 +200,10 @@ impl Routes {
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
             .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
                 let endpoint = is_endpoint(request.uri().path());
-                render(endpoint, next.run(request).await)
+                // In a task of its own: a client that hangs up must not end a handler between what it
+                // stored and what it applies.
+                let answered = TaskTracker::new().spawn(next.run(request)).await;
+                render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response()))
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
