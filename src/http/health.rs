@@ -31,14 +31,13 @@ async fn healthz() -> Response {
 /// Ready is: the store is open, migrated and answers, and what is configured can be read, with its secrets.
 async fn readyz(State(store): State<Store>) -> Response {
     let mut reasons = Vec::new();
-    if let Err(error) = store.probe().await {
-        reasons.push(format!("{error}"));
+    let stored = store.configuration().await;
+    if let Err(error) = &stored {
+        reasons.push(error.to_string());
     }
-    match (store.key_state(), store.configuration().await) {
-        (KeyState::Unusable(why), _) => reasons.push(why.clone()),
-        (KeyState::Usable, Ok(stored)) => reasons.extend(stored.and_then(|stored| stored.unreadable)),
-        (KeyState::Usable, Err(error)) if reasons.is_empty() => reasons.push(error.to_string()),
-        (KeyState::Usable, Err(_the_probe_said_so)) => {}
+    match store.key_state() {
+        KeyState::Unusable(why) => reasons.push(why.clone()),
+        KeyState::Usable => reasons.extend(stored.ok().flatten().and_then(|stored| stored.unreadable)),
     }
     if reasons.is_empty() {
         Json(HealthBody { status: "Ready", reasons }).into_response()

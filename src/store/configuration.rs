@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use secrecy::SecretString;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Sqlite, SqliteExecutor, Transaction};
 
 use super::{
     Store, StoreError,
@@ -92,13 +92,20 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what this version would not write.
     pub async fn configuration(&self) -> Result<Option<StoredConfiguration>, StoreError> {
+        self.stored(self.readers()).await
+    }
+
+    async fn stored(
+        &self,
+        reader: impl SqliteExecutor<'_>,
+    ) -> Result<Option<StoredConfiguration>, StoreError> {
         let row = sqlx::query_as!(
             ConfigurationRow,
             "select id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name,
                     password, client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision
              from client_failover_configuration"
         )
-        .fetch_optional(self.readers())
+        .fetch_optional(reader)
         .await?;
         row.map(|row| self.read_row(row)).transpose()
     }
@@ -118,15 +125,7 @@ impl Store {
     ) -> Result<Result<Change, E>, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let row = sqlx::query_as!(
-            ConfigurationRow,
-            "select id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name,
-                    password, client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision
-             from client_failover_configuration"
-        )
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let stored = row.map(|row| self.read_row(row)).transpose()?;
+        let stored = self.stored(&mut *transaction).await?;
         // What cannot be read is never deleted or overwritten: the right key may still come back.
         if let Some(why) = stored.as_ref().and_then(|stored| stored.unreadable.clone()) {
             return Err(StoreError::KeyUnusable(why));

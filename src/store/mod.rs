@@ -93,15 +93,6 @@ impl Store {
         self.inner.sealer.state()
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn probe(&self) -> Result<(), StoreError> {
-        sqlx::query_scalar!("select count(*) from session_identity").fetch_one(self.readers()).await?;
-        Ok(())
-    }
-
     /// Closes the database so that its WAL is folded in.
     pub async fn close(&self) {
         self.inner.readers.close().await;

@@ -70,12 +70,9 @@ impl Endpoint {
         if !cell.lock().silent_for(clock::now(), limit).contains(id) {
             return;
         }
-        match self.inner.store.delete_session(&cell.key, id).await {
+        match self.remove(cell, id).await {
             Ok(()) => {
-                let mut group = cell.lock();
-                group.unregister(clock::now(), id);
                 tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
-                self.keep_books(cell, &mut group);
             }
             Err(error) => {
                 let error = chain(&error);

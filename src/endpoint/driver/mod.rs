@@ -338,11 +338,17 @@ impl Endpoint {
         if !cell.lock().has(id) {
             return Err(CallError::UnknownSession);
         }
-        self.inner.store.delete_session(key, id).await?;
+        self.remove(&cell, id).await?;
+        tracing::info!(group = %key, session = %id, "a session was removed");
+        Ok(())
+    }
+
+    /// Removes a session that is known, while the registry is held.
+    async fn remove(&self, cell: &Arc<Cell>, id: &SessionId) -> Result<(), StoreError> {
+        self.inner.store.delete_session(&cell.key, id).await?;
         let mut group = cell.lock();
         group.unregister(clock::now(), id);
-        tracing::info!(group = %key, session = %id, "a session was removed");
-        self.keep_books(&cell, &mut group);
+        self.keep_books(cell, &mut group);
         Ok(())
     }
 
