@@ -160,9 +160,7 @@ impl Endpoint {
         let boot = clock::boot_id()?;
         let records = store.hosted().await?;
         let found = Mark::read(store.folder());
-        let exact = found.as_ref().is_some_and(|mark| {
-            mark.boot == boot && mark.settled && mark.seat_records == records.seat_records
-        });
+        let exact = found.as_ref().is_some_and(|mark| mark.proves(&boot, records.seat_records));
         let epoch = found.and_then(|mark| mark.epoch);
         let (groups, seats) = (records.groups.len(), records.seats.len());
         tracing::info!(groups, seats, exact, "the failover endpoint begins");

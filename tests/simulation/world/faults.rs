@@ -1,0 +1,348 @@
+//! What goes wrong, and how it is put right at the end.
+
+use std::time::Duration;
+
+use client_failover::{
+    domain::{Mode, RoleOverride, SessionId},
+    registration::machine,
+};
+
+use super::{
+    World,
+    clock::{DAY_US, Instant, MILLISECOND, SECOND, Span},
+    endpoint::{Mood, Power, group_id, group_key, group_spec},
+    event::{AtSite, Event, SiteId},
+    plan::{self, Fault},
+    registry::Operation,
+    site::Link,
+    store::Folder,
+};
+
+/// How much a machine's boot clock shows when its services start.
+const AFTER_BOOT: Span = 5 * SECOND;
+
+impl World {
+    /// Something goes wrong, and something else will.
+    pub(crate) fn misfortune(&mut self) {
+        if self.healed_at.is_some() || self.plan.faults.is_empty() {
+            return;
+        }
+        let folder = self.endpoint.folder.clone();
+        if self.dice.percent(40) {
+            self.endpoint.snapshots.push(folder);
+        }
+        let fault = self.plan.faults[self.dice.index(self.plan.faults.len())];
+        let site = self.dice.index(self.sites.len());
+        self.log(|_| format!("misfortune: {fault:?} (site {site})"));
+        self.strike(fault, site);
+        let pause = self.dice.between(10 * MILLISECOND, self.plan.pause);
+        self.push(pause, Event::Misfortune);
+    }
+
+    fn some_time(&mut self) -> Span {
+        let t = self.plan.timeout;
+        match self.dice.below(4) {
+            0 => self.dice.between(MILLISECOND, t / 4),
+            1 | 2 => self.dice.between(t / 4, 5 * t / 4),
+            _ => self.dice.between(t, 3 * t),
+        }
+    }
+
+    fn strike(&mut self, fault: Fault, site: SiteId) {
+        let until = self.now + self.some_time();
+        match fault {
+            Fault::AgentCrash => self.crash_agent(site),
+            Fault::AgentStop => {
+                self.stop_agent(site);
+                let pause = self.some_time();
+                self.push(pause, Event::Start(site));
+            }
+            Fault::AgentReboot => self.reboot_agent(site),
+            Fault::AgentFreeze => self.freeze_agent(site, until - self.now),
+            Fault::AgentSuspend => self.suspend(site, until),
+            Fault::AgentDisk => {
+                self.sites[site].disk_trouble_until = until;
+                self.sites[site].disk_fails = self.dice.pick(&[0, 50, 100]);
+            }
+            Fault::AgentCopy => self.copy(site),
+            Fault::WallJump => {
+                let jump = self.dice.pick(&[-DAY_US, DAY_US]);
+                if self.dice.percent(50) {
+                    self.endpoint_clock.wall_offset += jump;
+                } else {
+                    self.sites[site].clock.wall_offset += jump;
+                }
+            }
+            Fault::Cut => {
+                let way = self.dice.below(3);
+                let link = &mut self.sites[site].link;
+                if way != 1 {
+                    link.up_cut = until;
+                }
+                if way != 0 {
+                    link.down_cut = until;
+                }
+            }
+            Fault::Lossy => {
+                self.sites[site].link.lossy = self.dice.between(20, 95);
+                self.sites[site].link.lossy_until = until;
+            }
+            Fault::SlowAnswers => {
+                let forever = self.dice.percent(50);
+                self.sites[site].link.slow_until = if forever { Instant::MAX } else { until };
+            }
+            Fault::EndpointCrash
+            | Fault::EndpointReboot
+            | Fault::EndpointFreeze
+            | Fault::StoreSetBack
+            | Fault::StoreTrouble => self.strike_endpoint(fault, until),
+            Fault::Override | Fault::DeleteSession | Fault::RecreateGroup => self.operator(fault, site),
+            Fault::Configure => self.configure(site),
+        }
+    }
+
+    fn strike_endpoint(&mut self, fault: Fault, until: Instant) {
+        match fault {
+            Fault::EndpointFreeze => self.freeze_endpoint(until - self.now),
+            Fault::StoreTrouble => {
+                self.endpoint.mood = match self.dice.below(4) {
+                    0 => Mood::default(),
+                    1 => Mood { fails: 100, ..Mood::default() },
+                    2 => Mood { fails: 20, fails_but_keeps: 40, late: 10 },
+                    _ => Mood { fails: 0, fails_but_keeps: 0, late: 60 },
+                };
+            }
+            Fault::StoreSetBack => {
+                self.down_endpoint();
+                self.set_store_back();
+            }
+            Fault::EndpointReboot => {
+                self.down_endpoint();
+                self.reboot_endpoint();
+            }
+            _ => self.down_endpoint(),
+        }
+    }
+
+    fn down_endpoint(&mut self) {
+        let refuses = self.dice.percent(60);
+        self.log(|_| "the endpoint dies".to_owned());
+        self.end_endpoint(refuses);
+        let pause = if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+        self.push(pause, Event::EndpointStart);
+    }
+
+    fn reboot_endpoint(&mut self) {
+        let uptime = self.dice.between(MILLISECOND, AFTER_BOOT);
+        self.endpoint_clock.reboot(self.now, uptime);
+    }
+
+    /// The database is an earlier one, or empty. The mark is as it was, is lost, or is an earlier one:
+    /// the whole folder of another time comes back only with a reboot, because within one boot nothing
+    /// tells it from the last word.
+    fn set_store_back(&mut self) {
+        let earlier = if self.endpoint.snapshots.is_empty() || self.dice.percent(30) {
+            Folder::default()
+        } else {
+            let index = self.dice.index(self.endpoint.snapshots.len());
+            self.endpoint.snapshots[index].clone()
+        };
+        let mark = match self.dice.below(3) {
+            0 => self.endpoint.folder.mark.clone(),
+            1 => None,
+            _ => {
+                self.reboot_endpoint();
+                earlier.mark.clone()
+            }
+        };
+        self.log(|_| {
+            format!("the store is set back to {} seat records; mark {mark:?}", earlier.store.seat_records)
+        });
+        self.endpoint.folder = Folder { store: earlier.store, mark };
+    }
+
+    pub(crate) fn crash_agent(&mut self, site: SiteId) {
+        let goes_on = self.dice.percent(60);
+        let Some(process) = self.sites[site].process.take() else { return };
+        self.log(|_| format!("site {site}: run-{} is killed", process.pid));
+        self.judge.sink.note_time(self.now);
+        self.judge.sink.process_died(process.pid, goes_on);
+        self.judge.member_was_disturbed(site, self.now);
+        let pause = if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+        self.push(pause, Event::Start(site));
+    }
+
+    fn reboot_agent(&mut self, site: SiteId) {
+        let shares = self.sites.iter().filter(|other| other.machine == self.sites[site].machine).count() > 1;
+        if shares || self.sites[site].clock.is_asleep() {
+            return;
+        }
+        let pid = self.sites[site].pid();
+        self.crash_agent(site);
+        if let Some(pid) = pid {
+            self.judge.sink.forget(pid);
+        }
+        let uptime = self.dice.between(MILLISECOND, AFTER_BOOT);
+        self.sites[site].clock.reboot(self.now, uptime);
+    }
+
+    pub(crate) fn freeze_agent(&mut self, site: SiteId, span: Span) {
+        let Some(process) = self.sites[site].process.as_mut().filter(|process| !process.frozen) else { return };
+        process.frozen = true;
+        let pid = process.pid;
+        self.log(|_| format!("site {site}: run-{pid} freezes for {} ms", span / MILLISECOND));
+        self.judge.member_was_disturbed(site, self.now);
+        self.push(span, Event::Site(site, pid, AtSite::Thaw));
+    }
+
+    /// The machine sleeps: nothing runs, nothing is written, the boot clock goes on.
+    fn suspend(&mut self, site: SiteId, until: Instant) {
+        let shares = self.sites.iter().filter(|other| other.machine == self.sites[site].machine).count() > 1;
+        if shares || self.sites[site].clock.is_asleep() {
+            return;
+        }
+        self.sites[site].clock.fall_asleep(self.now);
+        self.judge.sink.falls_asleep(self.now, site);
+        self.judge.member_was_disturbed(site, self.now);
+        self.queue.push(until, Event::WakeUp(site));
+    }
+
+    pub(crate) fn wake_up(&mut self, site: SiteId) {
+        if self.sites[site].clock.is_asleep() {
+            self.sites[site].clock.wake_up(self.now);
+            self.log(|_| format!("site {site}: the machine wakes up"));
+            self.judge.member_was_disturbed(site, self.now);
+            let accused = self.judge.sink.wakes_up(self.now, site);
+            self.accuse_if(accused);
+            self.start(site);
+            self.catch_up(site);
+        }
+    }
+
+    /// A copy of the data folder is started, on the same machine or on another.
+    fn copy(&mut self, site: SiteId) {
+        let place = &self.sites[site];
+        if self.sites.len() >= 8 || !place.member.native || place.is_copy {
+            return;
+        }
+        let elsewhere = self.dice.percent(50);
+        let copy = self.sites[site].copied(elsewhere.then_some(self.sites.len()), self.now);
+        self.sites.push(copy);
+        self.start(self.sites.len() - 1);
+    }
+
+    fn operator(&mut self, fault: Fault, site: SiteId) {
+        if !self.endpoint.is_up() {
+            return;
+        }
+        let Some(config) = self.sites[site].disk.config else { return };
+        let (id, session) = (group_id(config.group), self.sites[site].disk.session.clone());
+        let key = group_key(&id);
+        self.judge.everything_was_disturbed(self.now);
+        match fault {
+            Fault::Override => {
+                let period = Duration::from_micros(self.some_time());
+                let asked = match self.dice.below(3) {
+                    0 => RoleOverride::Off,
+                    1 => RoleOverride::Primary(None),
+                    _ => RoleOverride::Primary(Some(period)),
+                };
+                self.operate(Operation::Override(key, session, asked), None);
+            }
+            Fault::DeleteSession => self.operate(Operation::DeleteSession(key, session), None),
+            _ => {
+                let sessions: Vec<SessionId> =
+                    self.sites.iter().map(|site| site.disk.session.clone()).collect();
+                for session in sessions {
+                    self.operate(Operation::DeleteSession(key.clone(), session), None);
+                }
+                self.operate(Operation::DeleteGroup(key), None);
+                if self.dice.percent(70) {
+                    let smaller = plan::timeout(self.plan.timeout * self.dice.between(1, 9) / 10);
+                    self.operate(Operation::CreateGroup(group_spec(&id, smaller)), None);
+                }
+            }
+        }
+    }
+
+    /// The stored configuration is changed, and the process is told.
+    fn configure(&mut self, site: SiteId) {
+        let t = self.plan.timeout;
+        let Some(mut config) = self.sites[site].disk.config else { return };
+        match self.dice.below(6) {
+            0 => config.group = 1 - config.group,
+            1 => config.mode = Mode::None,
+            2 => config.mode = self.dice.pick(&[Mode::Hot, Mode::Warm, Mode::Cold]),
+            3 => config.timeout = plan::timeout(self.dice.between(t / 4, t)),
+            4 => config.client += 1,
+            _ => {}
+        }
+        if config.mode == Mode::None && self.dice.percent(60) {
+            config.mode = Mode::Hot;
+        }
+        self.sites[site].disk.config = Some(config);
+        self.sites[site].disk.revision += 1;
+        self.judge.member_was_disturbed(site, self.now);
+        let desired = self.sites[site].disk.desired();
+        if let Some(native) = self.sites[site].native() {
+            native.inbox.push_back(machine::Event::Configured(desired));
+            self.go_on(site);
+        }
+    }
+
+    pub(crate) fn stall(&mut self) {
+        if self.healed_at.is_none() {
+            self.freeze_endpoint(self.plan.timeout / 5);
+            self.push(self.plan.timeout / 2, Event::Stall);
+        }
+    }
+
+    /// All is well from now on: the network carries everything, whoever is down comes up. A copy of a
+    /// data folder is taken away: it would be refused for ever, and say so.
+    pub(crate) fn heal(&mut self) {
+        self.log(|_| "all is well from here on".to_owned());
+        self.healed_at = Some(self.now);
+        self.plan.weather = plan::Weather::default();
+        self.endpoint.mood = Mood::default();
+        if self.endpoint.power == Power::Frozen {
+            self.thaw_endpoint();
+        }
+        for site in 0..self.sites.len() {
+            self.sites[site].link = Link::default();
+            self.sites[site].disk_trouble_until = 0;
+            if self.sites[site].is_copy {
+                if let Some(process) = self.sites[site].process.take() {
+                    self.judge.sink.forget(process.pid);
+                }
+                continue;
+            }
+            self.wake_up(site);
+            self.thaw_agent(site);
+            self.start(site);
+        }
+        if matches!(self.endpoint.power, Power::Down { .. }) {
+            self.start_endpoint();
+        }
+    }
+}
+
+impl super::site::Site {
+    /// A copy of this data folder, on the same machine or on a new one.
+    fn copied(&self, machine: Option<usize>, now: Instant) -> Self {
+        let mut clock = self.clock.clone();
+        if let Some(machine) = machine {
+            clock = super::clock::Clock::new(1_000 + machine, 1_000_000, now / 2);
+        }
+        Self {
+            machine: machine.unwrap_or(self.machine),
+            clock,
+            link: Link::default(),
+            disk: self.disk.clone(),
+            member: self.member,
+            process: None,
+            is_copy: true,
+            disk_trouble_until: 0,
+            disk_fails: 0,
+        }
+    }
+}

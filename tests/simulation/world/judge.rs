@@ -1,0 +1,175 @@
+//! What must hold after every event, and once all is well again.
+
+use std::collections::BTreeMap;
+
+use client_failover::{
+    domain::{Epoch, GroupId, GroupKey, SessionId},
+    endpoint::machine::{Change, ChangeKind},
+};
+
+use super::{
+    World,
+    clock::{DRIFT, Instant, SECOND, Span, TRUE_RATE},
+    endpoint::group_id,
+    event::SiteId,
+    history::History,
+    sink::{Accusation, Sink},
+};
+
+/// In so many T somebody acts, if a member has been in contact with the endpoint all along.
+const LIVELY_TS: u64 = 3;
+
+/// How long a tick, a network and a disk that are well may take on top.
+const SLACK: Span = 2 * SECOND;
+
+/// What the judge knows.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    pub(crate) sink: Sink,
+    pub(crate) history: History,
+    /// Since when each member has been in two-way contact, and when it was last answered.
+    contacts: BTreeMap<SiteId, Contact>,
+    /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.
+    endpoint_disturbed: Instant,
+    /// When anything at all was last disturbed.
+    disturbed: Instant,
+    promotions: Vec<(Instant, GroupKey)>,
+    highest: BTreeMap<GroupKey, (Epoch, Option<SessionId>)>,
+    pending: Option<Accusation>,
+    pub(crate) judges_epochs: bool,
+    pub(crate) judges_flapping: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Contact {
+    since: Instant,
+    last: Instant,
+}
+
+/// How long `span` may take on the slowest clock that is allowed.
+pub(crate) const fn at_most(span: Span) -> Span {
+    span * TRUE_RATE / (TRUE_RATE - DRIFT)
+}
+
+impl Judge {
+    pub(crate) fn endpoint_was_disturbed(&mut self, now: Instant) {
+        self.endpoint_disturbed = now;
+        self.disturbed = now;
+    }
+
+    pub(crate) fn member_was_disturbed(&mut self, site: SiteId, now: Instant) {
+        self.contacts.insert(site, Contact { since: now, last: now });
+        self.disturbed = now;
+    }
+
+    /// An operator did something: whatever was to hold for some time counts from here.
+    pub(crate) fn everything_was_disturbed(&mut self, now: Instant) {
+        self.endpoint_was_disturbed(now);
+    }
+
+    /// An answer reached a member.
+    pub(crate) fn member_heard(&mut self, site: SiteId, now: Instant) {
+        let contact = self.contacts.entry(site).or_default();
+        if now.saturating_sub(contact.last) > at_most(super::plan::T / 2) {
+            contact.since = now;
+        }
+        contact.last = now;
+    }
+
+    /// A group's machine says that something happened.
+    pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &Change) {
+        match change.kind {
+            ChangeKind::Promoted => self.promoted(now, key, change),
+            ChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
+            ChangeKind::OverrideBegan | ChangeKind::OverrideEnded => self.disturbed = now,
+            ChangeKind::ToldToStop
+            | ChangeKind::SeatFreed
+            | ChangeKind::ChallengeBegan
+            | ChangeKind::ChallengeDropped => {}
+        }
+    }
+
+    fn promoted(&mut self, now: Instant, key: &GroupKey, change: &Change) {
+        if self.judges_epochs
+            && let Some(epoch) = change.epoch
+        {
+            let before = self.highest.insert(key.clone(), (epoch, change.session.clone()));
+            if let Some((last, who)) = before
+                && (epoch < last || (epoch == last && who != change.session))
+            {
+                let what = format!("{:?} is promoted under epoch {epoch} after {who:?} under {last}", change.session);
+                self.pending = Some(("EpochFell", what));
+            }
+        }
+        self.promotions.push((now, key.clone()));
+        let from = self.disturbed.max(now.saturating_sub(10 * super::plan::T));
+        let recent = self.promotions.iter().filter(|(at, of)| *at >= from && of == key).count();
+        if self.judges_flapping && recent > 2 {
+            let what = format!("{recent} promotions in 10 T although nothing happens");
+            self.pending = Some(("Flapping", what));
+        }
+    }
+}
+
+impl World {
+    /// Looks at the world after an event.
+    pub(crate) fn judge_now(&mut self) {
+        if let Some((kind, what)) = self.judge.pending.take() {
+            self.accuse(kind, what);
+        }
+        self.judge.sink.note_time(self.now);
+        if !self.plan.is_native() {
+            // A stock member that is heard and hears nothing cannot be told from one that acts.
+            return;
+        }
+        let limit = at_most(LIVELY_TS * self.longest_timeout) + SLACK;
+        for site in 0..self.sites.len() {
+            let Some(group) = self.group_of(site) else { continue };
+            let Some(contact) = self.judge.contacts.get(&site).copied() else { continue };
+            if self.now.saturating_sub(contact.last) > at_most(super::plan::T / 2) {
+                continue;
+            }
+            let acted = self.judge.sink.acted_at(&group);
+            let since = contact.since.max(acted).max(self.judge.endpoint_disturbed);
+            if self.now.saturating_sub(since) > limit {
+                let idle = (self.now - since) / 1_000;
+                let what = format!("nobody has acted in {group} for {idle} ms; site {site} is in contact");
+                return self.accuse("NobodyActs", what);
+            }
+        }
+    }
+
+    /// The group that the running process at `site` is to be a member of.
+    pub(crate) fn group_of(&self, site: SiteId) -> Option<GroupId> {
+        let place = &self.sites[site];
+        let config = place.disk.config.filter(|_| place.process.is_some())?;
+        (config.mode != client_failover::domain::Mode::None).then(|| group_id(config.group))
+    }
+
+    /// Once all has been well for long enough, each group has exactly one Primary, and history is whole.
+    pub(crate) fn judge_end(&mut self) {
+        let groups: std::collections::BTreeSet<GroupId> =
+            (0..self.sites.len()).filter_map(|site| self.group_of(site)).collect();
+        for group in groups {
+            let writers = self.judge.sink.writers(self.now, &group);
+            if writers.len() != 1 {
+                let what = format!("{} act in {group} after all was well again: {writers:?}", writers.len());
+                self.accuse("NotHealed", what);
+            }
+        }
+        for site in 0..self.sites.len() {
+            let pid = self.sites[site].pid();
+            let whole = self.sites[site].native().is_some_and(|native| native.recorder.is_idle());
+            let rows = &self.sites[site].disk.rows;
+            let runs: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.pid).collect();
+            let accused =
+                runs.into_iter().find_map(|run| self.judge.history.disagrees(run, rows, whole && Some(run) == pid));
+            self.accuse_if(accused);
+        }
+    }
+}
+
+/// How long after the world was healed there must be one Primary.
+pub(crate) const fn settling_time(timeout: Span) -> Span {
+    at_most(5 * timeout) + SLACK
+}

@@ -1,0 +1,242 @@
+//! Writes seats down: the record, then the high-water mark, then whoever waits is answered. After a
+//! doubt, what the store holds is read back. As `endpoint::driver::recording` does it.
+
+use std::collections::VecDeque;
+
+use client_failover::{
+    domain::{GroupKey, SeatRecord},
+    endpoint::Mark,
+};
+
+use super::{
+    World,
+    clock::MILLISECOND,
+    endpoint::not_recorded,
+    event::{AtEndpoint, Event},
+    store::Transaction,
+};
+
+/// Before a store that failed is asked again.
+const PAUSE: u64 = 100 * MILLISECOND;
+
+/// A seat that is to be written, and for which cell.
+#[derive(Debug)]
+struct Job {
+    key: GroupKey,
+    cell: u32,
+    record: SeatRecord,
+}
+
+#[derive(Debug, Clone)]
+enum Stage {
+    /// The record is committed.
+    Commit,
+    /// The mark is written after the commit.
+    Mark(Mark),
+    /// What the store holds is read back.
+    ReadBack,
+    /// The mark is brought to the store's number, after reading back.
+    MarkReadBack(Mark),
+    /// The store failed again.
+    Pause,
+    /// The mark says that no group waits any more.
+    Settle(Mark),
+}
+
+/// What is under way.
+#[derive(Debug)]
+struct Running {
+    /// None while the mark alone is settled.
+    job: Option<Job>,
+    stage: Stage,
+    keeps: bool,
+    says_yes: bool,
+    reached: bool,
+}
+
+/// Whoever writes seats: it holds the mark's lock, so that one is written after the other.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    /// What the process believes to be on disk.
+    mark: Mark,
+    running: Option<Running>,
+    waiting: VecDeque<Job>,
+}
+
+impl Writer {
+    pub(crate) const fn new(mark: Mark) -> Self {
+        Self { mark, running: None, waiting: VecDeque::new() }
+    }
+}
+
+impl World {
+    pub(crate) fn write_seat(&mut self, key: GroupKey, cell: u32, record: SeatRecord) {
+        self.endpoint.writer.waiting.push_back(Job { key, cell, record });
+        self.begin_writing();
+    }
+
+    fn begin_writing(&mut self) {
+        if self.endpoint.writer.running.is_none()
+            && let Some(job) = self.endpoint.writer.waiting.pop_front()
+        {
+            self.enter(Some(job), Stage::Commit);
+        }
+    }
+
+    /// Once no group waits any more, the mark says so; unless a seat is being written.
+    pub(crate) fn settle_mark(&mut self) {
+        let writer = &self.endpoint.writer;
+        if writer.running.is_some() || writer.mark.settled || self.endpoint.is_renewing() {
+            return;
+        }
+        let mark = Mark { settled: true, boot: self.endpoint.boot.clone(), ..writer.mark.clone() };
+        self.enter(None, Stage::Settle(mark));
+    }
+
+    fn enter(&mut self, job: Option<Job>, stage: Stage) {
+        let (latency, keeps, says_yes) = match stage {
+            Stage::Pause => (PAUSE, false, true),
+            _ => self.store_outcome(),
+        };
+        self.endpoint.writer.running = Some(Running { job, stage, keeps, says_yes, reached: false });
+        self.push(latency, Event::Endpoint(self.endpoint.run, AtEndpoint::Seat));
+    }
+
+    /// How long the store takes, whether it keeps what it is given, and whether it says so.
+    pub(crate) fn store_outcome(&mut self) -> (u64, bool, bool) {
+        let mood = self.endpoint.mood;
+        let latency = if self.dice.percent(mood.late) {
+            self.judge.endpoint_was_disturbed(self.now);
+            self.dice.between(0, 2 * self.plan.timeout)
+        } else {
+            self.dice.between(MILLISECOND, 8 * MILLISECOND)
+        };
+        let roll = self.dice.below(100);
+        if roll < mood.fails {
+            (latency, false, false)
+        } else if roll < mood.fails + mood.fails_but_keeps {
+            (latency, true, false)
+        } else {
+            (latency, true, true)
+        }
+    }
+
+    /// What is under way reaches the disk, or does not.
+    pub(crate) fn reach_seat_disk(&mut self) {
+        let Some(running) = self.endpoint.writer.running.as_mut().filter(|running| !running.reached) else {
+            return;
+        };
+        running.reached = true;
+        if !running.keeps {
+            return;
+        }
+        let folder = &mut self.endpoint.folder;
+        match (&running.stage, &running.job) {
+            (Stage::Commit, Some(job)) => {
+                let transaction = Transaction::RecordSeat(job.key.clone(), job.record.clone());
+                running.says_yes &= folder.store.commit(&transaction).is_ok();
+            }
+            (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
+                folder.mark = Some(mark.clone());
+            }
+            (Stage::Commit | Stage::ReadBack | Stage::Pause, _) => {}
+        }
+    }
+
+    /// The process is killed while the store works: what was under way is kept or not.
+    pub(crate) fn abandon_writes(&mut self) {
+        if self.dice.percent(50) {
+            self.reach_seat_disk();
+        }
+        self.abandon_operation();
+    }
+
+    pub(crate) fn seat_store_answered(&mut self) {
+        let Some(Running { job, stage, says_yes, .. }) = self.endpoint.writer.running.take() else { return };
+        let Some(job) = job else {
+            if let (Stage::Settle(mark), true) = (stage, says_yes) {
+                self.endpoint.writer.mark = mark;
+            }
+            return self.begin_writing();
+        };
+        match stage {
+            Stage::Commit if says_yes => {
+                let mark = self.next_mark(job.record.epoch);
+                self.enter(Some(job), Stage::Mark(mark));
+            }
+            Stage::Mark(mark) if says_yes => {
+                self.endpoint.writer.mark = mark;
+                self.recorded(&job);
+            }
+            Stage::Commit | Stage::Mark(_) => self.doubt(job),
+            Stage::ReadBack if says_yes => self.read_back(job),
+            Stage::MarkReadBack(mark) if says_yes => {
+                self.endpoint.writer.mark = mark;
+                self.finish_reading_back(&job);
+            }
+            Stage::ReadBack | Stage::MarkReadBack(_) => self.enter(Some(job), Stage::Pause),
+            Stage::Pause => self.enter(Some(job), Stage::ReadBack),
+            Stage::Settle(_) => {}
+        }
+    }
+
+    fn next_mark(&self, epoch: Option<client_failover::domain::Epoch>) -> Mark {
+        Mark {
+            boot: self.endpoint.boot.clone(),
+            seat_records: self.endpoint.folder.store.seat_records,
+            epoch: self.endpoint.writer.mark.epoch.max(epoch),
+            settled: !self.endpoint.is_renewing(),
+        }
+    }
+
+    fn recorded(&mut self, job: &Job) {
+        let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
+        if let Some(cell) = cell {
+            cell.group.recorded();
+            let mut waiting = std::mem::take(&mut cell.waiting);
+            self.keep_books(&job.key);
+            if !waiting.is_empty() {
+                let turn = self.dice.index(waiting.len());
+                waiting.rotate_left(turn);
+            }
+            for (question, back) in waiting {
+                self.answer(&job.key, question, back);
+            }
+        }
+        self.begin_writing();
+    }
+
+    /// The store did not say yes: whoever waits is answered 503.
+    fn doubt(&mut self, job: Job) {
+        self.judge.endpoint_was_disturbed(self.now);
+        let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
+        if let Some(cell) = cell {
+            cell.group.doubt();
+            for (_, back) in std::mem::take(&mut cell.waiting) {
+                self.send_down(back, Err(not_recorded()));
+            }
+        }
+        self.enter(Some(job), Stage::ReadBack);
+    }
+
+    fn read_back(&mut self, job: Job) {
+        let store = &self.endpoint.folder.store;
+        let epoch = store.seats.get(&job.key).and_then(|stored| stored.epoch);
+        let mark = &self.endpoint.writer.mark;
+        if mark.seat_records != store.seat_records || epoch > mark.epoch {
+            let mark = self.next_mark(epoch);
+            return self.enter(Some(job), Stage::MarkReadBack(mark));
+        }
+        self.finish_reading_back(&job);
+    }
+
+    fn finish_reading_back(&mut self, job: &Job) {
+        self.judge.endpoint_was_disturbed(self.now);
+        let stored = self.endpoint.folder.store.seats.get(&job.key);
+        let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
+        if let Some(cell) = cell {
+            cell.group.read_back(stored);
+        }
+        self.begin_writing();
+    }
+}
