@@ -189,6 +189,7 @@ impl Group {
         if let Some(member) = self.members.get(&question.session).filter(|member| member.native.is_some()) {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
+            answer.timeout = Some(self.timeout());
             answer.receipt = self.receipt_for(now, member);
             answer.warnings = self.warnings(now, member);
         }

@@ -7,19 +7,19 @@ use std::{
 
 use client_failover::{
     domain::{
-        BootId, CallFailure, Epoch, FailoverTimeout, FailureKind, GroupDraft, GroupId, GroupKey, GroupSpec,
+        BootId, CallFailure, Epoch, FailoverTimeout, FailureKind, GroupChange, GroupDraft, GroupId, GroupKey, GroupSpec,
         Heartbeat, Now, Place, Preferences, SessionId,
     },
     endpoint::{
         Mark,
-        machine::{Choosing, Estate, Group, Question, Refusal, Reply as Decision},
+        machine::{Attention, Choosing, Estate, Group, Moment, Question, Refusal, Reply as Decision},
     },
     registration::machine::{Answer, Call, GroupTimeout},
 };
 
 use super::{
     World,
-    clock::{MILLISECOND, SECOND},
+    clock::{Instant, MILLISECOND, SECOND},
     event::{Ask, AtEndpoint, Event, Request, Return},
     registry::{Operation, Registry},
     store::Folder,
@@ -36,6 +36,14 @@ pub(crate) struct Cell {
     pub(crate) id: u32,
     pub(crate) group: Group,
     pub(crate) waiting: Vec<(Question, Return)>,
+    /// Whether something happened that is not on disk yet.
+    pub(crate) unwritten: bool,
+}
+
+impl Cell {
+    pub(crate) const fn new(id: u32, group: Group) -> Self {
+        Self { id, group, waiting: Vec::new(), unwritten: false }
+    }
 }
 
 /// Whether the endpoint's process runs.
@@ -77,6 +85,13 @@ pub(crate) struct Endpoint {
     pub(crate) estates: BTreeMap<GroupKey, Estate>,
     pub(crate) boot: BootId,
     pub(crate) known_epoch: Option<Epoch>,
+    pub(crate) begun: Moment,
+    pub(crate) knows_all: bool,
+    /// A folder that is empty is not started upon before this.
+    pub(crate) not_before: Instant,
+    attention: Attention,
+    /// The process has just gone on, and its tick is yet to come.
+    catching_up: bool,
     pub(crate) writer: Writer,
     pub(crate) registry: Registry,
     pub(crate) cells_made: u32,
@@ -125,6 +140,11 @@ impl Endpoint {
             cells: BTreeMap::new(),
             estates: BTreeMap::new(),
             known_epoch: None,
+            begun: Moment::default(),
+            knows_all: true,
+            not_before: 0,
+            attention: Attention::new(Now::default()),
+            catching_up: false,
             writer: Writer::new(Mark {
                 boot: boot.clone(),
                 seat_records: 0,
@@ -149,14 +169,33 @@ impl Endpoint {
 }
 
 impl World {
-    pub(crate) fn endpoint_now(&self) -> Now {
-        self.endpoint_clock.now(self.now)
+    /// The present moment, as silence is judged by.
+    pub(crate) fn endpoint_now(&mut self) -> Moment {
+        self.attend();
+        self.endpoint.attention.moment(self.endpoint_clock.now(self.now))
+    }
+
+    /// While the process runs it ticks at its pace; what a tick would have done is done when it matters.
+    fn attend(&mut self) {
+        if !self.endpoint.is_up() || self.endpoint.catching_up {
+            return;
+        }
+        loop {
+            let at = self.endpoint_clock.when(self.endpoint.attention.next_tick());
+            if at > self.now {
+                return;
+            }
+            self.endpoint.attention.tick(self.endpoint_clock.now(at));
+        }
     }
 
     /// Takes up what the store remembers: `Endpoint::open`.
     pub(crate) fn start_endpoint(&mut self) {
-        let now = self.endpoint_now();
+        let begun = self.endpoint_clock.now(self.now);
+        let now = Moment::attended(begun);
         let endpoint = &mut self.endpoint;
+        endpoint.attention = Attention::new(begun);
+        endpoint.catching_up = false;
         endpoint.power = Power::Up;
         endpoint.run += 1;
         endpoint.boot = self.endpoint_clock.boot_id();
@@ -166,6 +205,9 @@ impl World {
         let records = endpoint.folder.store.clone();
         let found = endpoint.folder.mark.clone();
         let exact = found.as_ref().is_some_and(|mark| mark.proves(&endpoint.boot, records.seat_records));
+        endpoint.knows_all =
+            exact || (found.is_none() && records.groups.is_empty() && records.seat_records == 0);
+        endpoint.begun = now;
         let epoch = found.and_then(|mark| mark.epoch);
         for (key, record) in records.seats {
             let timeout = record.timeout;
@@ -177,7 +219,7 @@ impl World {
                 endpoint.estates.remove(&key).unwrap_or_else(|| Estate::restore(None, timeout, exact, now));
             let group = Group::create(spec, Choosing::default(), epoch, Some(estate));
             endpoint.cells_made += 1;
-            endpoint.cells.insert(key, Cell { id: endpoint.cells_made, group, waiting: Vec::new() });
+            endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
         }
         for ((key, _), session) in records.sessions {
             if let Some(cell) = endpoint.cells.get_mut(&key) {
@@ -198,6 +240,17 @@ impl World {
             format!("the endpoint begins, run {}, exact {exact}, mark {epoch:?}", world.endpoint.run)
         });
         self.tick();
+    }
+
+    /// Whoever starts the endpoint does so, unless it runs, or its folder is empty and new.
+    pub(crate) fn let_endpoint_start(&mut self) {
+        if !matches!(self.endpoint.power, Power::Down { .. }) {
+            return;
+        }
+        if self.now < self.endpoint.not_before {
+            return self.queue.push(self.endpoint.not_before, Event::EndpointStart);
+        }
+        self.start_endpoint();
     }
 
     /// The process is gone; what its store had been handed may be durable or not.
@@ -254,8 +307,8 @@ impl World {
 
     pub(crate) fn freeze_endpoint(&mut self, span: u64) {
         if self.endpoint.is_up() {
+            self.attend();
             self.endpoint.power = Power::Frozen;
-            self.judge.endpoint_was_disturbed(self.now);
             self.log(|_| format!("the endpoint freezes for {} ms", span / MILLISECOND));
             self.push(span, Event::Endpoint(self.endpoint.run, AtEndpoint::Thaw));
         }
@@ -267,24 +320,41 @@ impl World {
             return;
         }
         self.endpoint.power = Power::Up;
-        self.judge.endpoint_was_disturbed(self.now);
         self.log(|_| "the endpoint goes on".to_owned());
         let mut found: Vec<Arrived> = std::mem::take(&mut self.endpoint.inbox).into();
         let tick_at = self.dice.index(found.len() + 1);
         let turn = self.dice.index(found.len() + 1);
         found.rotate_left(turn);
+        self.endpoint.catching_up = true;
+        if self.dice.percent(50) {
+            self.attend_late();
+        }
         for (index, arrived) in found.into_iter().enumerate() {
             if index == tick_at {
                 self.tick();
             }
             self.meet(arrived);
         }
+        if self.endpoint.catching_up {
+            self.attend_late();
+        }
         self.tick();
+    }
+
+    /// The tick that comes late because the process did not run.
+    fn attend_late(&mut self) {
+        self.endpoint.catching_up = false;
+        let now = self.endpoint_clock.now(self.now);
+        if now.uptime >= self.endpoint.attention.next_tick() {
+            self.endpoint.attention.tick(now);
+        }
     }
 
     /// `Endpoint::tick`: notices what is over without a heartbeat.
     fn tick(&mut self) {
         let keys: Vec<GroupKey> = self.endpoint.cells.keys().cloned().collect();
+        let smallest = self.endpoint.cells.values().map(|cell| cell.group.spec().draft.timeout).min();
+        self.endpoint.attention.keep_pace(smallest);
         let now = self.endpoint_now();
         let mut next = self.now + self.endpoint_clock.true_span(std::time::Duration::from_micros(TICK));
         for key in keys {
@@ -293,7 +363,9 @@ impl World {
             let wake = cell.group.next_wake();
             let lapsed = cell.group.override_to_remove();
             self.keep_books(&key);
+            let wake = wake.map(|wake| self.endpoint.attention.clock_at(wake));
             next = wake.map_or(next, |wake| next.min(self.endpoint_clock.when(wake)));
+            self.write_changes(&key);
             if lapsed {
                 self.operate(Operation::RemoveOverride(key), None);
             }
@@ -376,16 +448,23 @@ impl World {
         let changes = cell.group.take_changes();
         let record = cell.group.take_record(now);
         let id = cell.id;
+        cell.unwritten |= !changes.is_empty();
         for change in changes {
-            self.log(|_| {
-                let session = change.session.as_ref().map_or("", SessionId::as_str);
-                format!("{}: {} {session} {:?}: {}", key.id, change.kind.as_str(), change.epoch, change.reason)
-            });
-            self.judge.group_changed(self.now, key, &change);
+            self.say(key, &change);
         }
         if let Some(record) = record {
             self.write_seat(key.clone(), id, record);
         }
+    }
+
+    /// Something happened in a group.
+    pub(crate) fn say(&mut self, key: &GroupKey, change: &GroupChange) {
+        self.log(|_| {
+            let session = change.session.as_ref().map_or("", SessionId::as_str);
+            let (kind, reason) = (change.kind, change.reason);
+            format!("{}: {kind} {reason} {session} {:?}: {}", key.id, change.epoch, change.explanation)
+        });
+        self.judge.group_changed(self.now, key, change);
     }
 }
 

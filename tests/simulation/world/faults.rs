@@ -12,6 +12,7 @@ use super::{
     clock::{DAY_US, Instant, MILLISECOND, SECOND, Span},
     endpoint::{Mood, Power, group_id, group_key, group_spec},
     event::{AtSite, Event, SiteId},
+    judge,
     plan::{self, Fault},
     registry::Operation,
     site::Link,
@@ -24,7 +25,7 @@ const AFTER_BOOT: Span = 5 * SECOND;
 impl World {
     /// Something goes wrong, and something else will.
     pub(crate) fn misfortune(&mut self) {
-        if self.healed_at.is_some() || self.plan.faults.is_empty() {
+        if self.now >= self.plan.length || self.plan.faults.is_empty() {
             return;
         }
         let folder = self.endpoint.folder.clone();
@@ -34,6 +35,7 @@ impl World {
         let fault = self.plan.faults[self.dice.index(self.plan.faults.len())];
         let site = self.dice.index(self.sites.len());
         self.log(|_| format!("misfortune: {fault:?} (site {site})"));
+        self.judge.something_happened(self.now);
         self.strike(fault, site);
         let pause = self.dice.between(10 * MILLISECOND, self.plan.pause);
         self.push(pause, Event::Misfortune);
@@ -103,7 +105,10 @@ impl World {
 
     fn strike_endpoint(&mut self, fault: Fault, until: Instant) {
         match fault {
-            Fault::EndpointFreeze => self.freeze_endpoint(until - self.now),
+            Fault::EndpointFreeze => {
+                self.judge.endpoint_was_disturbed(until);
+                self.freeze_endpoint(until - self.now);
+            }
             Fault::StoreTrouble => {
                 self.endpoint.mood = match self.dice.below(4) {
                     0 => Mood::default(),
@@ -159,6 +164,12 @@ impl World {
             format!("the store is set back to {} seat records; mark {mark:?}", earlier.store.seat_records)
         });
         self.endpoint.folder = Folder { store: earlier.store, mark };
+        let folder = &self.endpoint.folder;
+        if folder.mark.is_none() && folder.store.groups.is_empty() && folder.store.seat_records == 0 {
+            // Nothing tells a folder that was lost whole from a new one. Whoever puts a new endpoint in
+            // the place of a lost one has to wait until the leases of the lost one are over.
+            self.endpoint.not_before = self.now + judge::at_most(self.longest_timeout);
+        }
     }
 
     pub(crate) fn crash_agent(&mut self, site: SiteId) {
@@ -300,6 +311,10 @@ impl World {
     /// All is well from now on: the network carries everything, whoever is down comes up. A copy of a
     /// data folder is taken away: it would be refused for ever, and say so.
     pub(crate) fn heal(&mut self) {
+        if self.now < self.endpoint.not_before {
+            return self.queue.push(self.endpoint.not_before, Event::Heal);
+        }
+        self.push(judge::settling_time(self.longest_timeout), Event::End);
         self.log(|_| "all is well from here on".to_owned());
         self.healed_at = Some(self.now);
         self.plan.weather = plan::Weather::default();
@@ -320,9 +335,7 @@ impl World {
             self.thaw_agent(site);
             self.start(site);
         }
-        if matches!(self.endpoint.power, Power::Down { .. }) {
-            self.start_endpoint();
-        }
+        self.let_endpoint_start();
     }
 }
 

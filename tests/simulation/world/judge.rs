@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use client_failover::{
-    domain::{Epoch, GroupId, GroupKey, SessionId},
-    endpoint::machine::{Change, ChangeKind},
+    domain::{Epoch, GroupChange, GroupChangeKind, GroupId, GroupKey, GroupReason, SessionId},
 };
 
 use super::{
@@ -53,13 +52,17 @@ pub(crate) const fn at_most(span: Span) -> Span {
 
 impl Judge {
     pub(crate) fn endpoint_was_disturbed(&mut self, now: Instant) {
-        self.endpoint_disturbed = now;
-        self.disturbed = now;
+        self.endpoint_disturbed = self.endpoint_disturbed.max(now);
+        self.something_happened(now);
+    }
+
+    pub(crate) fn something_happened(&mut self, now: Instant) {
+        self.disturbed = self.disturbed.max(now);
     }
 
     pub(crate) fn member_was_disturbed(&mut self, site: SiteId, now: Instant) {
         self.contacts.insert(site, Contact { since: now, last: now });
-        self.disturbed = now;
+        self.something_happened(now);
     }
 
     /// An operator did something: whatever was to hold for some time counts from here.
@@ -77,19 +80,27 @@ impl Judge {
     }
 
     /// A group's machine says that something happened.
-    pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &Change) {
+    pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
         match change.kind {
-            ChangeKind::Promoted => self.promoted(now, key, change),
-            ChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
-            ChangeKind::OverrideBegan | ChangeKind::OverrideEnded => self.disturbed = now,
-            ChangeKind::ToldToStop
-            | ChangeKind::SeatFreed
-            | ChangeKind::ChallengeBegan
-            | ChangeKind::ChallengeDropped => {}
+            GroupChangeKind::Promoted => self.promoted(now, key, change),
+            GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
+            GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
+            GroupChangeKind::SeatFreed => {
+                if self.judges_flapping && change.reason == GroupReason::NoHeartbeat {
+                    let what = format!("{:?} lost its seat: {}", change.session, change.explanation);
+                    self.pending = Some(("FalseFailover", what));
+                }
+            }
+            GroupChangeKind::ToldToStop
+            | GroupChangeKind::ChallengeBegan
+            | GroupChangeKind::ChallengeDropped
+            | GroupChangeKind::HandOver
+            | GroupChangeKind::SessionContested
+            | GroupChangeKind::PoliciesDiffer => {}
         }
     }
 
-    fn promoted(&mut self, now: Instant, key: &GroupKey, change: &Change) {
+    fn promoted(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
         if self.judges_epochs
             && let Some(epoch) = change.epoch
         {
@@ -122,7 +133,8 @@ impl World {
             // A stock member that is heard and hears nothing cannot be told from one that acts.
             return;
         }
-        let limit = at_most(LIVELY_TS * self.longest_timeout) + SLACK;
+        let stalls = if self.plan.stalls { 5 } else { 2 };
+        let limit = at_most(LIVELY_TS * self.longest_timeout) * stalls / 2 + SLACK;
         for site in 0..self.sites.len() {
             let Some(group) = self.group_of(site) else { continue };
             let Some(contact) = self.judge.contacts.get(&site).copied() else { continue };

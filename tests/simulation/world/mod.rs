@@ -115,7 +115,7 @@ impl World {
         };
         world.judge.sink.judges = world.plan.is_pure();
         world.judge.judges_epochs = world.plan.is_pure();
-        world.judge.judges_flapping = FLAP_RULE && world.plan.has_constant_sources();
+        world.judge.judges_flapping = world.plan.is_calm();
         world.log(|world| format!("{:?}", world.plan));
         world.settle_in();
         world
@@ -158,9 +158,7 @@ impl World {
         if self.plan.stalls {
             self.queue.push(first, Event::Stall);
         }
-        let heal = self.plan.length;
-        self.queue.push(heal, Event::Heal);
-        self.queue.push(heal + judge::settling_time(self.plan.timeout), Event::End);
+        self.queue.push(self.plan.length, Event::Heal);
     }
 
     fn take(&mut self, event: Event) {
@@ -171,11 +169,7 @@ impl World {
             Event::Start(site) => self.start(site),
             Event::WakeUp(site) => self.wake_up(site),
             Event::Endpoint(run, event) => self.at_endpoint(run, event),
-            Event::EndpointStart => {
-                if matches!(self.endpoint.power, endpoint::Power::Down { .. }) {
-                    self.start_endpoint();
-                }
-            }
+            Event::EndpointStart => self.let_endpoint_start(),
             Event::Misfortune => self.misfortune(),
             Event::Stall => self.stall(),
             Event::Heal => self.heal(),
@@ -265,6 +259,3 @@ impl World {
         }
     }
 }
-
-/// Whether the rule against flapping is judged.
-const FLAP_RULE: bool = false;

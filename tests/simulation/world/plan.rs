@@ -94,7 +94,7 @@ const FAULTS: [Fault; 20] = [
 ];
 
 /// How the network treats messages, in percent.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Weather {
     pub(crate) lost: u64,
     pub(crate) late: u64,
@@ -196,8 +196,8 @@ impl Plan {
             faults,
             pause: dice.between(T / 5, 2 * T),
             length: if calm { dice.between(12 * T, 25 * T) } else { dice.between(3 * T, 12 * T) },
-            stalls: dice.percent(8),
-            freezes_between: if dice.percent(20) { dice.between(1, 10) } else { 0 },
+            stalls: dice.percent(if calm { 40 } else { 8 }),
+            freezes_between: if !calm && dice.percent(20) { dice.between(1, 10) } else { 0 },
             endpoint_rate: rate(dice),
             endpoint_uptime: dice.between(0, 40 * SECOND),
         }
@@ -212,8 +212,12 @@ impl Plan {
         self.members.iter().all(|member| member.native)
     }
 
-    pub(crate) fn has_constant_sources(&self) -> bool {
-        self.members.iter().all(|member| member.source.is_constant())
+    /// Whether nothing goes wrong, and sources stay as they are: the choice itself is judged.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.faults.is_empty()
+            && self.weather == Weather::default()
+            && self.freezes_between == 0
+            && self.members.iter().all(|member| member.source.is_constant())
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use client_failover::{
     domain::{
-        CallFailure, Expiry, FailureKind, GroupKey, GroupSpec, OverrideRecord, RegisteredSession,
+        Asked, CallFailure, Expiry, FailureKind, GroupKey, GroupSpec, OverrideRecord, RegisteredSession,
         RoleOverride, SessionId, SessionSpec,
     },
-    endpoint::machine::{Choosing, Group, Registered},
+    endpoint::machine::{Choosing, Estate, Group, Registered},
     registration::machine::{Answer, GroupTimeout},
 };
 
@@ -80,7 +80,10 @@ impl World {
     }
 
     /// What the store is to do; or the answer, where there is nothing to do.
-    fn prepare(&self, operation: &Operation) -> Result<Transaction, Outcome> {
+    fn prepare(&mut self, operation: &Operation) -> Result<Transaction, Outcome> {
+        if let Operation::Override(key, id, asked) = operation {
+            return self.prepare_override(key, id, *asked);
+        }
         let not_found = || Err(failure(FailureKind::NotFound));
         let cells = &self.endpoint.cells;
         match operation {
@@ -100,7 +103,8 @@ impl World {
                 let spec = SessionSpec { id: id.clone(), name: None, additional_data: None };
                 match outcome {
                     Registered::New => {
-                        Ok(Transaction::InsertSession(key.clone(), RegisteredSession { spec, order }))
+                        let group = cell.group.spec().clone();
+                        Ok(Transaction::InsertSession(group, RegisteredSession { spec, order }))
                     }
                     Registered::Same | Registered::Differs => Err(Ok(Answer::Session)),
                 }
@@ -109,7 +113,7 @@ impl World {
                 Some(cell) if cell.group.has(id) => Ok(Transaction::DeleteSession(key.clone(), id.clone())),
                 _ => Err(not_found()),
             },
-            Operation::Override(key, id, asked) => self.prepare_override(key, id, *asked),
+            Operation::Override(..) => Err(not_found()),
             Operation::RemoveOverride(key) => match cells.get(key) {
                 Some(cell) if cell.group.override_to_remove() => {
                     Ok(Transaction::ReplaceOverride(key.clone(), None))
@@ -120,7 +124,7 @@ impl World {
     }
 
     fn prepare_override(
-        &self,
+        &mut self,
         key: &GroupKey,
         id: &SessionId,
         asked: RoleOverride,
@@ -133,11 +137,11 @@ impl World {
             RoleOverride::Off => Err(Ok(Answer::Session)),
             RoleOverride::Primary(period) => {
                 let expires = period.map(|period| Expiry {
-                    uptime: now.uptime + period,
+                    uptime: now.clock + period,
                     wall: now.wall.plus(period),
                     boot: self.endpoint.boot.clone(),
                 });
-                let record = OverrideRecord { session: id.clone(), expires };
+                let record = OverrideRecord { session: id.clone(), expires, asked: Asked::default() };
                 Ok(Transaction::ReplaceOverride(key.clone(), Some(record)))
             }
         }
@@ -181,10 +185,12 @@ impl World {
         match (operation, transaction) {
             (Operation::CreateGroup(spec), _) => {
                 let key = spec.key();
-                let estate = endpoint.estates.remove(&key);
-                let group = Group::create(spec.clone(), Choosing::default(), endpoint.known_epoch, estate);
+                let new = || Estate::restore(None, spec.draft.timeout, endpoint.knows_all, endpoint.begun);
+                let estate = endpoint.estates.remove(&key).unwrap_or_else(new);
+                let (choosing, epoch) = (Choosing::default(), endpoint.known_epoch);
+                let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
                 endpoint.cells_made += 1;
-                endpoint.cells.insert(key, Cell { id: endpoint.cells_made, group, waiting: Vec::new() });
+                endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => {
@@ -192,8 +198,8 @@ impl World {
                     endpoint.estates.insert(key.clone(), cell.group.into_estate());
                 }
             }
-            (_, Transaction::InsertSession(key, session)) => {
-                if let Some(cell) = endpoint.cells.get_mut(key) {
+            (_, Transaction::InsertSession(group, session)) => {
+                if let Some(cell) = endpoint.cells.get_mut(&group.key()) {
                     cell.group.register(now, session.clone());
                 }
             }
@@ -212,7 +218,7 @@ impl World {
                 if let Some(cell) = endpoint.cells.get_mut(key) {
                     match record {
                         Some(record) => cell.group.force(now, record.clone(), &endpoint.boot),
-                        None => cell.group.unforce(now, id),
+                        None => cell.group.unforce(now, id, &Asked::default()),
                     }
                 }
                 self.keep_books(key);

@@ -22,7 +22,8 @@ pub(crate) struct Store {
 pub(crate) enum Transaction {
     InsertGroup(GroupSpec),
     DeleteGroup(GroupKey),
-    InsertSession(GroupKey, RegisteredSession),
+    /// With its group, should that be missing.
+    InsertSession(GroupSpec, RegisteredSession),
     DeleteSession(GroupKey, SessionId),
     ReplaceOverride(GroupKey, Option<OverrideRecord>),
     RecordSeat(GroupKey, SeatRecord),
@@ -36,9 +37,6 @@ impl Store {
     pub(crate) fn commit(&mut self, transaction: &Transaction) -> Result<(), Forbidden> {
         match transaction {
             Transaction::InsertGroup(spec) => {
-                if self.groups.contains_key(&spec.key()) {
-                    return Err(Forbidden);
-                }
                 self.groups.insert(spec.key(), spec.clone());
             }
             Transaction::DeleteGroup(key) => {
@@ -46,12 +44,9 @@ impl Store {
                 self.sessions.retain(|(group, _), _| group != key);
                 self.overrides.remove(key);
             }
-            Transaction::InsertSession(key, session) => {
-                let place = (key.clone(), session.spec.id.clone());
-                if !self.groups.contains_key(key) || self.sessions.contains_key(&place) {
-                    return Err(Forbidden);
-                }
-                self.sessions.insert(place, session.clone());
+            Transaction::InsertSession(group, session) => {
+                self.groups.insert(group.key(), group.clone());
+                self.sessions.insert((group.key(), session.spec.id.clone()), session.clone());
             }
             Transaction::DeleteSession(key, id) => {
                 self.sessions.remove(&(key.clone(), id.clone()));

@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 
 use client_failover::{
-    domain::{GroupKey, SeatRecord},
-    endpoint::Mark,
+    domain::{Epoch, GroupKey},
+    endpoint::{Mark, machine::Record},
 };
 
 use super::{
@@ -24,7 +24,7 @@ const PAUSE: u64 = 100 * MILLISECOND;
 struct Job {
     key: GroupKey,
     cell: u32,
-    record: SeatRecord,
+    record: Record,
 }
 
 #[derive(Debug, Clone)]
@@ -41,12 +41,14 @@ enum Stage {
     Pause,
     /// The mark says that no group waits any more.
     Settle(Mark),
+    /// What happened and needs no seat is committed.
+    Changes,
 }
 
 /// What is under way.
 #[derive(Debug)]
 struct Running {
-    /// None while the mark alone is settled.
+    /// None while the mark alone is settled, or changes are written.
     job: Option<Job>,
     stage: Stage,
     keeps: bool,
@@ -70,7 +72,7 @@ impl Writer {
 }
 
 impl World {
-    pub(crate) fn write_seat(&mut self, key: GroupKey, cell: u32, record: SeatRecord) {
+    pub(crate) fn write_seat(&mut self, key: GroupKey, cell: u32, record: Record) {
         self.endpoint.writer.waiting.push_back(Job { key, cell, record });
         self.begin_writing();
     }
@@ -91,6 +93,16 @@ impl World {
         }
         let mark = Mark { settled: true, boot: self.endpoint.boot.clone(), ..writer.mark.clone() };
         self.enter(None, Stage::Settle(mark));
+    }
+
+    /// Writes what happened and needs no seat, in the order in which seats are written.
+    pub(crate) fn write_changes(&mut self, key: &GroupKey) {
+        let free = self.endpoint.writer.running.is_none();
+        let cell = self.endpoint.cells.get_mut(key).filter(|cell| free && cell.unwritten);
+        if let Some(cell) = cell {
+            cell.unwritten = false;
+            self.enter(None, Stage::Changes);
+        }
     }
 
     fn enter(&mut self, job: Option<Job>, stage: Stage) {
@@ -133,13 +145,13 @@ impl World {
         let folder = &mut self.endpoint.folder;
         match (&running.stage, &running.job) {
             (Stage::Commit, Some(job)) => {
-                let transaction = Transaction::RecordSeat(job.key.clone(), job.record.clone());
+                let transaction = Transaction::RecordSeat(job.key.clone(), job.record.seat.clone());
                 running.says_yes &= folder.store.commit(&transaction).is_ok();
             }
             (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
                 folder.mark = Some(mark.clone());
             }
-            (Stage::Commit | Stage::ReadBack | Stage::Pause, _) => {}
+            (Stage::Commit | Stage::ReadBack | Stage::Pause | Stage::Changes, _) => {}
         }
     }
 
@@ -161,7 +173,7 @@ impl World {
         };
         match stage {
             Stage::Commit if says_yes => {
-                let mark = self.next_mark(job.record.epoch);
+                let mark = self.next_mark(job.record.seat.epoch);
                 self.enter(Some(job), Stage::Mark(mark));
             }
             Stage::Mark(mark) if says_yes => {
@@ -176,11 +188,11 @@ impl World {
             }
             Stage::ReadBack | Stage::MarkReadBack(_) => self.enter(Some(job), Stage::Pause),
             Stage::Pause => self.enter(Some(job), Stage::ReadBack),
-            Stage::Settle(_) => {}
+            Stage::Settle(_) | Stage::Changes => {}
         }
     }
 
-    fn next_mark(&self, epoch: Option<client_failover::domain::Epoch>) -> Mark {
+    fn next_mark(&self, epoch: Option<Epoch>) -> Mark {
         Mark {
             boot: self.endpoint.boot.clone(),
             seat_records: self.endpoint.folder.store.seat_records,
@@ -194,6 +206,9 @@ impl World {
         if let Some(cell) = cell {
             cell.group.recorded();
             let mut waiting = std::mem::take(&mut cell.waiting);
+            if let Some(promotion) = &job.record.promotion {
+                self.say(&job.key, promotion);
+            }
             self.keep_books(&job.key);
             if !waiting.is_empty() {
                 let turn = self.dice.index(waiting.len());
@@ -234,8 +249,13 @@ impl World {
         self.judge.endpoint_was_disturbed(self.now);
         let stored = self.endpoint.folder.store.seats.get(&job.key);
         let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
-        if let Some(cell) = cell {
-            cell.group.read_back(stored);
+        if let Some(cell) = cell
+            && cell.group.read_back(stored)
+        {
+            if let Some(promotion) = &job.record.promotion {
+                self.say(&job.key, promotion);
+            }
+            self.keep_books(&job.key);
         }
         self.begin_writing();
     }
