@@ -16,8 +16,8 @@ use std::{
     },
 };
 
-/// How many violations are shown in full.
-const SHOWN: usize = 20;
+/// How many violations of each kind are shown in full.
+const SHOWN: usize = 6;
 
 struct Asked {
     schedules: Option<u64>,
@@ -96,12 +96,13 @@ fn run_many(from: u64, schedules: u64, first: bool) -> usize {
         }
     });
     let broken = broken.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for (seed, violation) in broken.iter().take(SHOWN) {
-        println!("seed {seed}: {} at {} ms: {}", violation.kind, violation.at_ms, violation.what);
-    }
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for violation in broken.values() {
-        *kinds.entry(violation.kind).or_default() += 1;
+    for (seed, violation) in &broken {
+        let count = kinds.entry(violation.kind).or_default();
+        *count += 1;
+        if *count <= SHOWN {
+            println!("seed {seed}: {} at {} ms: {}", violation.kind, violation.at_ms, violation.what);
+        }
     }
     for (kind, count) in kinds {
         println!("{kind}: {count}");

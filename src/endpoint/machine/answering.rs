@@ -91,8 +91,9 @@ impl Group {
             };
         }
         let Some(best) = self.best(now) else {
+            // If this one is heard it asks again at once, and proves that answers reach it.
             let reason = "nobody can be made Primary: no answer has reached this adapter".to_owned();
-            return self.reply(now, ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::PendingPrimary, question, reason);
         };
         if best.spec.id != question.session {
             let reason = format!(

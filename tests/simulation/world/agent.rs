@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
     domain::{CallFailure, FailureKind, Incarnation, Now, Standing},
-    registration::machine::{Answer, Call, CallId, Effect, Event as Step, Farewell, Identity, Machine},
+    registration::machine::{Answer, Call, Effect, Event as Step, Farewell, Identity, Machine},
 };
 
 use super::{
@@ -27,7 +27,9 @@ const RETRY: u64 = 500 * MILLISECOND;
 impl World {
     /// A new run of the process at `site`, unless one runs there.
     pub(crate) fn start(&mut self, site: SiteId) {
-        if self.sites[site].process.is_some() || self.sites[site].clock.is_asleep() {
+        let place = &self.sites[site];
+        let is_over = place.is_copy && self.healed_at.is_some();
+        if place.process.is_some() || place.clock.is_asleep() || is_over {
             return;
         }
         self.pids += 1;

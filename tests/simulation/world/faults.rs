@@ -13,7 +13,7 @@ use super::{
     endpoint::{Mood, Power, group_id, group_key, group_spec},
     event::{AtSite, Event, SiteId},
     judge,
-    plan::{self, Fault},
+    plan::{self, Fault, Source},
     registry::Operation,
     site::Link,
     store::Folder,
@@ -91,7 +91,9 @@ impl World {
             }
             Fault::SlowAnswers => {
                 let forever = self.dice.percent(50);
+                let t = self.plan.timeout;
                 self.sites[site].link.slow_until = if forever { Instant::MAX } else { until };
+                self.sites[site].link.slow_by = self.dice.between(t / 2, 6 * t / 5);
             }
             Fault::EndpointCrash
             | Fault::EndpointReboot
@@ -268,7 +270,7 @@ impl World {
                     self.operate(Operation::DeleteSession(key.clone(), session), None);
                 }
                 self.operate(Operation::DeleteGroup(key), None);
-                if self.dice.percent(70) {
+                if self.plan.shrinks() && self.dice.percent(70) {
                     let smaller = plan::timeout(self.plan.timeout * self.dice.between(1, 9) / 10);
                     self.operate(Operation::CreateGroup(group_spec(&id, smaller)), None);
                 }
@@ -279,12 +281,14 @@ impl World {
     /// The stored configuration is changed, and the process is told.
     fn configure(&mut self, site: SiteId) {
         let t = self.plan.timeout;
-        let Some(mut config) = self.sites[site].disk.config else { return };
+        let Some(mut config) = self.sites[site].disk.config.filter(|_| self.sites[site].member.native) else {
+            return;
+        };
         match self.dice.below(6) {
             0 => config.group = 1 - config.group,
             1 => config.mode = Mode::None,
             2 => config.mode = self.dice.pick(&[Mode::Hot, Mode::Warm, Mode::Cold]),
-            3 => config.timeout = plan::timeout(self.dice.between(t / 4, t)),
+            3 if self.plan.shrinks() => config.timeout = plan::timeout(self.dice.between(t / 4, t)),
             4 => config.client += 1,
             _ => {}
         }
@@ -308,7 +312,8 @@ impl World {
         }
     }
 
-    /// All is well from now on: the network carries everything, whoever is down comes up. A copy of a
+    /// All is well from now on: the network carries everything, whoever is down comes up, sources stay
+    /// as they are. A copy of a
     /// data folder is taken away: it would be refused for ever, and say so.
     pub(crate) fn heal(&mut self) {
         if self.now < self.endpoint.not_before {
@@ -324,6 +329,9 @@ impl World {
         }
         for site in 0..self.sites.len() {
             self.sites[site].link = Link::default();
+            if let Source::Alternating(_, score, _) = self.sites[site].member.source {
+                self.sites[site].member.source = Source::Constant(score);
+            }
             self.sites[site].disk_trouble_until = 0;
             if self.sites[site].is_copy {
                 if let Some(process) = self.sites[site].process.take() {

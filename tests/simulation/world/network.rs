@@ -63,7 +63,7 @@ impl World {
         }
         let mut delay = self.delay();
         if self.now < link.slow_until {
-            delay += self.plan.timeout * 11 / 10;
+            delay += link.slow_by;
         }
         if self.dice.percent(self.plan.weather.doubled) {
             let echo = delay + self.echo(false);

@@ -203,6 +203,12 @@ impl Plan {
         }
     }
 
+    /// Whether a group may come back with a smaller T. Not where the store may be set back as well: such
+    /// an endpoint cannot know that a lease was given under a larger T, and nobody promises that it does.
+    pub(crate) fn shrinks(&self) -> bool {
+        !self.faults.contains(&Fault::StoreSetBack)
+    }
+
     /// Whether the promise that no two act covers the schedule: native members that step down.
     pub(crate) fn is_pure(&self) -> bool {
         self.members.iter().all(|member| member.native && member.loss == EndpointLoss::StepDown)

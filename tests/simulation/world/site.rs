@@ -79,8 +79,9 @@ pub(crate) struct Link {
     /// Until when messages are lost more often, and how often, in percent.
     pub(crate) lossy_until: Instant,
     pub(crate) lossy: u64,
-    /// Until when answers take longer than anybody waits for them.
+    /// Until when answers take long, and how long; perhaps longer than anybody waits for them.
     pub(crate) slow_until: Instant,
+    pub(crate) slow_by: Span,
 }
 
 /// What was queued for the history's writer.
