@@ -231,8 +231,11 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        // Wall time is in the number so that another course of things, after an older copy was put back, never
+        // comes to a number that was used before.
         let records = sqlx::query_scalar!(
-            "update endpoint_counter set seat_records = seat_records + 1 returning seat_records"
+            "update endpoint_counter set seat_records = max(seat_records + 1, ?) returning seat_records",
+            at
         )
         .fetch_one(&mut *transaction)
         .await?;

@@ -10,6 +10,7 @@ use client_failover::{
 use super::{
     World,
     clock::{MILLISECOND, SECOND},
+    endpoint::group_key,
     event::{Ask, AtSite, Event, Pid, Request, Return, Route, SiteId},
     site::{Item, Kind, Native, Parting, Process, Recorder, Row},
     stock::Stock,
@@ -162,6 +163,7 @@ impl World {
     }
 
     fn carry_out(&mut self, site: SiteId, effect: Effect) {
+        let now = self.now;
         let pid = self.sites[site].pid().unwrap_or(0);
         let Some(native) = self.sites[site].native() else { return };
         match effect {
@@ -191,7 +193,7 @@ impl World {
             Effect::Farewell(farewell) => self.part(site, *farewell),
             Effect::Adopt => native.calls.clear(),
             Effect::Call { id, call, at_most } => {
-                native.calls.insert(id, ());
+                native.calls.insert(id, now);
                 let slept = self.sites[site].clock.slept;
                 let span = self.sites[site].clock.true_span(at_most);
                 self.push(span, Event::Site(site, pid, AtSite::CallEnds(Route::Call(id), slept)));
@@ -280,8 +282,8 @@ impl World {
         match route {
             Route::Call(id) => {
                 let Some(native) = self.sites[site].native() else { return };
-                if native.calls.remove(&id).is_some() {
-                    if outcome.is_ok() {
+                if let Some(asked) = native.calls.remove(&id) {
+                    if outcome.is_ok() && self.now - asked <= self.prompt(site) {
                         self.judge.member_heard(site, self.now);
                     }
                     if let Some(native) = self.sites[site].native() {
@@ -293,6 +295,15 @@ impl World {
             Route::Stock(call) => self.stock_answered(site, call, outcome),
         }
         self.go_on(site);
+    }
+
+    /// How soon an answer has to come for its member to be in contact: later ones may come too late to act.
+    fn prompt(&self, site: SiteId) -> u64 {
+        let cell = self.group_of(site).and_then(|group| self.endpoint.cells.get(&group_key(&group)));
+        let timeout = cell.map_or(self.plan.timeout, |cell| {
+            u64::try_from(cell.group.spec().draft.timeout.get().as_micros()).unwrap_or(u64::MAX)
+        });
+        timeout / 4
     }
 
     fn farewell_answered(&mut self, site: SiteId, id: u32, heard: bool) {

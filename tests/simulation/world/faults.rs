@@ -71,6 +71,8 @@ impl World {
                 let jump = self.dice.pick(&[-DAY_US, DAY_US]);
                 if self.dice.percent(50) {
                     self.endpoint_clock.wall_offset += jump;
+                    self.clock_was_set_back |= jump < 0;
+                    self.excuse_epochs();
                 } else {
                     self.sites[site].clock.wall_offset += jump;
                 }
@@ -165,12 +167,23 @@ impl World {
         self.log(|_| {
             format!("the store is set back to {} seat records; mark {mark:?}", earlier.store.seat_records)
         });
+        self.mark_was_lost |= mark != self.endpoint.folder.mark;
+        self.excuse_epochs();
         self.endpoint.folder = Folder { store: earlier.store, mark };
         let folder = &self.endpoint.folder;
         if folder.mark.is_none() && folder.store.groups.is_empty() && folder.store.seat_records == 0 {
             // Nothing tells a folder that was lost whole from a new one. Whoever puts a new endpoint in
             // the place of a lost one has to wait until the leases of the lost one are over.
             self.endpoint.not_before = self.now + judge::at_most(self.longest_timeout);
+        }
+    }
+
+    /// An endpoint that lost its mark, and perhaps its database, goes on from the wall clock and from what
+    /// members know. Where its clock was set back as well, nobody promises that epochs rise.
+    fn excuse_epochs(&mut self) {
+        if self.clock_was_set_back && self.mark_was_lost {
+            self.judge.judges_epochs = false;
+            self.judge.sink.judges_epochs = false;
         }
     }
 

@@ -151,6 +151,16 @@ impl World {
         }
     }
 
+    /// How long a hand-over may take where no event makes it faster: the old Primary has stopped, and the
+    /// new one asks at its own pace. A stock member says at its next heartbeat only that it stopped.
+    const fn hand_over_of(timeout: Span, native: bool) -> Span {
+        at_most(if native { timeout / 4 } else { timeout }) + SLACK / 4
+    }
+
+    fn hand_over(&self) -> Span {
+        Self::hand_over_of(self.longest_timeout, self.plan.is_native())
+    }
+
     /// The group that the running process at `site` is to be a member of.
     pub(crate) fn group_of(&self, site: SiteId) -> Option<GroupId> {
         let place = &self.sites[site];
@@ -164,8 +174,9 @@ impl World {
             (0..self.sites.len()).filter_map(|site| self.group_of(site)).collect();
         for group in groups {
             let writers = self.judge.sink.writers(self.now, &group);
-            if writers.len() != 1 {
-                let what = format!("{} act in {group} after all was well again: {writers:?}", writers.len());
+            let idle = self.now.saturating_sub(self.judge.sink.acted_at(&group));
+            if writers.len() > 1 || idle > self.hand_over() {
+                let what = format!("{writers:?} act in {group} after all was well again, idle for {idle} us");
                 self.accuse("NotHealed", what);
             }
         }

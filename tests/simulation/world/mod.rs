@@ -65,6 +65,9 @@ struct World {
     pids: Pid,
     /// Since when nothing goes wrong any more.
     healed_at: Option<Instant>,
+    /// Whether the endpoint's wall clock was ever set back, and its mark lost or put back.
+    clock_was_set_back: bool,
+    mark_was_lost: bool,
     /// The longest FailoverTimeout that any group may have.
     longest_timeout: Span,
     violation: Option<Violation>,
@@ -107,6 +110,8 @@ impl World {
             judge: Judge::default(),
             pids: 0,
             healed_at: None,
+            clock_was_set_back: false,
+            mark_was_lost: false,
             longest_timeout: plan.timeout,
             violation: None,
             log: logs.then(Vec::new),
@@ -114,6 +119,7 @@ impl World {
             plan,
         };
         world.judge.sink.judges = world.plan.is_pure();
+        world.judge.sink.judges_epochs = world.plan.is_pure();
         world.judge.judges_epochs = world.plan.is_pure();
         world.judge.judges_flapping = world.plan.is_calm();
         world.log(|world| format!("{:?}", world.plan));

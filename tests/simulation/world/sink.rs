@@ -25,8 +25,6 @@ pub(crate) type Accusation = (&'static str, String);
 struct Permit {
     site: SiteId,
     group: GroupId,
-    /// Empty for a stock member.
-    epoch: Option<Epoch>,
     /// What the process published, in true time.
     deadline: Instant,
     /// Past this nothing is written any more.
@@ -47,8 +45,10 @@ pub(crate) struct Sink {
     permits: BTreeMap<Pid, Permit>,
     groups: BTreeMap<GroupId, Written>,
     asleep: Vec<SiteId>,
-    /// Whether two at once and falling epochs are faults: all members are native and step down.
+    /// Whether two at once are a fault: all members are native and step down.
     pub(crate) judges: bool,
+    /// Whether epochs that do not rise are.
+    pub(crate) judges_epochs: bool,
 }
 
 impl Sink {
@@ -81,11 +81,10 @@ impl Sink {
             self.permits.retain(|other, permit| *other != pid || permit.deadline <= now);
             return None;
         };
-        self.permits.insert(pid, Permit { site, group: group.clone(), epoch: standing.epoch, deadline, until });
-        if !self.judges {
-            return None;
-        }
-        self.two_at_once(now, &group).or_else(|| self.epoch_fell(pid, &group, standing.epoch))
+        self.permits.insert(pid, Permit { site, group: group.clone(), deadline, until });
+        let two = if self.judges { self.two_at_once(now, &group) } else { None };
+        let judges_epochs = self.judges_epochs;
+        two.or_else(|| if judges_epochs { self.epoch_fell(pid, &group, standing.epoch) } else { None })
     }
 
     /// A stock member acts in `group`, or stops.
@@ -100,7 +99,7 @@ impl Sink {
         match group {
             Some(group) => {
                 let (deadline, until) = (Instant::MAX, Instant::MAX);
-                self.permits.insert(pid, Permit { site, group, epoch: None, deadline, until });
+                self.permits.insert(pid, Permit { site, group, deadline, until });
             }
             None => {
                 self.permits.remove(&pid);

@@ -120,7 +120,8 @@ pub(crate) struct Native {
     pub(crate) machine: Machine,
     pub(crate) inbox: VecDeque<machine::Event>,
     pub(crate) todo: VecDeque<Effect>,
-    pub(crate) calls: BTreeMap<CallId, ()>,
+    /// The calls under way, each with when it was made.
+    pub(crate) calls: BTreeMap<CallId, Instant>,
     pub(crate) partings: Vec<Parting>,
     pub(crate) partings_made: u32,
     pub(crate) recorder: Recorder,
