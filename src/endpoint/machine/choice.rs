@@ -29,6 +29,13 @@ impl Group {
         self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
     }
 
+    /// Whether `member` had the seat in the last 10 T and did not act on it: answers reach it too late. It
+    /// is chosen only if there is nobody else.
+    fn idled_lately(&self, now: Moment, member: &Member) -> bool {
+        let idle = member.native.as_ref().and_then(|native| native.idle);
+        idle.is_some_and(|idle| now.uptime < idle + self.timeout().get() * CALM)
+    }
+
     /// The best candidate among those that `may`: forced, then whoever has confirmed that it takes over
     /// (the one that is told to stop may look well again once it stood by), then the highest score, then
     /// whoever was asked to take over, then the earliest registered.
@@ -39,6 +46,7 @@ impl Group {
             |member| {
                 let challenge = successor(member);
                 (
+                    !self.idled_lately(now, member),
                     self.is_forced(member),
                     challenge.is_some_and(|challenge| challenge.confirmed),
                     member.score(),

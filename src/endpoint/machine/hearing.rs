@@ -40,9 +40,10 @@ impl Group {
             connection,
         };
         if newer {
+            let was_silent = !member.is_live(now, timeout);
             member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
             if let Some(native) = &heartbeat.native {
-                member.listen(now, native);
+                member.listen(now, native, was_silent);
                 self.note_epoch(now, id, native.epoch);
             }
             question.vacated = self.hear_holder(now, &question, heartbeat);
@@ -109,6 +110,10 @@ impl Group {
         };
         if stopped {
             let (told, tenure) = (tenure.told.is_some(), tenure.clone());
+            // Whoever acts says so within T/4, unless it stops before.
+            if tenure.first_act.is_none() && now.uptime >= tenure.granted + tenure.timeout.get() / 2 {
+                self.note_idle(now, &question.session);
+            }
             self.remember_former(&tenure, LastAct::Said, now.clock - since);
             let why = if told {
                 self.why.clone()
@@ -118,6 +123,13 @@ impl Group {
             self.free(now, why);
         }
         stopped
+    }
+
+    /// A member gives up a seat that it has not acted on: answers reach it too late, or not at all.
+    pub(super) fn note_idle(&mut self, now: Moment, id: &SessionId) {
+        if let Some(native) = self.members.get_mut(id).and_then(|member| member.native.as_mut()) {
+            native.idle = Some(now.uptime);
+        }
     }
 
     /// A challenger that was told PendingPrimary and is heard again has confirmed (R1).
@@ -157,9 +169,10 @@ impl Member {
         }
     }
 
-    fn listen(&mut self, now: Moment, said: &NativeHeartbeat) {
+    fn listen(&mut self, now: Moment, said: &NativeHeartbeat, was_silent: bool) {
         let Some(native) = &mut self.native else { return };
-        if said.answered > native.answered {
+        // Who was not heard had no answer to hear, which says nothing.
+        if said.answered > native.answered || was_silent {
             native.proved = now.uptime;
         }
         native.sequence = said.sequence;
@@ -181,7 +194,7 @@ impl Native {
             epoch: said.epoch,
             loss: said.loss,
             proved: now.uptime,
-            deaf_at: None,
+            idle: None,
         }
     }
 

@@ -159,8 +159,12 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn is_renewing(&self) -> bool {
+    /// Whether any group still waits for a Primary that acts already; also one that was deleted, or that
+    /// this run of the endpoint does not know yet.
+    pub(crate) fn is_renewing(&self, now: Moment) -> bool {
         self.cells.values().any(|cell| cell.group.is_renewing())
+            || (self.cells.is_empty() && !self.knows_all)
+            || self.estates.values().any(|estate| estate.is_renewing(now))
     }
 
     pub(crate) const fn is_up(&self) -> bool {

@@ -101,7 +101,9 @@ impl Judge {
     }
 
     fn promoted(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
+        // A Primary that is renewed by an endpoint that begins is no new one.
         if self.judges_epochs
+            && change.reason != GroupReason::ActsAlready
             && let Some(epoch) = change.epoch
         {
             let before = self.highest.insert(key.clone(), (epoch, change.session.clone()));

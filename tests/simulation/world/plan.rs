@@ -205,8 +205,9 @@ impl Plan {
 
     /// Whether a group may come back with a smaller T. Not where the store may be set back as well: such
     /// an endpoint cannot know that a lease was given under a larger T, and nobody promises that it does.
+    /// Nor where there are stock members: they keep the pace of their own T, and would be too slow.
     pub(crate) fn shrinks(&self) -> bool {
-        !self.faults.contains(&Fault::StoreSetBack)
+        self.is_native() && !self.faults.contains(&Fault::StoreSetBack)
     }
 
     /// Whether the promise that no two act covers the schedule: native members that step down.

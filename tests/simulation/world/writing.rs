@@ -87,8 +87,9 @@ impl World {
 
     /// Once no group waits any more, the mark says so; unless a seat is being written.
     pub(crate) fn settle_mark(&mut self) {
+        let now = self.endpoint_now();
         let writer = &self.endpoint.writer;
-        if writer.running.is_some() || writer.mark.settled || self.endpoint.is_renewing() {
+        if writer.running.is_some() || writer.mark.settled || self.endpoint.is_renewing(now) {
             return;
         }
         let mark = Mark { settled: true, boot: self.endpoint.boot.clone(), ..writer.mark.clone() };
@@ -192,12 +193,13 @@ impl World {
         }
     }
 
-    fn next_mark(&self, epoch: Option<Epoch>) -> Mark {
+    fn next_mark(&mut self, epoch: Option<Epoch>) -> Mark {
+        let now = self.endpoint_now();
         Mark {
             boot: self.endpoint.boot.clone(),
             seat_records: self.endpoint.folder.store.seat_records,
             epoch: self.endpoint.writer.mark.epoch.max(epoch),
-            settled: !self.endpoint.is_renewing(),
+            settled: !self.endpoint.is_renewing(now),
         }
     }
 
