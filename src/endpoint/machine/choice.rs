@@ -1,7 +1,7 @@
 //! The choice of a Primary, and of who may challenge it.
 
 use super::{
-    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Why, hearing, limit,
+    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why, hearing, limit,
 };
 
 /// Somebody who is to take over from the Primary. The incumbent is told only once it has confirmed.
@@ -29,11 +29,11 @@ impl Group {
         self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
     }
 
-    /// Whether `member` had the seat in the last 10 T and did not act on it: answers reach it too late. It
-    /// is chosen only if there is nobody else.
-    fn idled_lately(&self, now: Moment, member: &Member) -> bool {
+    /// When `member` gave up the seat without having acted on it, in the last 10 T: answers reach it too
+    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago.
+    fn idled_lately(&self, now: Moment, member: &Member) -> Option<Uptime> {
         let idle = member.native.as_ref().and_then(|native| native.idle);
-        idle.is_some_and(|idle| now.uptime < idle + self.timeout().get() * CALM)
+        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
     }
 
     /// The best candidate among those that `may`: forced, then whoever has confirmed that it takes over
@@ -46,7 +46,7 @@ impl Group {
             |member| {
                 let challenge = successor(member);
                 (
-                    !self.idled_lately(now, member),
+                    std::cmp::Reverse(self.idled_lately(now, member)),
                     self.is_forced(member),
                     challenge.is_some_and(|challenge| challenge.confirmed),
                     member.score(),

@@ -40,10 +40,9 @@ impl Group {
             connection,
         };
         if newer {
-            let was_silent = !member.is_live(now, timeout);
             member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
             if let Some(native) = &heartbeat.native {
-                member.listen(now, native, was_silent);
+                member.listen(now, native);
                 self.note_epoch(now, id, native.epoch);
             }
             question.vacated = self.hear_holder(now, &question, heartbeat);
@@ -169,10 +168,9 @@ impl Member {
         }
     }
 
-    fn listen(&mut self, now: Moment, said: &NativeHeartbeat, was_silent: bool) {
+    fn listen(&mut self, now: Moment, said: &NativeHeartbeat) {
         let Some(native) = &mut self.native else { return };
-        // Who was not heard had no answer to hear, which says nothing.
-        if said.answered > native.answered || was_silent {
+        if said.answered > native.answered {
             native.proved = now.uptime;
         }
         native.sequence = said.sequence;

@@ -159,8 +159,7 @@ struct Native {
     acting: bool,
     epoch: Option<Epoch>,
     loss: Option<EndpointLoss>,
-    /// When it last proved that answers reach it: `answered` rose; or when it was first heard, or heard again
-    /// after a silence.
+    /// When it last proved that answers reach it: `answered` rose; or when this run was first heard.
     proved: Uptime,
     /// When it last gave up a seat that it had not acted on: answers reach it too late, or not at all.
     idle: Option<Uptime>,
@@ -191,8 +190,8 @@ impl Member {
         self.heard.as_ref().is_some_and(|heard| now.uptime < heard.at.uptime + timeout.get())
     }
 
-    /// Whether it has been heard for T and has not heard an answer: it would hold the seat for 2 T without
-    /// acting.
+    /// Whether it has not proved for T that answers reach it. One that they do not reach would hold the seat
+    /// for 2 T without acting.
     fn is_deaf(&self, now: Moment, timeout: FailoverTimeout) -> bool {
         self.native.as_ref().is_some_and(|native| now.uptime >= native.proved + timeout.get())
     }
