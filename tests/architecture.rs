@@ -53,6 +53,7 @@ const ROOMS: &[Room] = &[
         may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
         crates: &[
             "axum",
+            "futures_util",
             "tower",
             "tower_http",
             "http_body_util",

@@ -9,15 +9,23 @@ use crate::{
 };
 
 impl Endpoint {
-    /// Says what happened, and has written down what the machine wants written. The writing goes on
-    /// when the caller goes away.
+    /// Says what happened and whose heartbeat is waited for, and has written down what the machine wants
+    /// written. The writing goes on when the caller goes away.
     pub(super) fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
         for change in group.take_changes() {
             let (session, epoch) =
                 (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
             tracing::info!(group = %cell.key, session, epoch, change = change.kind.as_str(), "{}", change.reason);
         }
-        if let Some(record) = group.take_record(clock::now()) {
+        let now = clock::now();
+        if let Some(session) = group.take_nudge(now) {
+            tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
+            cell.audience.nudge(session);
+        }
+        if let Some(moment) = group.next_wake(now) {
+            self.inner.lookout.look_by(moment);
+        }
+        if let Some(record) = group.take_record(now) {
             self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
         }
     }

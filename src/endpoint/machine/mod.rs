@@ -14,6 +14,7 @@
 mod answering;
 mod choice;
 mod hearing;
+mod nudges;
 mod overrides;
 mod records;
 mod seat;
@@ -30,6 +31,7 @@ use crate::domain::{
 };
 
 use choice::Challenge;
+use nudges::Awaited;
 use overrides::Forced;
 use records::Books;
 use seat::Seat;
@@ -243,6 +245,8 @@ pub struct Group {
     /// Since when some live member has been better than the Primary by the margin.
     worse_since: Option<Uptime>,
     forced: Option<Forced>,
+    /// Whose heartbeat is waited for, as far as it was nudged.
+    awaited: Option<Awaited>,
     /// Whether the store still has an override that has ended.
     override_ended: bool,
     last_data: Option<Wall>,
@@ -275,6 +279,7 @@ impl Group {
             challenge: None,
             worse_since: None,
             forced: None,
+            awaited: None,
             override_ended: false,
             last_data: None,
             why: "nobody was Primary".to_owned(),
@@ -349,13 +354,6 @@ impl Group {
     /// Lets what is over be over, so that it is noticed without a heartbeat.
     pub fn tick(&mut self, now: Now) {
         self.pass(now);
-    }
-
-    /// When [`Group::tick`] will have something to notice.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Uptime> {
-        let forced = self.forced.as_ref().map(|forced| self.forced_until(forced));
-        [self.seat.wakes_at(self.timeout()), self.renewing_until, forced].into_iter().flatten().min()
     }
 
     /// The sessions that have been silent for `limit`.
