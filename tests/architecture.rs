@@ -41,6 +41,7 @@ const ROOMS: &[Room] = &[
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
+            ("listener.rs", &["reqwest"]),
             ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
