@@ -3,7 +3,7 @@
 //! A nudge has no authority: whoever gets one sends a heartbeat and believes its answer. Whom to nudge
 //! follows from the group's state after each step, so that no rule elsewhere has to remember it.
 
-use super::{Group, Member, Now, SessionId, Uptime};
+use super::{Group, Member, Moment, SessionId, Uptime};
 
 /// Whose heartbeat is waited for, and what for. Each is nudged once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Awaited {
 
 impl Group {
     /// Whom to nudge now, if anybody. A stock member is never nudged: it does not listen.
-    pub fn take_nudge(&mut self, now: Now) -> Option<SessionId> {
+    pub fn take_nudge(&mut self, now: Moment) -> Option<SessionId> {
         let awaited = self.awaited(now);
         if awaited == self.awaited {
             return None;
@@ -42,7 +42,7 @@ impl Group {
         self.members.get(session).is_some_and(|member| member.native.is_some()).then_some(session)
     }
 
-    fn awaited(&self, now: Now) -> Option<Awaited> {
+    fn awaited(&self, now: Moment) -> Option<Awaited> {
         let Some(tenure) = self.seat.tenure() else {
             let best = self.best(now).filter(|_| !self.is_renewing())?;
             return Some(Awaited::Candidate(best.spec.id.clone()));
@@ -59,10 +59,10 @@ impl Group {
     ///
     /// What is over at `now` is left out: a step at `now` has dealt with it.
     #[must_use]
-    pub fn next_wake(&self, now: Now) -> Option<Uptime> {
+    pub fn next_wake(&self, now: Moment) -> Option<Uptime> {
         let timeout = self.timeout().get();
         let tenure = self.seat.tenure();
-        let seat = tenure.map(|tenure| tenure.held_until);
+        let seat = tenure.filter(|tenure| !self.is_kept_in_silence(tenure)).map(|tenure| tenure.held_until);
         let deaf = tenure.filter(|tenure| tenure.told.is_none()).and_then(|tenure| {
             // One that was not heard after it acted is silent, and its seat ends by that.
             let heard = self.members.get(&tenure.holder.session)?.heard.as_ref()?;
@@ -70,7 +70,7 @@ impl Group {
         });
         let unscored = tenure.filter(|tenure| !tenure.scored).map(|tenure| tenure.granted + timeout);
         let dwelt = self.worse_since.map(|since| since + self.dwell());
-        let forced = self.forced.as_ref().map(|forced| self.forced_until(forced));
+        let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
         let silent = |session: &SessionId| self.members.get(session).map(Member::last_sign);
         // Once one of these is silent for T, somebody else is waited for.
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));

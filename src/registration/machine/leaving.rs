@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use super::{
-    Acting, AdapterState, Effect, Farewell, Heartbeat, Machine, Now, Phase, Reason, Role, TransitionKind,
-};
-use crate::domain::FailoverScore;
+use super::{Acting, AdapterState, Effect, Farewell, Machine, Now, Phase, Reason, Role, TransitionKind};
 
 /// The longest farewell: short enough for a shutdown within 10 s, whatever hangs.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(4);
@@ -26,7 +23,7 @@ impl Machine {
                 endpoint: target.endpoint.clone(),
                 group: target.group.clone(),
                 session: self.identity.session.clone(),
-                heartbeats: self.last_heartbeats(),
+                heartbeats: self.last_heartbeats(now),
                 at_most: self.pace_timeout().get().min(LONGEST_FAREWELL),
             };
             self.farewells.push((target.endpoint, target.group));
@@ -39,26 +36,6 @@ impl Machine {
         }
         self.may_be_registered = false;
         self.phase = Phase::Out;
-    }
-
-    fn last_heartbeats(&mut self) -> Vec<Heartbeat> {
-        let waiting = !self.flights.is_empty();
-        self.sequence += 1;
-        let mut heartbeats = vec![self.parting_heartbeat()];
-        if waiting {
-            self.answered = self.sequence;
-            self.sequence += 1;
-            heartbeats.push(self.parting_heartbeat());
-        }
-        heartbeats
-    }
-
-    /// Whoever leaves can do nothing more: with any other score a native endpoint would take it for the
-    /// best again until the DELETE, and tell nobody else before.
-    fn parting_heartbeat(&self) -> Heartbeat {
-        let heartbeat = self.heartbeat();
-        let score = if heartbeat.native.is_some() { FailoverScore::ZERO } else { heartbeat.score };
-        Heartbeat { score, ..heartbeat }
     }
 
     pub(super) fn stop(&mut self, now: Now) {

@@ -279,6 +279,8 @@ pub struct Machine {
     answers: u64,
 
     acting: Acting,
+    /// Since when it acts, or does not; empty from a promotion to the next step.
+    applied_since: Option<Uptime>,
     role: Role,
     role_since: Wall,
     reason: Reason,
@@ -294,6 +296,10 @@ pub struct Machine {
     last_heartbeat: Option<Wall>,
     round_trip: Option<Duration>,
     last_error: Option<String>,
+    /// What the endpoint's last answer warned of.
+    said_warnings: Vec<String>,
+    /// The epoch of the last hand-over that was recorded.
+    receipt: Option<Epoch>,
     last_contact: Uptime,
     last_failure: Uptime,
     lost: bool,
@@ -341,6 +347,7 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             acting: Acting::No,
+            applied_since: Some(now.uptime),
             role: Role::None,
             role_since: now.wall,
             reason: Reason::Started,
@@ -354,6 +361,8 @@ impl Machine {
             last_heartbeat: None,
             round_trip: None,
             last_error: None,
+            said_warnings: Vec::new(),
+            receipt: None,
             last_contact: now.uptime,
             last_failure: now.uptime,
             lost: false,
@@ -376,6 +385,7 @@ impl Machine {
         if self.phase == Phase::Stopped {
             return Vec::new();
         }
+        self.applied_since.get_or_insert(now.uptime);
         // Deadlines that have passed come first: an answer that arrives after them is too late.
         self.pass_deadlines(now);
         match event {
