@@ -300,6 +300,7 @@ impl Endpoint {
             return Err(CallError::GroupInUse);
         }
         self.inner.store.delete_group(key).await?;
+        self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         cell.audience.dismiss();

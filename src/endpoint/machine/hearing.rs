@@ -101,6 +101,7 @@ impl Group {
                 }
                 None => {
                     // A stock member does not say that it acts; whoever was answered Primary does.
+                    let since = now.clock.since(tenure.granted_at);
                     self.hear_acting(now, since);
                     return false;
                 }

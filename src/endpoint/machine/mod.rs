@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::domain::{
     BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupChange, GroupChangeKind,
-    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, Margin, Name,
+    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, LastAct, Margin, Name,
     RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
@@ -38,7 +38,7 @@ use handover::{Former, Handed};
 use nudges::Awaited;
 use overrides::Forced;
 use records::Books;
-use seat::Seat;
+use seat::{Seat, Tenure};
 
 pub use attention::{Attention, Moment};
 pub use records::Record;
@@ -328,7 +328,9 @@ impl Group {
             return;
         }
         let why = Why::new(GroupReason::SessionRemoved, format!("{id} was removed"));
-        if self.seat.holder().is_some_and(|holder| holder.session == *id && holder.incarnation.is_none()) {
+        let stopped = |tenure: &&Tenure| tenure.holder.session == *id && tenure.holder.incarnation.is_none();
+        if let Some(tenure) = self.seat.tenure().filter(stopped).cloned() {
+            self.remember_former(&tenure, LastAct::Said, now.clock);
             self.free(now, why.clone());
         }
         if self.forced.as_ref().is_some_and(|forced| forced.session == *id) {

@@ -31,25 +31,17 @@ impl Machine {
         Heartbeat { score: self.score(), last_data: None, native }
     }
 
-    /// The last words of a session: the second covers an answer that may still be under way.
+    /// The last words of a session. They score 0, because this adapter leaves: whoever stays is better. The
+    /// second covers an answer that may still be under way.
     pub(super) fn last_heartbeats(&mut self, now: Now) -> Vec<Heartbeat> {
-        let waiting = !self.flights.is_empty();
-        self.sequence += 1;
-        let mut heartbeats = vec![self.parting_heartbeat(now)];
-        if waiting {
-            self.answered = self.sequence;
-            self.sequence += 1;
-            heartbeats.push(self.parting_heartbeat(now));
-        }
-        heartbeats
-    }
-
-    /// Whoever leaves can do nothing more: with any other score a native endpoint would take it for the
-    /// best again until the DELETE, and tell nobody else before.
-    fn parting_heartbeat(&self, now: Now) -> Heartbeat {
-        let heartbeat = self.heartbeat(now);
-        let score = if heartbeat.native.is_some() { FailoverScore::ZERO } else { heartbeat.score };
-        Heartbeat { score, ..heartbeat }
+        let count = if self.flights.is_empty() { 1 } else { 2 };
+        let last = |machine: &mut Self| {
+            machine.sequence += 1;
+            let heartbeat = Heartbeat { score: FailoverScore::ZERO, ..machine.heartbeat(now) };
+            machine.answered = machine.sequence;
+            heartbeat
+        };
+        (0..count).map(|_| last(self)).collect()
     }
 
     /// Whoever acts or stands by Hot looks at its source; without a component to report, all is good.
