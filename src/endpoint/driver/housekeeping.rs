@@ -68,11 +68,6 @@ impl Endpoint {
     /// Ends in order: what is being written is written first.
     pub async fn close(&self) {
         self.inner.closing.cancel();
-        for cell in self.cells() {
-            let mut group = cell.lock();
-            group.wait_for_nobody();
-            self.keep_books(&cell, &mut group);
-        }
         self.inner.writers.close();
         self.inner.writers.wait().await;
         for cell in self.cells() {

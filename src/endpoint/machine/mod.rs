@@ -229,8 +229,6 @@ pub struct Group {
     forced: Option<Forced>,
     /// Whose heartbeat is waited for, as far as it was nudged.
     awaited: Option<Awaited>,
-    /// Until when the record of a free seat waits for its successor's.
-    record_waits_until: Option<Uptime>,
     /// Whether the store still has an override that has ended.
     override_ended: bool,
     last_data: Option<Wall>,
@@ -272,7 +270,6 @@ impl Group {
             worse_since: None,
             forced: None,
             awaited: None,
-            record_waits_until: None,
             override_ended: false,
             last_data: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),

@@ -3,13 +3,7 @@
 //! A nudge has no authority: whoever gets one sends a heartbeat and believes its answer. Whom to nudge
 //! follows from the group's state after each step, so that no rule elsewhere has to remember it.
 
-use std::time::Duration;
-
 use super::{Group, Member, Moment, SessionId, Uptime};
-
-/// How long the record of a free seat waits for that of its successor, who was nudged and is some
-/// milliseconds away: then the hand-over costs one write, not two in a row.
-const SUCCESSOR_WAIT: Duration = Duration::from_millis(50);
 
 /// Whose heartbeat is waited for, and what for. Each is nudged once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,21 +32,7 @@ impl Group {
             return None;
         }
         self.awaited = awaited;
-        let nudged = self.nudged().cloned();
-        let successor = matches!(self.awaited, Some(Awaited::Candidate(_))) && nudged.is_some();
-        self.record_waits_until = successor.then(|| now.uptime + SUCCESSOR_WAIT);
-        nudged
-    }
-
-    /// The endpoint ends: no record waits any longer.
-    pub fn wait_for_nobody(&mut self) {
-        self.record_waits_until = None;
-    }
-
-    /// Whether the record of a free seat waits for that of its successor. A crash meanwhile finds the seat
-    /// still held on disk, by one who has stopped: nobody acts too early for it, only later.
-    pub(super) fn record_waits(&self, now: Moment) -> bool {
-        self.seat.tenure().is_none() && self.record_waits_until.is_some_and(|until| now.uptime < until)
+        self.nudged().cloned()
     }
 
     /// Who was nudged last and is still waited for: whoever begins to listen may have missed it.
@@ -96,7 +76,7 @@ impl Group {
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));
         let challenger = self.challenge.as_ref().and_then(|challenge| silent(&challenge.by.session));
         let silences = [awaited, challenger].map(|sign| sign.map(|sign| sign + timeout));
-        [seat, deaf, unscored, dwelt, forced, self.renewing_until, self.record_waits_until]
+        [seat, deaf, unscored, dwelt, forced, self.renewing_until, self.books.due()]
             .into_iter()
             .chain(silences)
             .flatten()

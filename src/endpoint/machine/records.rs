@@ -43,7 +43,7 @@ impl Books {
 impl Group {
     /// What is to be written down now, if anything. One record at a time.
     pub fn take_record(&mut self, now: Moment) -> Option<Record> {
-        if !self.books.dirty || self.books.is_in_flight() || self.record_waits(now) {
+        if !self.books.dirty || self.books.is_in_flight() {
             return None;
         }
         let seat = self.record(now);

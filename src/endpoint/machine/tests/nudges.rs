@@ -128,32 +128,6 @@ fn when_the_wait_after_a_restart_ends_the_best_is_nudged() {
 }
 
 #[test]
-fn the_record_of_a_free_seat_waits_a_moment_for_its_nudged_successor() {
-    // The best comes: one record, the promotion.
-    let mut plant = abc();
-    plant.at(100).adapter("a").acting = false;
-    plant.adapter("a").score = 0;
-    let heartbeat = plant.compose("a");
-    plant.group.hear(plant.now, &id("a"), &heartbeat, None).unwrap();
-    assert_eq!(plant.nudged().as_deref(), Some("b"));
-    assert_eq!(plant.group.take_record(plant.now), None);
-    plant.at(120);
-    assert_eq!(plant.group.take_record(plant.now), None);
-    assert_eq!(plant.beat("b"), Primary);
-    assert_eq!(plant.disk.as_ref().and_then(|record| record.holder.as_ref()).unwrap().session, id("b"));
-
-    // It does not come: the free seat is recorded when the group asks to be looked at.
-    plant.at(200).adapter("b").acting = false;
-    plant.adapter("b").score = 0;
-    let heartbeat = plant.compose("b");
-    plant.group.hear(plant.now, &id("b"), &heartbeat, None).unwrap();
-    assert_eq!(plant.nudged().as_deref(), Some("c"));
-    assert_eq!(plant.wakes_at(), Some(250));
-    plant.at(250);
-    assert_eq!(plant.group.take_record(plant.now).unwrap().seat.holder, None);
-}
-
-#[test]
 fn a_stock_member_is_not_nudged() {
     let mut plant = Plant::new().native("a", 100).stock("s", 50);
     for name in ["a", "a", "s"] {
