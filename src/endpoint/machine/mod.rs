@@ -354,7 +354,7 @@ impl Group {
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
         let kept = self.seat.tenure().is_some_and(|tenure| self.is_kept_in_silence(tenure));
         let seat = self.seat.wakes_at(self.timeout()).filter(|_| !kept);
-        [seat, self.renewing_until, forced].into_iter().flatten().min()
+        [seat, self.renewing_until, forced, self.books.due()].into_iter().flatten().min()
     }
 
     /// The sessions that have been silent for `limit`.
