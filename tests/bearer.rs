@@ -216,6 +216,8 @@ async fn a_request_that_is_refused_with_a_fresh_token_too_is_not_sent_a_third_ti
     let (server, _data) = adapter();
     server.configure(&with_client(&endpoint, &provider, "00:00:04")).await;
     server.until_role("Primary").await;
+    // The second comes at once, and says that it acts.
+    until("it acts", async || endpoint.heartbeats().len() == 2).await;
     let before = endpoint.heartbeats().len();
     endpoint.answer(Call::Heartbeat, Reply::error(401, "Whoever you are."));
     endpoint.until_more(Call::Heartbeat, 6).await;
