@@ -14,5 +14,5 @@ mod driver;
 pub mod machine;
 mod mark;
 
-pub use driver::{Call, CallError, Created, Endpoint, OpenError, Settings};
+pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
 pub use mark::Mark;

@@ -231,8 +231,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        // Wall time is in the number so that another course of things, after an older copy was put back, never
-        // comes to a number that was used before.
+        // As `SeatRecord::number_after` says it.
         let records = sqlx::query_scalar!(
             "update endpoint_counter set seat_records = max(seat_records + 1, ?) returning seat_records",
             at

@@ -12,16 +12,25 @@ use crate::domain::{Epoch, GroupChangeKind, SessionId};
 const MOST_UNWRITTEN: usize = 1_000;
 
 impl Endpoint {
-    /// Says what happened, and has written down what the machine wants written. The writing goes on
-    /// when the caller goes away. What needs no seat waits for the next seat or the next tick: a
-    /// hand-over must not wait for it.
+    /// Says what happened and whose heartbeat is waited for, and has written down what the machine wants
+    /// written. The writing goes on when the caller goes away. What needs no seat waits for the next seat
+    /// or the next tick: a hand-over must not wait for it.
     pub(super) fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
         let changes = group.take_changes();
         for change in &changes {
             say(&cell.key, change);
         }
         cell.keep(changes);
-        if let Some(record) = group.take_record(self.now()) {
+        let now = self.now();
+        if let Some(session) = group.take_nudge(now) {
+            tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
+            cell.audience.nudge(session);
+        }
+        if let Some(moment) = group.next_wake(now) {
+            let moment = unpoisoned(&self.inner.attention).clock_at(moment);
+            self.inner.lookout.look_by(moment);
+        }
+        if let Some(record) = group.take_record(now) {
             self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
         }
     }
@@ -80,9 +89,19 @@ impl Endpoint {
         seat: &SeatRecord,
         changes: &[GroupChange],
     ) -> Result<(), WriteError> {
-        let seat_records = self.inner.store.record_seat(key, seat, changes).await?;
-        let epoch = mark.epoch.max(seat.epoch);
-        Ok(self.write_mark(mark, seat_records, epoch).await?)
+        // Side by side, so that an answer waits for one disk's delay and not for two. Whichever is lost in
+        // a crash, the numbers differ, and the next start waits for T.
+        let (next, epoch) = (seat.number_after(mark.seat_records), mark.epoch.max(seat.epoch));
+        let (recorded, marked) = tokio::join!(
+            self.inner.store.record_seat(key, seat, changes),
+            self.write_mark(mark, next, epoch)
+        );
+        let seat_records = recorded?;
+        marked?;
+        if seat_records != next {
+            self.write_mark(mark, seat_records, epoch).await?;
+        }
+        Ok(())
     }
 
     /// Puts the mark on disk; `mark` says what is there, so it changes only once it is.

@@ -55,6 +55,7 @@ impl World {
                 partings: Vec::new(),
                 partings_made: 0,
                 recorder: Recorder::default(),
+                listens: None,
                 unwritten: false,
                 awaits_record: false,
                 waits: 0,
@@ -191,7 +192,12 @@ impl World {
                 }
             }
             Effect::Farewell(farewell) => self.part(site, *farewell),
-            Effect::Adopt => native.calls.clear(),
+            Effect::Adopt => {
+                native.calls.clear();
+                native.listens = None;
+            }
+            Effect::Listen(what) => native.listens = Some((what.group, what.session)),
+            Effect::StopListening => native.listens = None,
             Effect::Call { id, call, at_most } => {
                 native.calls.insert(id, now);
                 let slept = self.sites[site].clock.slept;
@@ -327,6 +333,15 @@ impl World {
         self.call_ended(site, route, Err(failure));
     }
 
+    /// However many nudges come, the process takes them for one.
+    pub(crate) fn nudged(&mut self, site: SiteId) {
+        let Some(native) = self.sites[site].native() else { return };
+        if native.listens.is_some() && !native.inbox.iter().any(|event| matches!(event, Step::Nudged)) {
+            native.inbox.push_back(Step::Nudged);
+            self.work(site);
+        }
+    }
+
     /// The process is told to stop, and is gone once its last words are said and written.
     pub(crate) fn stop_agent(&mut self, site: SiteId) {
         let pid = self.sites[site].pid().unwrap_or(0);
@@ -419,6 +434,7 @@ fn next_event(inbox: &mut VecDeque<Step>) -> Option<Step> {
         Step::FarewellEnded(..) => 2,
         Step::Configured(_) => 3,
         Step::Tick => 4,
+        Step::Nudged => 5,
     };
     let (index, _) = inbox.iter().enumerate().min_by_key(|(_, event)| rank(event))?;
     inbox.remove(index)
@@ -430,6 +446,7 @@ fn describe(event: &Step) -> String {
         Step::Configured(_) => "a configuration".to_owned(),
         Step::FarewellEnded(..) => "the end of a farewell".to_owned(),
         Step::Tick => "a tick".to_owned(),
+        Step::Nudged => "a nudge".to_owned(),
         Step::Stop => "the order to stop".to_owned(),
     }
 }

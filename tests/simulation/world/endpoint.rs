@@ -28,7 +28,7 @@ use super::{
 
 /// How often a tick looks for what is over, at the least, and the least pause between two.
 const TICK: u64 = SECOND;
-const PAUSE: u64 = 100 * MILLISECOND;
+const PAUSE: u64 = 5 * MILLISECOND;
 
 /// One group, and whoever waits for what becomes of its record.
 #[derive(Debug)]
@@ -97,6 +97,9 @@ pub(crate) struct Endpoint {
     pub(crate) cells_made: u32,
     inbox: VecDeque<Arrived>,
     ticks: u32,
+    /// When the next tick is wanted, and when the last one was.
+    look_at: Instant,
+    looked_at: Instant,
 }
 
 pub(crate) fn group_id(index: usize) -> GroupId {
@@ -156,6 +159,8 @@ impl Endpoint {
             cells_made: 0,
             inbox: VecDeque::new(),
             ticks: 0,
+            look_at: 0,
+            looked_at: 0,
         }
     }
 
@@ -360,25 +365,31 @@ impl World {
         let smallest = self.endpoint.cells.values().map(|cell| cell.group.spec().draft.timeout).min();
         self.endpoint.attention.keep_pace(smallest);
         let now = self.endpoint_now();
-        let mut next = self.now + self.endpoint_clock.true_span(std::time::Duration::from_micros(TICK));
+        self.endpoint.looked_at = self.now;
+        self.endpoint.look_at = Instant::MAX;
+        self.look_by(self.now + self.endpoint_clock.true_span(std::time::Duration::from_micros(TICK)));
         for key in keys {
             let Some(cell) = self.endpoint.cells.get_mut(&key) else { continue };
             cell.group.tick(now);
-            let wake = cell.group.next_wake();
             let lapsed = cell.group.override_to_remove();
             self.keep_books(&key);
-            let wake = wake.map(|wake| self.endpoint.attention.clock_at(wake));
-            next = wake.map_or(next, |wake| next.min(self.endpoint_clock.when(wake)));
             self.write_changes(&key);
             if lapsed {
                 self.operate(Operation::RemoveOverride(key), None);
             }
         }
         self.settle_mark();
-        self.endpoint.ticks = self.endpoint.ticks.wrapping_add(1);
-        let at = next.max(self.now + PAUSE);
-        let event = Event::Endpoint(self.endpoint.run, AtEndpoint::Tick(self.endpoint.ticks));
-        self.queue.push(at, event);
+    }
+
+    /// The next tick comes at `at`, or before.
+    fn look_by(&mut self, at: Instant) {
+        if at < self.endpoint.look_at {
+            self.endpoint.look_at = at;
+            self.endpoint.ticks = self.endpoint.ticks.wrapping_add(1);
+            let at = at.max(self.endpoint.looked_at + PAUSE).max(self.now);
+            let event = Event::Endpoint(self.endpoint.run, AtEndpoint::Tick(self.endpoint.ticks));
+            self.queue.push(at, event);
+        }
     }
 
     fn serve(&mut self, request: Request) {
@@ -450,11 +461,20 @@ impl World {
         let now = self.endpoint_now();
         let Some(cell) = self.endpoint.cells.get_mut(key) else { return };
         let changes = cell.group.take_changes();
+        let nudge = cell.group.take_nudge(now);
+        let wake = cell.group.next_wake(now);
         let record = cell.group.take_record(now);
         let id = cell.id;
         cell.unwritten |= !changes.is_empty();
         for change in changes {
             self.say(key, &change);
+        }
+        if let Some(session) = nudge {
+            self.nudge(&key.id, &session);
+        }
+        if let Some(wake) = wake {
+            let wake = self.endpoint.attention.clock_at(wake);
+            self.look_by(self.endpoint_clock.when(wake));
         }
         if let Some(record) = record {
             self.write_seat(key.clone(), id, record);

@@ -69,6 +69,8 @@ pub(crate) enum AtSite {
     Written,
     /// A promotion has waited long enough for its record.
     WaitedForRecord(u32),
+    /// The endpoint lets it be known that it waits for a heartbeat.
+    Nudge,
     /// The process goes on.
     Thaw,
     /// A process that was told to stop is gone.

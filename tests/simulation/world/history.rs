@@ -46,6 +46,8 @@ impl History {
                 Effect::Remember(_)
                 | Effect::Farewell(_)
                 | Effect::Adopt
+                | Effect::Listen(_)
+                | Effect::StopListening
                 | Effect::Call { .. }
                 | Effect::Cancel(_) => {}
             }

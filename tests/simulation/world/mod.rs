@@ -199,6 +199,7 @@ impl World {
         }
         match event {
             AtSite::Alarm => self.go_on(site),
+            AtSite::Nudge => self.nudged(site),
             AtSite::CallEnds(route, slept) => {
                 // Time-outs are on the monotonic clock, which stands still while the machine sleeps.
                 let missed = self.sites[site].clock.slept.saturating_sub(slept);

@@ -1,14 +1,14 @@
 //! The way between members and the endpoint: messages are lost, late, doubled and reordered.
 
 use client_failover::{
-    domain::CallFailure,
+    domain::{CallFailure, GroupId, SessionId},
     registration::machine::{Answer, Call},
 };
 
 use super::{
     World,
     clock::{MILLISECOND, Span},
-    event::{Ask, Event, Reply, Request, Return, SiteId},
+    event::{Ask, AtSite, Event, Reply, Request, Return, SiteId},
 };
 
 /// A message that was sent this long before the world was healed does not arrive any more.
@@ -71,6 +71,22 @@ impl World {
             self.push(echo, Event::Reply(Box::new(reply)));
         }
         self.push(delay, Event::Reply(Box::new(Reply { back, outcome, sent: self.now })));
+    }
+
+    /// Tells those that listen to the group's events. A stream is a connection: it is delayed, broken or
+    /// not yet there again as often as messages are lost.
+    pub(crate) fn nudge(&mut self, group: &GroupId, session: &SessionId) {
+        for site in 0..self.sites.len() {
+            let listens = self.sites[site].native().and_then(|native| native.listens.as_ref());
+            let hears = listens.is_some_and(|(to, own)| to == group && own == session);
+            let Some(pid) = self.sites[site].pid().filter(|_| hears) else { continue };
+            let link = self.sites[site].link;
+            let broken = self.now < link.down_cut.max(link.up_cut).max(link.slow_until);
+            if !broken && !self.is_lost(site) && (self.healed_at.is_some() || self.dice.percent(90)) {
+                let delay = self.delay();
+                self.push(delay, Event::Site(site, pid, AtSite::Nudge));
+            }
+        }
     }
 
     /// Whether a message is one of those that a healed network does not carry any more.

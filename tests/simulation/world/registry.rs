@@ -190,7 +190,8 @@ impl World {
                 let (choosing, epoch) = (Choosing::default(), endpoint.known_epoch);
                 let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
                 endpoint.cells_made += 1;
-                endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
+                endpoint.cells.insert(key.clone(), Cell::new(endpoint.cells_made, group));
+                self.keep_books(&key);
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
     domain::{
-        AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, HttpUrl, Incarnation, Known, Mode,
+        AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, GroupId, HttpUrl, Incarnation, Known, Mode,
         Reason, Role, SessionId, Transition, TransitionKind,
     },
     registration::machine::{self, CallId, Desired, Effect, Farewell, Machine, Target},
@@ -125,6 +125,8 @@ pub(crate) struct Native {
     pub(crate) partings: Vec<Parting>,
     pub(crate) partings_made: u32,
     pub(crate) recorder: Recorder,
+    /// The group and session whose nudges it listens to.
+    pub(crate) listens: Option<(GroupId, SessionId)>,
     pub(crate) unwritten: bool,
     /// A promotion waits for its record; which wait.
     pub(crate) awaits_record: bool,

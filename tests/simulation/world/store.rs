@@ -65,8 +65,7 @@ impl Store {
             }
             Transaction::RecordSeat(key, record) => {
                 self.seats.insert(key.clone(), record.clone());
-                let wall = u64::try_from(record.at.micros()).unwrap_or(0);
-                self.seat_records = wall.max(self.seat_records + 1);
+                self.seat_records = record.number_after(self.seat_records);
             }
         }
         Ok(())

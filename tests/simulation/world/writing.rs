@@ -29,9 +29,9 @@ struct Job {
 
 #[derive(Debug, Clone)]
 enum Stage {
-    /// The record is committed.
-    Commit,
-    /// The mark is written after the commit.
+    /// The record is committed and the mark written, side by side.
+    Both { mark: Mark, mark_keeps: bool },
+    /// The mark is brought to the number that the store gave the record.
     Mark(Mark),
     /// What the store holds is read back.
     ReadBack,
@@ -81,7 +81,13 @@ impl World {
         if self.endpoint.writer.running.is_none()
             && let Some(job) = self.endpoint.writer.waiting.pop_front()
         {
-            self.enter(Some(job), Stage::Commit);
+            let next = job.record.seat.number_after(self.endpoint.writer.mark.seat_records);
+            let mark = Mark { seat_records: next, ..self.next_mark(job.record.seat.epoch) };
+            let (_, mark_keeps, mark_says_yes) = self.store_outcome();
+            self.enter(Some(job), Stage::Both { mark, mark_keeps });
+            if let Some(running) = self.endpoint.writer.running.as_mut() {
+                running.says_yes &= mark_says_yes;
+            }
         }
     }
 
@@ -140,27 +146,34 @@ impl World {
             return;
         };
         running.reached = true;
-        if !running.keeps {
-            return;
-        }
-        let folder = &mut self.endpoint.folder;
+        let (keeps, folder) = (running.keeps, &mut self.endpoint.folder);
         match (&running.stage, &running.job) {
-            (Stage::Commit, Some(job)) => {
-                let transaction = Transaction::RecordSeat(job.key.clone(), job.record.seat.clone());
-                running.says_yes &= folder.store.commit(&transaction).is_ok();
+            (Stage::Both { mark, mark_keeps }, Some(job)) => {
+                if keeps {
+                    let transaction = Transaction::RecordSeat(job.key.clone(), job.record.seat.clone());
+                    running.says_yes &= folder.store.commit(&transaction).is_ok();
+                }
+                if *mark_keeps {
+                    folder.mark = Some(mark.clone());
+                }
             }
-            (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
+            (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) if keeps => {
                 folder.mark = Some(mark.clone());
             }
-            (Stage::Commit | Stage::ReadBack | Stage::Pause | Stage::Changes, _) => {}
+            _ => {}
         }
     }
 
     /// The process is killed while the store works: what was under way is kept or not.
     pub(crate) fn abandon_writes(&mut self) {
-        if self.dice.percent(50) {
-            self.reach_seat_disk();
+        let (record, mark) = (self.dice.percent(50), self.dice.percent(50));
+        if let Some(running) = self.endpoint.writer.running.as_mut() {
+            running.keeps &= record;
+            if let Stage::Both { mark_keeps, .. } = &mut running.stage {
+                *mark_keeps &= mark;
+            }
         }
+        self.reach_seat_disk();
         self.abandon_operation();
     }
 
@@ -173,15 +186,21 @@ impl World {
             return self.begin_writing();
         };
         match stage {
-            Stage::Commit if says_yes => {
-                let mark = self.next_mark(job.record.seat.epoch);
-                self.enter(Some(job), Stage::Mark(mark));
+            Stage::Both { mark, .. } if says_yes => {
+                let number = self.endpoint.folder.store.seat_records;
+                let differs = mark.seat_records != number;
+                self.endpoint.writer.mark = mark;
+                if differs {
+                    let mark = Mark { seat_records: number, ..self.endpoint.writer.mark.clone() };
+                    return self.enter(Some(job), Stage::Mark(mark));
+                }
+                self.recorded(&job);
             }
             Stage::Mark(mark) if says_yes => {
                 self.endpoint.writer.mark = mark;
                 self.recorded(&job);
             }
-            Stage::Commit | Stage::Mark(_) => self.doubt(job),
+            Stage::Both { .. } | Stage::Mark(_) => self.doubt(job),
             Stage::ReadBack if says_yes => self.read_back(job),
             Stage::MarkReadBack(mark) if says_yes => {
                 self.endpoint.writer.mark = mark;
