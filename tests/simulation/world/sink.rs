@@ -1,16 +1,12 @@
 //! Where collectors write: it judges who acts, and under which epoch.
 //!
 //! A collector writes at every instant at which the deadline that was published permits it, by its own
-//! machine's boot clock, and takes the whole stop budget to be fenced after that. It does so whether or
-//! not the agent's process runs. That is stricter than a write every few milliseconds, and needs no
-//! event of its own.
+//! machine's boot clock, whether or not the agent's process runs. That is stricter than a write every few
+//! milliseconds, and needs no event of its own.
 
 use std::collections::BTreeMap;
 
-use client_failover::{
-    domain::{Acting, Epoch, GroupId, Role, Standing},
-    registration::machine::STOP_BUDGET,
-};
+use client_failover::domain::{Acting, Epoch, GroupId, Role, Standing};
 
 use super::{
     clock::{Clock, Instant},
@@ -25,9 +21,7 @@ pub(crate) type Accusation = (&'static str, String);
 struct Permit {
     site: SiteId,
     group: GroupId,
-    /// What the process published, in true time.
-    deadline: Instant,
-    /// Past this nothing is written any more.
+    /// The deadline that was published, in true time: past it nothing is written any more.
     until: Instant,
 }
 
@@ -53,7 +47,7 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn has_permit(&self, now: Instant, pid: Pid) -> bool {
-        self.permits.get(&pid).is_some_and(|permit| now < permit.deadline)
+        self.permits.get(&pid).is_some_and(|permit| now < permit.until)
     }
 
     /// A native process publishes where it stands.
@@ -70,18 +64,16 @@ impl Sink {
         let group = standing.group.clone().filter(|_| standing.role == Role::Primary);
         let until = match standing.acting {
             Acting::No => None,
-            Acting::Until(end) => {
-                let fenced = clock.when(end + STOP_BUDGET);
-                standing.acting.permits(clock.uptime(now)).then(|| (clock.when(end), fenced))
-            }
-            Acting::Unbounded => Some((Instant::MAX, Instant::MAX)),
+            // The rule itself is asked whether permission ends by itself.
+            Acting::Until(end) if standing.acting.permits(end) => Some(Instant::MAX),
+            Acting::Until(end) => standing.acting.permits(clock.uptime(now)).then(|| clock.when(end)),
+            Acting::Unbounded => Some(Instant::MAX),
         };
-        let (Some(group), Some((deadline, until))) = (group, until) else {
-            // A collector that is told to stop has stopped; one whose deadline has passed is being fenced.
-            self.permits.retain(|other, permit| *other != pid || permit.deadline <= now);
+        let (Some(group), Some(until)) = (group, until) else {
+            self.permits.remove(&pid);
             return None;
         };
-        self.permits.insert(pid, Permit { site, group: group.clone(), deadline, until });
+        self.permits.insert(pid, Permit { site, group: group.clone(), until });
         let two = if self.judges { self.two_at_once(now, &group) } else { None };
         let judges_epochs = self.judges_epochs;
         two.or_else(|| if judges_epochs { self.epoch_fell(pid, &group, standing.epoch) } else { None })
@@ -98,8 +90,7 @@ impl Sink {
         self.note_time(now);
         match group {
             Some(group) => {
-                let (deadline, until) = (Instant::MAX, Instant::MAX);
-                self.permits.insert(pid, Permit { site, group, deadline, until });
+                self.permits.insert(pid, Permit { site, group, until: Instant::MAX });
             }
             None => {
                 self.permits.remove(&pid);

@@ -155,6 +155,7 @@ impl World {
                 }
                 if *mark_keeps {
                     folder.mark = Some(mark.clone());
+                    self.endpoint.writer.mark = mark.clone();
                 }
             }
             (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) if keeps => {
