@@ -95,7 +95,9 @@ impl World {
                 let forever = self.dice.percent(50);
                 let t = self.plan.timeout;
                 self.sites[site].link.slow_until = if forever { Instant::MAX } else { until };
-                self.sites[site].link.slow_by = self.dice.between(t / 2, 6 * t / 5);
+                let late = self.dice.percent(30);
+                let (low, high) = if late { (t / 2, t) } else { (21 * t / 20, 6 * t / 5) };
+                self.sites[site].link.slow_by = self.dice.between(low, high);
             }
             Fault::EndpointCrash
             | Fault::EndpointReboot

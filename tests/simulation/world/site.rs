@@ -14,7 +14,7 @@ use super::{
     clock::{Clock, Instant, Span},
     endpoint::group_id,
     event::{AtSite, Pid},
-    plan::{Member, Source},
+    plan::{self, Member, Source},
     stock::Stock,
 };
 
@@ -82,6 +82,13 @@ pub(crate) struct Link {
     /// Until when answers take long, and how long; perhaps longer than anybody waits for them.
     pub(crate) slow_until: Instant,
     pub(crate) slow_by: Span,
+}
+
+impl Link {
+    /// Whether answers come, but so late that there is little or nothing left of the lease they give.
+    pub(crate) const fn is_late(&self) -> bool {
+        self.slow_by > 0 && self.slow_by <= plan::T
+    }
 }
 
 /// What was queued for the history's writer.
