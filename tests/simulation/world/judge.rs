@@ -138,7 +138,7 @@ impl World {
         let stalls = if self.plan.stalls { 5 } else { 2 };
         // Whoever hears its answers nearly a T late looks as if it heard, and may hold the seat once.
         let late = self.sites.iter().filter(|site| site.link.is_late()).count();
-        let late = u64::try_from(late).unwrap_or(0).* 2;
+        let late = u64::try_from(late).unwrap_or(0) * 2;
         let limit = at_most((LIVELY_TS + late) * self.longest_timeout) * stalls / 2 + SLACK;
         for site in 0..self.sites.len() {
             let Some(group) = self.group_of(site) else { continue };
