@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
-    domain::{CallFailure, FailureKind, Incarnation, Now, Standing},
+    domain::{CallFailure, FailoverScore, FailureKind, Incarnation, Now, Standing},
     registration::machine::{Answer, Call, Effect, Event as Step, Farewell, Identity, Machine},
 };
 
@@ -72,6 +72,8 @@ impl World {
             started: self.now,
             turned: self.now,
             frozen: false,
+            went_on: self.now,
+            acts_until: None,
             port,
             found: Vec::new(),
             kind,
@@ -218,6 +220,7 @@ impl World {
             process.turned = self.now;
         }
         let pid = process.pid;
+        self.note_lease(site, standing);
         self.log(|_| {
             format!("site {site}: run-{pid} stands as {} {:?} epoch {:?}", standing.role, standing.acting, standing.epoch)
         });
@@ -229,7 +232,7 @@ impl World {
     pub(crate) fn ask(&mut self, site: SiteId, route: Route, ask: Ask) {
         let place = &self.sites[site];
         let Some(process) = &place.process else { return };
-        let back = Return { site, pid: process.pid, route };
+        let (back, port) = (Return { site, pid: process.pid, route }, process.port);
         let ask = match ask {
             Ask::Call(Call::Heartbeat(group, session, mut heartbeat)) => {
                 let acting = match &heartbeat.native {
@@ -237,11 +240,14 @@ impl World {
                     None => self.judge.sink.has_permit(self.now, process.pid),
                 };
                 heartbeat.score = place.score(self.now, acting, heartbeat.score);
+                if acting && heartbeat.score > FailoverScore::ZERO {
+                    self.judge.tenures.scored(&session);
+                }
                 Ask::Call(Call::Heartbeat(group, session, heartbeat))
             }
             other => other,
         };
-        let request = Request { back, port: process.port, ask, sent: self.now };
+        let request = Request { back, port, ask, sent: self.now };
         self.send_up(request);
     }
 

@@ -73,6 +73,12 @@ pub(crate) struct Mood {
     pub(crate) late: u64,
 }
 
+impl Mood {
+    pub(crate) const fn is_bad(&self) -> bool {
+        self.fails + self.fails_but_keeps + self.late > 0
+    }
+}
+
 /// The endpoint: its disk, which lasts, and its process, which does not.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -489,6 +495,7 @@ impl World {
             format!("{}: {kind} {reason} {session} {:?}: {}", key.id, change.epoch, change.explanation)
         });
         self.judge.group_changed(self.now, key, change);
+        self.note_tenure(key, change);
     }
 }
 

@@ -238,6 +238,9 @@ impl World {
     pub(crate) fn wake_up(&mut self, site: SiteId) {
         if self.sites[site].clock.is_asleep() {
             self.sites[site].clock.wake_up(self.now);
+            if let Some(process) = self.sites[site].process.as_mut() {
+                process.went_on = self.now;
+            }
             self.log(|_| format!("site {site}: the machine wakes up"));
             self.judge.member_was_disturbed(site, self.now);
             let accused = self.judge.sink.wakes_up(self.now, site);

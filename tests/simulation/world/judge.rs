@@ -13,6 +13,7 @@ use super::{
     event::SiteId,
     history::History,
     sink::{Accusation, Sink},
+    tenures::Tenures,
 };
 
 /// In so many T somebody acts, if a member has been in contact with the endpoint all along.
@@ -31,9 +32,10 @@ pub(crate) struct Judge {
     /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.
     endpoint_disturbed: Instant,
     /// When anything at all was last disturbed.
-    disturbed: Instant,
+    pub(crate) disturbed: Instant,
     promotions: Vec<(Instant, GroupKey)>,
     highest: BTreeMap<GroupKey, (Epoch, Option<SessionId>)>,
+    pub(crate) tenures: Tenures,
     pending: Option<Accusation>,
     pub(crate) judges_epochs: bool,
     pub(crate) judges_flapping: bool,
@@ -131,6 +133,7 @@ impl World {
             self.accuse(kind, what);
         }
         self.judge.sink.note_time(self.now);
+        self.judge_tenures();
         if !self.plan.is_native() {
             // A stock member that is heard and hears nothing cannot be told from one that acts.
             return;

@@ -19,6 +19,7 @@ mod sink;
 mod site;
 mod stock;
 mod store;
+mod tenures;
 mod writing;
 
 use client_failover::domain::{Mode, SessionId};
@@ -221,6 +222,7 @@ impl World {
     fn thaw_agent(&mut self, site: SiteId) {
         if let Some(process) = self.sites[site].process.as_mut().filter(|process| process.frozen) {
             process.frozen = false;
+            process.went_on = self.now;
             self.judge.member_was_disturbed(site, self.now);
             self.log(|_| format!("site {site}: goes on"));
             self.catch_up(site);

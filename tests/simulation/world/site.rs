@@ -85,6 +85,11 @@ pub(crate) struct Link {
 }
 
 impl Link {
+    /// Whether it carries everything.
+    pub(crate) const fn is_good(&self, now: Instant) -> bool {
+        now >= self.up_cut && now >= self.down_cut && now >= self.lossy_until && now >= self.slow_until
+    }
+
     /// Whether answers come, but so late that there is little or nothing left of the lease they give.
     pub(crate) const fn is_late(&self) -> bool {
         self.slow_by > 0 && self.slow_by <= plan::T
@@ -158,6 +163,10 @@ pub(crate) struct Process {
     /// Since when it acts, or stands by: its collector was started or stopped then.
     pub(crate) turned: Instant,
     pub(crate) frozen: bool,
+    /// When it was last able to run again.
+    pub(crate) went_on: Instant,
+    /// Until when it may act by what it published, where that has an end.
+    pub(crate) acts_until: Option<Instant>,
     pub(crate) port: u16,
     /// What it will find when it goes on.
     pub(crate) found: Vec<AtSite>,
