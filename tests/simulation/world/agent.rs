@@ -295,6 +295,9 @@ impl World {
             Route::Call(id) => {
                 let Some(native) = self.sites[site].native() else { return };
                 if let Some(asked) = native.calls.remove(&id) {
+                    if outcome.is_ok() {
+                        self.judge.member_was_answered(site, self.now);
+                    }
                     if outcome.is_ok() && self.now - asked <= self.prompt(site) {
                         self.judge.member_heard(site, self.now);
                     }

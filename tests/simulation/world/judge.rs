@@ -13,6 +13,7 @@ use super::{
     event::SiteId,
     history::History,
     sink::{Accusation, Sink},
+    site::Site,
     tenures::Tenures,
 };
 
@@ -30,12 +31,17 @@ pub(crate) struct Judge {
     /// Since when each member has been in two-way contact, and when it was last answered.
     contacts: BTreeMap<SiteId, Contact>,
     /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.
-    endpoint_disturbed: Instant,
+    pub(crate) endpoint_disturbed: Instant,
     /// When anything at all was last disturbed.
     pub(crate) disturbed: Instant,
     promotions: Vec<(Instant, GroupKey)>,
     highest: BTreeMap<GroupKey, (Epoch, Option<SessionId>)>,
     pub(crate) tenures: Tenures,
+    /// When any answer, late or not, last reached each member.
+    answered: BTreeMap<SiteId, Instant>,
+    /// When each member was last made Primary in good faith, and the latest of these.
+    excused: BTreeMap<SessionId, Instant>,
+    excused_until: Instant,
     pending: Option<Accusation>,
     pub(crate) judges_epochs: bool,
     pub(crate) judges_flapping: bool,
@@ -72,7 +78,26 @@ impl Judge {
         self.endpoint_was_disturbed(now);
     }
 
-    /// An answer reached a member.
+    /// An answer reached a member, however late.
+    pub(crate) fn member_was_answered(&mut self, site: SiteId, now: Instant) {
+        self.answered.insert(site, now);
+    }
+
+    /// Nobody can know that a member stops hearing just when it is chosen. Where it heard an answer in the T
+    /// before, the time in which somebody has to act begins anew; but only once in 10 T for each.
+    pub(crate) fn excuse(&mut self, now: Instant, session: Option<&SessionId>, sites: &[Site]) {
+        let Some(session) = session else { return };
+        let heard = sites.iter().enumerate().filter(|(_, site)| site.disk.session == *session).any(|(id, _)| {
+            self.answered.get(&id).is_some_and(|at| now.saturating_sub(*at) <= at_most(super::plan::T))
+        });
+        let last = self.excused.get(session).copied();
+        if heard && last.is_none_or(|last| now.saturating_sub(last) > 9 * super::plan::T) {
+            self.excused.insert(session.clone(), now);
+            self.excused_until = now;
+        }
+    }
+
+    /// An answer reached a member in good time.
     pub(crate) fn member_heard(&mut self, site: SiteId, now: Instant) {
         let contact = self.contacts.entry(site).or_default();
         if now.saturating_sub(contact.last) > at_most(super::plan::T / 2) {
@@ -117,7 +142,8 @@ impl Judge {
             }
         }
         self.promotions.push((now, key.clone()));
-        let from = self.disturbed.max(now.saturating_sub(10 * super::plan::T));
+        let window = 10 * super::plan::T * TRUE_RATE / (TRUE_RATE + DRIFT);
+        let from = self.disturbed.max(now.saturating_sub(window));
         let recent = self.promotions.iter().filter(|(at, of)| *at >= from && of == key).count();
         if self.judges_flapping && recent > 2 {
             let what = format!("{recent} promotions in 10 T although nothing happens");
@@ -139,10 +165,7 @@ impl World {
             return;
         }
         let stalls = if self.plan.stalls { 5 } else { 2 };
-        // Whoever hears its answers nearly a T late looks as if it heard, and may hold the seat once.
-        let late = self.sites.iter().filter(|site| site.link.is_late()).count();
-        let late = u64::try_from(late).unwrap_or(0) * 2;
-        let limit = at_most((LIVELY_TS + late) * self.longest_timeout) * stalls / 2 + SLACK;
+        let limit = at_most(LIVELY_TS * self.longest_timeout) * stalls / 2 + SLACK;
         for site in 0..self.sites.len() {
             let Some(group) = self.group_of(site) else { continue };
             let Some(contact) = self.judge.contacts.get(&site).copied() else { continue };
@@ -150,7 +173,7 @@ impl World {
                 continue;
             }
             let acted = self.judge.sink.acted_at(&group);
-            let since = contact.since.max(acted).max(self.judge.endpoint_disturbed);
+            let since = contact.since.max(acted).max(self.judge.endpoint_disturbed).max(self.judge.excused_until);
             if self.now.saturating_sub(since) > limit {
                 let idle = (self.now - since) / 1_000;
                 let what = format!("nobody has acted in {group} for {idle} ms; site {site} is in contact");
