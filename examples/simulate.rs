@@ -86,7 +86,10 @@ fn run_many(from: u64, schedules: u64, first: bool) -> usize {
                     run.fetch_add(1, Ordering::Relaxed);
                     events.fetch_add(outcome.events, Ordering::Relaxed);
                     if let Some(violation) = outcome.violation {
-                        broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(seed, violation);
+                        broken
+                            .lock()
+                            .unwrap_or_else(std::sync::PoisonError::into_inner)
+                            .insert(seed, violation);
                         if first {
                             next.store(from + schedules, Ordering::Relaxed);
                         }

@@ -79,7 +79,9 @@ impl World {
             kind,
         });
         self.judge.member_was_disturbed(site, self.now);
-        self.log(|world| format!("site {site}: run-{pid} begins, session {}", world.sites[site].disk.session));
+        self.log(|world| {
+            format!("site {site}: run-{pid} begins, session {}", world.sites[site].disk.session)
+        });
         self.go_on(site);
     }
 
@@ -173,7 +175,9 @@ impl World {
             Effect::Record(row) => {
                 native.unwritten = true;
                 native.recorder.queue.push(Item::Row(Row::of(pid, &row)));
-                self.log(|_| format!("site {site}: row {} {} {}: {}", row.kind, row.reason, row.role, row.explanation));
+                self.log(|_| {
+                    format!("site {site}: row {} {} {}: {}", row.kind, row.reason, row.role, row.explanation)
+                });
                 self.write_history(site);
             }
             Effect::Remember(known) => {
@@ -222,7 +226,10 @@ impl World {
         let pid = process.pid;
         self.note_lease(site, standing);
         self.log(|_| {
-            format!("site {site}: run-{pid} stands as {} {:?} epoch {:?}", standing.role, standing.acting, standing.epoch)
+            format!(
+                "site {site}: run-{pid} stands as {} {:?} epoch {:?}",
+                standing.role, standing.acting, standing.epoch
+            )
         });
         let accused = self.judge.sink.publish(self.now, site, pid, standing, &self.sites[site].clock);
         self.accuse_if(accused);
@@ -269,9 +276,7 @@ impl World {
         let Some(parting) = native.partings.iter_mut().find(|parting| parting.id == id) else { return };
         let Farewell { group, session, heartbeats, .. } = &parting.farewell;
         let ask = match heartbeats.get(parting.said) {
-            Some(heartbeat) => {
-                Ask::Call(Call::Heartbeat(group.clone(), session.clone(), heartbeat.clone()))
-            }
+            Some(heartbeat) => Ask::Call(Call::Heartbeat(group.clone(), session.clone(), heartbeat.clone())),
             None => {
                 parting.deleting = true;
                 Ask::Delete(group.clone(), session.clone())
@@ -295,9 +300,6 @@ impl World {
             Route::Call(id) => {
                 let Some(native) = self.sites[site].native() else { return };
                 if let Some(asked) = native.calls.remove(&id) {
-                    if outcome.is_ok() {
-                        self.judge.member_was_answered(site, self.now);
-                    }
                     if outcome.is_ok() && self.now - asked <= self.prompt(site) {
                         self.judge.member_heard(site, self.now);
                     }

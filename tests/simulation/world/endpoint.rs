@@ -7,8 +7,8 @@ use std::{
 
 use client_failover::{
     domain::{
-        BootId, CallFailure, Epoch, FailoverTimeout, FailureKind, GroupChange, GroupDraft, GroupId, GroupKey, GroupSpec,
-        Heartbeat, Now, Place, Preferences, SessionId,
+        BootId, CallFailure, Epoch, FailoverTimeout, FailureKind, GroupChange, GroupDraft, GroupId, GroupKey,
+        GroupSpec, Heartbeat, Now, Place, Preferences, SessionId,
     },
     endpoint::{
         Mark,
@@ -154,12 +154,7 @@ impl Endpoint {
             not_before: 0,
             attention: Attention::new(Now::default()),
             catching_up: false,
-            writer: Writer::new(Mark {
-                boot: boot.clone(),
-                seat_records: 0,
-                epoch: None,
-                settled: false,
-            }),
+            writer: Writer::new(Mark { boot: boot.clone(), seat_records: 0, epoch: None, settled: false }),
             boot,
             registry: Registry::default(),
             cells_made: 0,
@@ -292,7 +287,11 @@ impl World {
             }
             AtEndpoint::Seat | AtEndpoint::Registry => {
                 // The disk does its work whether or not the process looks.
-                if matches!(event, AtEndpoint::Seat) { self.reach_seat_disk() } else { self.reach_registry_disk() }
+                if matches!(event, AtEndpoint::Seat) {
+                    self.reach_seat_disk()
+                } else {
+                    self.reach_registry_disk()
+                }
                 self.meet(Arrived::Store(event));
             }
         }
@@ -436,6 +435,9 @@ impl World {
         let Some(cell) = self.endpoint.cells.get_mut(&key) else {
             return self.send_down(back, Err(failure(FailureKind::NotFound)));
         };
+        if let Some(native) = &heartbeat.native {
+            self.judge.member_proved(id, &native.incarnation, native.answered, self.now);
+        }
         let connection = SocketAddr::from(([127, 0, 0, 1], port));
         match cell.group.hear(now, id, heartbeat, Some(connection)) {
             Ok(question) => self.answer(&key, question, back),

@@ -139,7 +139,8 @@ impl World {
         let refuses = self.dice.percent(60);
         self.log(|_| "the endpoint dies".to_owned());
         self.end_endpoint(refuses);
-        let pause = if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+        let pause =
+            if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
         self.push(pause, Event::EndpointStart);
     }
 
@@ -196,7 +197,8 @@ impl World {
         self.judge.sink.note_time(self.now);
         self.judge.sink.process_died(process.pid, goes_on);
         self.judge.member_was_disturbed(site, self.now);
-        let pause = if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+        let pause =
+            if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
         self.push(pause, Event::Start(site));
     }
 
@@ -215,7 +217,9 @@ impl World {
     }
 
     pub(crate) fn freeze_agent(&mut self, site: SiteId, span: Span) {
-        let Some(process) = self.sites[site].process.as_mut().filter(|process| !process.frozen) else { return };
+        let Some(process) = self.sites[site].process.as_mut().filter(|process| !process.frozen) else {
+            return;
+        };
         process.frozen = true;
         let pid = process.pid;
         self.log(|_| format!("site {site}: run-{pid} freezes for {} ms", span / MILLISECOND));
@@ -243,7 +247,7 @@ impl World {
             }
             self.log(|_| format!("site {site}: the machine wakes up"));
             self.judge.member_was_disturbed(site, self.now);
-            let accused = self.judge.sink.wakes_up(self.now, site);
+            let accused = self.judge.sink.wakes_up(self.now, site, &self.sites[site].clock);
             self.accuse_if(accused);
             self.start(site);
             self.catch_up(site);

@@ -7,7 +7,7 @@ use client_failover::{
     registration::machine::Effect,
 };
 
-use super::{event::Pid, site::Row, sink::Accusation};
+use super::{event::Pid, sink::Accusation, site::Row};
 
 /// What one process has said of itself.
 #[derive(Debug, Default)]
@@ -67,7 +67,10 @@ impl History {
         let same = kept.iter().zip(&told.rows).all(|(kept, told)| **kept == *told);
         let enough = if whole { kept.len() == told.rows.len() } else { kept.len() <= told.rows.len() };
         (!same || !enough).then(|| {
-            ("History", format!("run-{pid} wrote {} rows, {} are on disk, same {same}", told.rows.len(), kept.len()))
+            (
+                "History",
+                format!("run-{pid} wrote {} rows, {} are on disk, same {same}", told.rows.len(), kept.len()),
+            )
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use client_failover::{
-    domain::{Epoch, GroupChange, GroupChangeKind, GroupId, GroupKey, GroupReason, SessionId},
+use client_failover::domain::{
+    Epoch, GroupChange, GroupChangeKind, GroupId, GroupKey, GroupReason, Incarnation, SessionId,
 };
 
 use super::{
@@ -13,7 +13,6 @@ use super::{
     event::SiteId,
     history::History,
     sink::{Accusation, Sink},
-    site::Site,
     tenures::Tenures,
 };
 
@@ -37,14 +36,22 @@ pub(crate) struct Judge {
     promotions: Vec<(Instant, GroupKey)>,
     highest: BTreeMap<GroupKey, (Epoch, Option<SessionId>)>,
     pub(crate) tenures: Tenures,
-    /// When any answer, late or not, last reached each member.
-    answered: BTreeMap<SiteId, Instant>,
+    /// When each member last proved to the endpoint that answers reach it.
+    proofs: BTreeMap<SessionId, Proof>,
     /// When each member was last made Primary in good faith, and the latest of these.
     excused: BTreeMap<SessionId, Instant>,
     excused_until: Instant,
     pending: Option<Accusation>,
     pub(crate) judges_epochs: bool,
     pub(crate) judges_flapping: bool,
+}
+
+/// What a member proved to have heard.
+#[derive(Debug)]
+struct Proof {
+    run: Incarnation,
+    answered: u64,
+    at: Instant,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,20 +85,28 @@ impl Judge {
         self.endpoint_was_disturbed(now);
     }
 
-    /// An answer reached a member, however late.
-    pub(crate) fn member_was_answered(&mut self, site: SiteId, now: Instant) {
-        self.answered.insert(site, now);
+    /// A heartbeat of a member arrived at the endpoint, and says which answer it has heard.
+    pub(crate) fn member_proved(
+        &mut self,
+        session: &SessionId,
+        run: &Incarnation,
+        answered: u64,
+        now: Instant,
+    ) {
+        let proof = self.proofs.get(session);
+        if proof.is_none_or(|proof| proof.run != *run || answered > proof.answered) {
+            self.proofs.insert(session.clone(), Proof { run: run.clone(), answered, at: now });
+        }
     }
 
-    /// Nobody can know that a member stops hearing just when it is chosen. Where it heard an answer in the T
-    /// before, the time in which somebody has to act begins anew; but only once in 10 T for each.
-    pub(crate) fn excuse(&mut self, now: Instant, session: Option<&SessionId>, sites: &[Site]) {
+    /// Nobody can know that a member stops hearing just when it is chosen. Where it had proved in the T before
+    /// that it hears, the time in which somebody has to act begins anew; but once in 10 T for each.
+    pub(crate) fn excuse(&mut self, now: Instant, session: Option<&SessionId>) {
         let Some(session) = session else { return };
-        let heard = sites.iter().enumerate().filter(|(_, site)| site.disk.session == *session).any(|(id, _)| {
-            self.answered.get(&id).is_some_and(|at| now.saturating_sub(*at) <= at_most(super::plan::T))
-        });
-        let last = self.excused.get(session).copied();
-        if heard && last.is_none_or(|last| now.saturating_sub(last) > 9 * super::plan::T) {
+        let lately = |at: Instant, span: Span| now.saturating_sub(at) <= span;
+        let proved = self.proofs.get(session).is_some_and(|proof| lately(proof.at, at_most(super::plan::T)));
+        let excused = self.excused.get(session).is_some_and(|at| lately(*at, 9 * super::plan::T));
+        if proved && !excused {
             self.excused.insert(session.clone(), now);
             self.excused_until = now;
         }
@@ -137,7 +152,10 @@ impl Judge {
             if let Some((last, who)) = before
                 && (epoch < last || (epoch == last && who != change.session))
             {
-                let what = format!("{:?} is promoted under epoch {epoch} after {who:?} under {last}", change.session);
+                let what = format!(
+                    "{:?} is promoted under epoch {epoch} after {who:?} under {last}",
+                    change.session
+                );
                 self.pending = Some(("EpochFell", what));
             }
         }
@@ -173,7 +191,8 @@ impl World {
                 continue;
             }
             let acted = self.judge.sink.acted_at(&group);
-            let since = contact.since.max(acted).max(self.judge.endpoint_disturbed).max(self.judge.excused_until);
+            let since =
+                contact.since.max(acted).max(self.judge.endpoint_disturbed).max(self.judge.excused_until);
             if self.now.saturating_sub(since) > limit {
                 let idle = (self.now - since) / 1_000;
                 let what = format!("nobody has acted in {group} for {idle} ms; site {site} is in contact");
@@ -216,8 +235,9 @@ impl World {
             let whole = self.sites[site].native().is_some_and(|native| native.recorder.is_idle());
             let rows = &self.sites[site].disk.rows;
             let runs: std::collections::BTreeSet<u32> = rows.iter().map(|row| row.pid).collect();
-            let accused =
-                runs.into_iter().find_map(|run| self.judge.history.disagrees(run, rows, whole && Some(run) == pid));
+            let accused = runs
+                .into_iter()
+                .find_map(|run| self.judge.history.disagrees(run, rows, whole && Some(run) == pid));
             self.accuse_if(accused);
         }
     }

@@ -118,7 +118,13 @@ fn describe(request: &Request) -> String {
     match &request.ask {
         Ask::Call(Call::Heartbeat(_, _, heartbeat)) => {
             let native = heartbeat.native.as_ref().map(|native| {
-                (native.incarnation.to_string(), native.sequence, native.answered, native.acting, native.epoch)
+                (
+                    native.incarnation.to_string(),
+                    native.sequence,
+                    native.answered,
+                    native.acting,
+                    native.epoch,
+                )
             });
             format!("{route:?}: heartbeat, score {}, {native:?}", heartbeat.score)
         }
@@ -126,4 +132,3 @@ fn describe(request: &Request) -> String {
         Ask::Delete(group, session) => format!("{route:?}: delete {session} of {group}"),
     }
 }
-

@@ -230,5 +230,6 @@ impl Plan {
 
 /// A FailoverTimeout of `span`, which is within its limits.
 pub(crate) fn timeout(span: Span) -> FailoverTimeout {
-    FailoverTimeout::new(Duration::from_micros(span.max(250 * MILLISECOND))).unwrap_or(FailoverTimeout::DEFAULT)
+    FailoverTimeout::new(Duration::from_micros(span.max(250 * MILLISECOND)))
+        .unwrap_or(FailoverTimeout::DEFAULT)
 }

@@ -149,8 +149,7 @@ impl World {
 
     /// The transaction reaches the disk, or does not.
     pub(crate) fn reach_registry_disk(&mut self) {
-        let Some(running) = self.endpoint.registry.running.as_mut().filter(|running| !running.reached)
-        else {
+        let Some(running) = self.endpoint.registry.running.as_mut().filter(|running| !running.reached) else {
             return;
         };
         running.reached = true;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use client_failover::domain::{Acting, Epoch, GroupId, Role, Standing};
+use client_failover::domain::{Acting, Epoch, GroupId, Role, Standing, Uptime};
 
 use super::{
     clock::{Clock, Instant},
@@ -21,7 +21,9 @@ pub(crate) type Accusation = (&'static str, String);
 struct Permit {
     site: SiteId,
     group: GroupId,
-    /// The deadline that was published, in true time: past it nothing is written any more.
+    /// The deadline that was published, where there is one, and the same in true time: past it nothing is
+    /// written any more.
+    end: Option<Uptime>,
     until: Instant,
 }
 
@@ -73,7 +75,8 @@ impl Sink {
             self.permits.remove(&pid);
             return None;
         };
-        self.permits.insert(pid, Permit { site, group: group.clone(), until });
+        let end = standing.acting_until();
+        self.permits.insert(pid, Permit { site, group: group.clone(), end, until });
         let two = if self.judges { self.two_at_once(now, &group) } else { None };
         let judges_epochs = self.judges_epochs;
         two.or_else(|| if judges_epochs { self.epoch_fell(pid, &group, standing.epoch) } else { None })
@@ -90,7 +93,7 @@ impl Sink {
         self.note_time(now);
         match group {
             Some(group) => {
-                self.permits.insert(pid, Permit { site, group, until: Instant::MAX });
+                self.permits.insert(pid, Permit { site, group, end: None, until: Instant::MAX });
             }
             None => {
                 self.permits.remove(&pid);
@@ -118,8 +121,13 @@ impl Sink {
     }
 
     /// The collector of a machine that wakes up writes at once, if it may.
-    pub(crate) fn wakes_up(&mut self, now: Instant, site: SiteId) -> Option<Accusation> {
+    pub(crate) fn wakes_up(&mut self, now: Instant, site: SiteId, clock: &Clock) -> Option<Accusation> {
         self.asleep.retain(|other| *other != site);
+        for permit in
+            self.permits.values_mut().filter(|permit| permit.site == site && permit.until < Instant::MAX)
+        {
+            permit.until = permit.end.map_or(permit.until, |end| clock.when(end));
+        }
         let groups: Vec<GroupId> = self.groups.keys().cloned().collect();
         if !self.judges {
             return None;
@@ -132,7 +140,11 @@ impl Sink {
         let writes = |permit: &Permit| {
             permit.group == *group && now < permit.until && !self.asleep.contains(&permit.site)
         };
-        self.permits.iter().filter(|(_, permit)| writes(permit)).map(|(pid, permit)| (permit.site, *pid)).collect()
+        self.permits
+            .iter()
+            .filter(|(_, permit)| writes(permit))
+            .map(|(pid, permit)| (permit.site, *pid))
+            .collect()
     }
 
     /// The last instant at which anybody wrote in `group`.
@@ -170,7 +182,10 @@ impl Sink {
         let (writer, last) = before?;
         let fell = if writer == pid { epoch < last } else { epoch <= last };
         fell.then(|| {
-            ("EpochFell", format!("run-{pid} writes in {group} under epoch {epoch}, after run-{writer} under {last}"))
+            (
+                "EpochFell",
+                format!("run-{pid} writes in {group} under epoch {epoch}, after run-{writer} under {last}"),
+            )
         })
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
     domain::{
-        AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, GroupId, HttpUrl, Incarnation, Known, Mode,
-        Reason, Role, SessionId, Transition, TransitionKind,
+        AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, GroupId, HttpUrl, Incarnation, Known,
+        Mode, Reason, Role, SessionId, Transition, TransitionKind, Uptime,
     },
     registration::machine::{self, CallId, Desired, Effect, Farewell, Machine, Target},
 };
@@ -166,7 +166,7 @@ pub(crate) struct Process {
     /// When it was last able to run again.
     pub(crate) went_on: Instant,
     /// Until when it may act by what it published, where that has an end.
-    pub(crate) acts_until: Option<Instant>,
+    pub(crate) acts_until: Option<Uptime>,
     pub(crate) port: u16,
     /// What it will find when it goes on.
     pub(crate) found: Vec<AtSite>,

@@ -12,7 +12,7 @@ use super::{
     clock::{DRIFT, Instant, MILLISECOND, SECOND, Span, TRUE_RATE},
     event::SiteId,
     judge::at_most,
-    plan::Weather,
+    plan::{Fault, Weather},
 };
 
 /// How long after the end of its lease a process that runs may take to say so.
@@ -54,17 +54,18 @@ impl World {
         let tenure = self.judge.tenures.0.entry(key.clone()).or_default();
         match change.kind {
             GroupChangeKind::Promoted => {
-                self.judge.excuse(now, change.session.as_ref(), &self.sites);
+                self.judge.excuse(now, change.session.as_ref());
                 let tenure = self.judge.tenures.0.entry(key.clone()).or_default();
-                *tenure = Tenure { session: change.session.clone(), since: now, ..Tenure::default() };
+                // Where the store is late, the time to start begins before the promotion is on disk.
+                let scored = self.plan.faults.contains(&Fault::StoreTrouble);
+                *tenure = Tenure { session: change.session.clone(), since: now, scored, ..Tenure::default() };
             }
             GroupChangeKind::ChallengeBegan => tenure.challenged = now,
             GroupChangeKind::ToldToStop => {
                 // For T after its start an endpoint does not believe that the holder on record stopped.
                 let undisturbed = self.judge.disturbed < tenure.challenged
                     && now > self.judge.endpoint_disturbed + at_most(2 * timeout);
-                tenure.hand_over =
-                    (calm && undisturbed).then(|| (now, now + at_most(timeout / 2) + SECOND));
+                tenure.hand_over = (calm && undisturbed).then(|| (now, now + at_most(timeout / 2) + SECOND));
                 let early = now - tenure.since < timeout * 19 / 20 * TRUE_RATE / (TRUE_RATE + DRIFT);
                 let known = tenure.session == change.session;
                 let judged = native && change.reason == GroupReason::ScoreZero;
@@ -80,8 +81,10 @@ impl World {
     /// Whether the Primary that is told hears it, and nothing on the way makes the hand-over slow.
     fn hands_over_well(&self, change: &GroupChange) -> bool {
         let now = self.now;
-        let asked =
-            matches!(change.reason, GroupReason::BetterScore | GroupReason::ScoreZero | GroupReason::OperatorAsked);
+        let asked = matches!(
+            change.reason,
+            GroupReason::BetterScore | GroupReason::ScoreZero | GroupReason::OperatorAsked
+        );
         let told = |site: &&super::site::Site| Some(&site.disk.session) == change.session.as_ref();
         asked
             && self.plan.is_native()
@@ -115,13 +118,16 @@ impl World {
             }
         }
         if let Some(key) = lost.filter(|key| self.judge.sink.writers(now, &key.id).is_empty()) {
-            self.accuse("HandOverLost", format!("the Primary of {} was told to stop, and nobody acts", key.id));
+            self.accuse(
+                "HandOverLost",
+                format!("the Primary of {} was told to stop, and nobody acts", key.id),
+            );
         }
         for site in 0..self.sites.len() {
             let runs = self.sites[site].runs();
             let Some(process) = self.sites[site].process.as_ref().filter(|_| runs) else { continue };
-            let overdue = process.acts_until.is_some_and(|until| now > until.max(process.went_on) + NOTICED);
-            if overdue {
+            let Some(end) = process.acts_until.filter(|_| now > process.went_on + NOTICED) else { continue };
+            if now > self.sites[site].clock.when(end).saturating_add(NOTICED) {
                 let what = format!("site {site} has not noticed that its lease is over");
                 return self.accuse("Unnoticed", what);
             }
@@ -130,11 +136,8 @@ impl World {
 
     /// The process at `site` published where it stands.
     pub(crate) fn note_lease(&mut self, site: SiteId, standing: &Standing) {
-        let place = &mut self.sites[site];
-        let lease = standing.acting_until().filter(|_| standing.role == Role::Primary);
-        let until = lease.map(|end| place.clock.when(end));
-        if let Some(process) = place.process.as_mut() {
-            process.acts_until = until;
+        if let Some(process) = self.sites[site].process.as_mut() {
+            process.acts_until = standing.acting_until().filter(|_| standing.role == Role::Primary);
         }
     }
 }

@@ -62,7 +62,11 @@ fn renewals_need_no_store() {
         // B is heard just after A fell silent, so that a refused promotion is tried as well.
         plant.at(millis);
         if millis > 5_000 {
-            assert_eq!(plant.beat("A"), PendingPrimary, "after a silence it proves first that it is answered");
+            assert_eq!(
+                plant.beat("A"),
+                PendingPrimary,
+                "after a silence it proves first that it is answered"
+            );
         }
         let heartbeat = plant.compose("A");
         let answer = plant.ask("A", &heartbeat).unwrap();
