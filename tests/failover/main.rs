@@ -8,5 +8,9 @@ mod plant;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod clocks;
+mod disk;
+mod endpoint;
 mod judging;
 mod members;
+mod network;
