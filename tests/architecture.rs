@@ -27,12 +27,12 @@ const ROOMS: &[Room] = &[
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
-    // SQLite, sealing. JSON only as the text of a configuration's changes.
+    // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
     Room {
         name: "store",
         may_import: &["domain"],
         crates: &["sqlx", "chacha20poly1305"],
-        files: &[("configuration.rs", &["serde_json"])],
+        files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -36,20 +36,31 @@ struct Answer {
 /// An endpoint with its store, and the user's verbs.
 struct App {
     router: Router,
-    endpoint: Endpoint,
     store: Store,
+    stop: CancellationToken,
+    worker: JoinSet<std::io::Result<()>>,
 }
 
 impl App {
     async fn open(folder: &Path) -> Self {
         let store = Store::open(DataFolder::hold(folder).unwrap()).await.unwrap();
         let endpoint = Endpoint::open(store.clone(), Settings::default()).await.unwrap();
-        Self { router: routes(endpoint.clone()).build(), endpoint, store }
+        Self::attend(endpoint, store)
+    }
+
+    /// The endpoint at work: it notices what is over, and time goes on for it.
+    fn attend(endpoint: Endpoint, store: Store) -> Self {
+        let (stop, mut worker) = (CancellationToken::new(), JoinSet::new());
+        worker.spawn(endpoint.clone().run(stop.clone()));
+        Self { router: routes(endpoint).build(), store, stop, worker }
     }
 
     /// Ends as a process that stops does, so that the folder can be opened again.
     async fn close(self) {
-        self.endpoint.close().await;
+        self.stop.cancel();
+        for ended in self.worker.join_all().await {
+            ended.unwrap();
+        }
         self.store.close().await;
     }
 
@@ -355,14 +366,13 @@ async fn a_native_member_is_told_epoch_and_reason_and_a_second_process_is_refuse
 #[tokio::test]
 async fn many_heartbeats_at_once_make_one_primary() {
     let folder = tempfile::tempdir().unwrap();
-    let app = App::open(folder.path()).await;
+    let app = Arc::new(App::open(folder.path()).await);
     app.group(ON_PREMISES, "g", "00:01:00").await;
     let mut beats = JoinSet::new();
     for number in 0..20 {
         let id = format!("s{number}");
         app.member(ON_PREMISES, "g", &id).await;
-        let (router, endpoint, store) = (app.router.clone(), app.endpoint.clone(), app.store.clone());
-        let app = App { router, endpoint, store };
+        let app = Arc::clone(&app);
         beats.spawn(async move {
             app.beat(ON_PREMISES, "g", &id, native("i", 1, 0, false)).await.body["Role"].clone()
         });
@@ -484,22 +494,16 @@ async fn a_silent_session_stays_until_the_retention_is_over() {
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let settings = Settings { session_retention: Duration::from_secs(1), ..Settings::default() };
     let endpoint = Endpoint::open(store.clone(), settings).await.unwrap();
-    let app = App { router: routes(endpoint.clone()).build(), endpoint: endpoint.clone(), store };
+    let app = App::attend(endpoint, store);
     app.group(ON_PREMISES, "g", "00:00:00.25").await;
     app.member(ON_PREMISES, "g", "a").await;
     let begun = clock::now().uptime;
-    let stop = CancellationToken::new();
-    let mut worker = JoinSet::new();
-    worker.spawn(endpoint.run(stop.clone()));
     while app.get(&format!("{ON_PREMISES}/groups/g/clientsessions/a")).await.status == StatusCode::OK {
         assert!(clock::now().uptime.since(begun) < LIMIT);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(clock::now().uptime.since(begun) >= Duration::from_secs(1));
-    stop.cancel();
-    for ended in worker.join_all().await {
-        ended.unwrap();
-    }
+    app.close().await;
 }
 
 #[tokio::test]

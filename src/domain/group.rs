@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    BootId, Epoch, FailoverScore, FailoverTimeout, GroupDraft, GroupId, Incarnation, Name, SessionId, Uptime,
-    Wall,
+    BootId, Description, Epoch, FailoverScore, FailoverTimeout, GroupDraft, GroupId, Incarnation, Name,
+    SessionId, Uptime, Wall,
 };
 
 /// Whose groups: the on-premises base is a tenant of its own.
@@ -67,6 +67,9 @@ pub struct Preferences {
     pub margin: Option<Margin>,
     /// For how long; the endpoint's setting where empty.
     pub dwell: Option<Duration>,
+    /// Whether a Primary that an override asks for keeps its role although it is silent, as at the
+    /// vendor's endpoint. Nobody acts then until the override ends.
+    pub keep_silent_override: bool,
 }
 
 /// A group as it was created. No client can change it afterwards.
@@ -163,6 +166,17 @@ pub struct OverrideRecord {
     pub session: SessionId,
     /// When it ends; empty when only somebody can end it.
     pub expires: Option<Expiry>,
+    /// Who asked for it, and why.
+    pub asked: Asked,
+}
+
+/// Who asked for something, and why, as far as they said so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Asked {
+    /// Who.
+    pub by: Option<Name>,
+    /// Why.
+    pub reason: Option<Description>,
 }
 
 /// What an operator asks for.

@@ -1,7 +1,10 @@
 //! A heartbeat and its answer: what an adapter and a failover endpoint say to each other.
 
+use std::time::Duration;
+
 use super::{
-    BootId, ClientRole, Description, Epoch, FailoverScore, FailoverTimeout, GroupId, Incarnation, Name, Wall,
+    BootId, ClientRole, Description, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId,
+    Incarnation, Name, Receipt, Wall,
 };
 
 /// What an adapter says about itself, every T/2 or oftener.
@@ -31,8 +34,12 @@ pub struct NativeHeartbeat {
     pub answered: u64,
     /// Whether it acts as Primary as it sends this.
     pub acting: bool,
+    /// For how long it has acted, or has not, in this run; empty where it does not say.
+    pub applied_for: Option<Duration>,
     /// The highest epoch it has known in this group.
     pub epoch: Option<Epoch>,
+    /// What it does as Primary when it loses the endpoint.
+    pub loss: Option<EndpointLoss>,
 }
 
 /// What the endpoint answers a heartbeat.
@@ -46,6 +53,18 @@ pub struct HeartbeatAnswer {
     pub epoch: Option<Epoch>,
     /// Why, in a sentence; only an endpoint of ours says it.
     pub reason: Option<String>,
+    /// The receipt of the group's last hand-over, for the two it is about.
+    pub receipt: Option<Receipt>,
+    /// What the member should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+impl HeartbeatAnswer {
+    /// An answer that says nothing but a role.
+    #[must_use]
+    pub const fn new(role: ClientRole) -> Self {
+        Self { role, last_data: None, epoch: None, reason: None, receipt: None, warnings: Vec::new() }
+    }
 }
 
 /// A group as it is made by its first member.

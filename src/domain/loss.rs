@@ -33,6 +33,12 @@ impl EndpointLoss {
         [Self::Auto, Self::StepDown, Self::KeepRole].into_iter().find(|policy| policy.as_str() == text)
     }
 
+    /// What it comes to: step down or keep the role.
+    #[must_use]
+    pub const fn in_force(self) -> Self {
+        if self.keeps_role() { Self::KeepRole } else { Self::StepDown }
+    }
+
     /// Whether a Primary keeps its role past its lease.
     #[must_use]
     pub const fn keeps_role(self) -> bool {

@@ -6,6 +6,10 @@
 //! Does not: read or write, wait, ask for the time, or serialize. JSON is `wire`'s, rows are
 //! `store`'s. It imports no other room.
 
+#[macro_use]
+mod words;
+
+mod change;
 mod config;
 mod draft;
 mod fault;
@@ -22,12 +26,13 @@ mod timeout;
 mod transition;
 mod url;
 
+pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
 pub use group::{
-    Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences,
+    Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences,
     RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};

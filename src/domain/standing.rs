@@ -123,6 +123,15 @@ impl Standing {
         }
     }
 
+    /// Until when a Primary may act, by the boot clock: `None` where there is no lease.
+    #[must_use]
+    pub const fn acting_until(&self) -> Option<Uptime> {
+        match self.acting {
+            Acting::Until(end) => Some(end),
+            Acting::No | Acting::Unbounded => None,
+        }
+    }
+
     /// How long a Primary may still act: `None` where there is no lease.
     #[must_use]
     pub fn lease_remaining(&self, now: Uptime) -> Option<Duration> {

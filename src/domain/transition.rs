@@ -1,39 +1,8 @@
 //! What is worth remembering: one transition, one reason.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use super::{AdapterState, Epoch, FailoverScore, GroupId, Mode, Role, SessionId, Wall};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+];
-
-            /// The word that stands for it in history and answers.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($variant),)+ }
-            }
-
-            /// Reads the word, in any case.
-            #[must_use]
-            pub fn parse(text: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
 
 words! {
     /// What kind of event a row of the history is.
@@ -68,6 +37,8 @@ words! {
         AdapterState,
         /// The timeout that is in force is not the configured one.
         EffectiveTimeout,
+        /// The receipt of a hand-over from or to this adapter.
+        HandOver,
     }
 }
 
@@ -96,6 +67,10 @@ words! {
         ToldPrimary,
         /// The endpoint answered a heartbeat with Secondary.
         ToldSecondary,
+        /// This adapter took over from another.
+        TookOver,
+        /// Another adapter took over from this one.
+        HandedOver,
         /// No answer arrived within the lease.
         LeaseExpired,
         /// The endpoint could not be reached for one FailoverTimeout after a start as Primary.
@@ -276,4 +251,7 @@ pub struct Transition {
     pub last_data: Option<Wall>,
     /// How long the answer that caused it took.
     pub round_trip: Option<Duration>,
+    /// Of a hand-over: what lay between the last act of one adapter and the first of the other, in
+    /// microseconds, below zero where both acted.
+    pub gap_us: Option<i64>,
 }

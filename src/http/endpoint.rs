@@ -14,9 +14,12 @@ use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes};
 use crate::{
     domain::{Fault, GroupId, GroupKey, Name, Place, SessionId, TextError},
     endpoint::{CallError, Created, Endpoint},
-    wire::endpoint::{
-        GroupBody, HeartbeatAnswerBody, OverrideBody, SessionBody, StatusBody, VersionBody, read_group,
-        read_heartbeat, read_override, read_session,
+    wire::{
+        endpoint::{
+            GroupBody, OverrideBody, SessionBody, StatusBody, VersionBody, read_group, read_override,
+            read_session,
+        },
+        heartbeat::{HeartbeatAnswerBody, read_heartbeat},
     },
 };
 
@@ -231,9 +234,9 @@ async fn override_role(
     OfSession(key, id): OfSession,
     body: JsonBody,
 ) -> Result<Json<OverrideBody>, Failure> {
-    let asked = read_override(body.object()?)?;
-    let until = endpoint.override_role(&key, &id, asked).await?;
-    Ok(Json(OverrideBody::new(asked, until)))
+    let (value, asked) = read_override(body.object()?)?;
+    let until = endpoint.override_role(&key, &id, value, asked).await?;
+    Ok(Json(OverrideBody::new(value, until)))
 }
 
 fn created(new: bool, location: String, body: &impl serde::Serialize) -> Response {

@@ -153,6 +153,13 @@ impl EndpointClient {
         let answer = self.send(Method::POST, &path, Some(body)).await?;
         let mut answer = read_heartbeat_answer(&answer)?;
         answer.reason = answer.reason.map(|text| self.fit_to_show(&text, REASON_LIMIT));
+        for warning in &mut answer.warnings {
+            *warning = self.fit_to_show(warning, REASON_LIMIT);
+        }
+        // The names in a receipt are the endpoint's words, too.
+        let shown_as_said = |id: &SessionId| self.fit_to_show(id.as_str(), REASON_LIMIT) == id.as_str();
+        answer.receipt =
+            answer.receipt.filter(|receipt| shown_as_said(&receipt.from) && shown_as_said(&receipt.to));
         Ok(Answer::Heartbeat(answer))
     }
 

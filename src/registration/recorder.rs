@@ -167,6 +167,7 @@ fn log(row: &Transition) {
         | TransitionKind::Mode
         | TransitionKind::EndpointRestored
         | TransitionKind::AdapterState
+        | TransitionKind::HandOver
         | TransitionKind::EffectiveTimeout => {
             tracing::info!(kind, reason, role, group, epoch, "{}", row.explanation);
         }

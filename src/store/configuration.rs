@@ -306,5 +306,6 @@ fn row_of_change(
         score: Some(observed.score),
         last_data: observed.last_data,
         round_trip: None,
+        gap_us: None,
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, group_history::insert_change};
 use crate::domain::{
-    BootId, Description, Epoch, Expiry, FailoverTimeout, GroupDraft, GroupId, GroupKey, GroupSpec, Holder,
-    Incarnation, Margin, Name, OverrideRecord, Place, Preferences, RegisteredSession, SeatRecord, SessionId,
-    SessionSpec, TextError, Uptime, Wall,
+    Asked, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId, GroupKey,
+    GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences, RegisteredSession,
+    SeatRecord, SessionId, SessionSpec, TextError, Uptime, Wall,
 };
 
 /// Everything that an endpoint takes up at its start.
@@ -73,7 +73,8 @@ impl Store {
         let at = at.micros();
         sqlx::query!(
             "insert into endpoint_group (tenant, namespace, id, name, description, failover_timeout_us,
-                additional_data, margin, dwell_us, created_us) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                additional_data, margin, dwell_us, keep_silent_override, created_us)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             tenant,
             namespace,
             id,
@@ -83,6 +84,7 @@ impl Store {
             group.additional_data,
             margin,
             dwell,
+            group.preferences.keep_silent_override,
             at
         )
         .execute(&mut *transaction)
@@ -190,16 +192,20 @@ impl Store {
             let wall = expires.map(|expires| expires.wall.micros());
             let uptime = expires.map(|expires| micros(expires.uptime.since_boot()));
             let boot = expires.map(|expires| expires.boot.as_str());
+            let asked_by = record.asked.by.as_ref().map(Name::as_str);
+            let reason = record.asked.reason.as_ref().map(Description::as_str);
             sqlx::query!(
                 "insert into endpoint_override (tenant, namespace, group_id, session_id, expires_us,
-                    expires_uptime_us, boot_id) values (?, ?, ?, ?, ?, ?, ?)",
+                    expires_uptime_us, boot_id, asked_by, reason) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 tenant,
                 namespace,
                 group,
                 session,
                 wall,
                 uptime,
-                boot
+                boot,
+                asked_by,
+                reason
             )
             .execute(&mut *transaction)
             .await?;
@@ -207,13 +213,22 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Keeps who holds the seat of `group`; gives how many such records there are now.
+    /// Keeps who holds the seat of `group`, with what happened until then, in one transaction; gives how
+    /// many such records there are now.
     ///
     /// # Errors
     /// When the store cannot. After an error it is not known whether the record was kept.
-    pub async fn record_seat(&self, group: &GroupKey, seat: &SeatRecord) -> Result<u64, StoreError> {
+    pub async fn record_seat(
+        &self,
+        group: &GroupKey,
+        seat: &SeatRecord,
+        changes: &[GroupChange],
+    ) -> Result<u64, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
+        for change in changes {
+            insert_change(&mut transaction, group, change).await?;
+        }
         let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
         let session = seat.holder.as_ref().map(|holder| holder.session.as_str());
         let incarnation = seat.holder.as_ref().and_then(|holder| holder.incarnation.as_ref());
@@ -278,6 +293,7 @@ struct GroupRow {
     additional_data: Option<String>,
     margin: Option<i64>,
     dwell_us: Option<i64>,
+    keep_silent_override: i64,
     #[expect(dead_code, reason = "for people in the sqlite3 shell")]
     created_us: i64,
 }
@@ -302,6 +318,7 @@ impl TryFrom<GroupRow> for GroupSpec {
             preferences: Preferences {
                 margin: row.margin.and_then(Margin::new),
                 dwell: row.dwell_us.map(duration),
+                keep_silent_override: row.keep_silent_override != 0,
             },
         })
     }
@@ -339,6 +356,8 @@ struct OverrideRow {
     expires_us: Option<i64>,
     expires_uptime_us: Option<i64>,
     boot_id: Option<String>,
+    asked_by: Option<String>,
+    reason: Option<String>,
 }
 
 impl OverrideRow {
@@ -350,7 +369,11 @@ impl OverrideRow {
             boot: BootId::new(&boot),
         });
         let session = text("an override's session", SessionId::new(self.session_id))?;
-        Ok((key(self.tenant, self.namespace, self.group_id)?, OverrideRecord { session, expires }))
+        let by = self.asked_by.map(|by| text("who asked for an override", Name::new(by))).transpose()?;
+        let reason =
+            self.reason.map(|why| text("an override's reason", Description::new(why))).transpose()?;
+        let record = OverrideRecord { session, expires, asked: Asked { by, reason } };
+        Ok((key(self.tenant, self.namespace, self.group_id)?, record))
     }
 }
 
@@ -386,7 +409,7 @@ impl SeatRow {
     }
 }
 
-fn columns(place: &Place) -> (&str, &str) {
+pub(super) fn columns(place: &Place) -> (&str, &str) {
     match place {
         Place::OnPremises => ("", ""),
         Place::Cloud { tenant, namespace } => (tenant.as_str(), namespace.as_str()),
@@ -405,7 +428,7 @@ fn key(tenant: String, namespace: String, id: String) -> Result<GroupKey, StoreE
     Ok(GroupKey { place, id: text("a group's id", GroupId::new(id))? })
 }
 
-fn text<T>(what: &str, read: Result<T, TextError>) -> Result<T, StoreError> {
+pub(super) fn text<T>(what: &str, read: Result<T, TextError>) -> Result<T, StoreError> {
     read.map_err(|error| StoreError::Unreadable(format!("{what} {error}")))
 }
 

@@ -52,6 +52,7 @@ struct TransitionRow {
     failover_score: Option<i64>,
     last_data_processed_us: Option<i64>,
     round_trip_us: Option<i64>,
+    gap_us: Option<i64>,
 }
 
 impl Store {
@@ -95,7 +96,7 @@ impl Store {
         let mut found = sqlx::query_as!(
             TransitionRow,
             "select sequence, at_us, kind, reason, explanation, role, mode, adapter_state, failover_group_id,
-                    session_id, epoch, failover_score, last_data_processed_us, round_trip_us
+                    session_id, epoch, failover_score, last_data_processed_us, round_trip_us, gap_us
              from failover_transition
              where sequence < ?1 and at_us >= ?2 and at_us < ?3 and (?4 is null or kind = ?4)
              order by sequence desc limit ?5",
@@ -169,8 +170,8 @@ pub(super) async fn insert_transition(
     sqlx::query!(
         "insert into failover_transition
             (at_us, kind, reason, explanation, role, mode, adapter_state, failover_group_id, session_id, epoch,
-             failover_score, last_data_processed_us, round_trip_us)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             failover_score, last_data_processed_us, round_trip_us, gap_us)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         at_us,
         kind,
         reason,
@@ -183,7 +184,8 @@ pub(super) async fn insert_transition(
         epoch,
         score,
         last_data,
-        round_trip
+        round_trip,
+        row.gap_us
     )
     .execute(&mut **transaction)
     .await?;
@@ -220,6 +222,7 @@ impl TryFrom<TransitionRow> for Row {
                 .round_trip_us
                 .and_then(|time| u64::try_from(time).ok())
                 .map(Duration::from_micros),
+            gap_us: row.gap_us,
             explanation: row.explanation,
         })
     }

@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 
 use super::members::{Content, Field, Members, Reader, Unknown};
 use crate::domain::{
-    BootId, ClientRole, Description, Epoch, FailoverScore, FailoverTimeout, Fault, Faults, GroupDraft,
-    GroupId, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, Incarnation, Margin, Name, NativeHeartbeat,
-    Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView, TextError, Wall, parse_span,
+    Asked, ClientRole, Description, Epoch, FailoverTimeout, Fault, Faults, GroupDraft, GroupId, GroupSpec,
+    GroupStatus, Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView,
+    TextError, Wall, parse_span,
 };
 
 /// The longest AdditionalData, in bytes of JSON: room for settings and notes, not for data.
@@ -22,9 +22,7 @@ const ADDITIONAL_DATA_LIMIT: usize = 16 * 1024;
 const LONGEST_DWELL: Duration = FailoverTimeout::MAX;
 
 const ID: &str = "An Id has 1 to 256 characters, and no control characters.";
-const SCORE: &str = "FailoverScore is a number from 0 to 100.";
 const OVERRIDE: &str = "Value is Off or 0, or Primary or 1.";
-const APPLIED_ROLE: &str = "AppliedRole is Primary or 1, or Secondary or 0.";
 
 /// The body of POST groups.
 ///
@@ -95,6 +93,8 @@ fn read_additional_data(reader: &mut Reader) -> (Option<String>, Preferences) {
         "Dwell is a time span of at most a day, such as 00:00:05.",
         |value| value.as_str().and_then(parse_span).filter(|span| *span <= LONGEST_DWELL),
     );
+    let keep_silent_override =
+        preference(&mut inner, "KeepSilentOverride", "KeepSilentOverride is true or false.", Value::as_bool);
     for fault in inner.finish(Unknown::Ignore).as_slice() {
         reader.fault(Fault::new(
             format!("AdditionalData.{}", fault.member),
@@ -102,7 +102,8 @@ fn read_additional_data(reader: &mut Reader) -> (Option<String>, Preferences) {
             &*fault.resolution,
         ));
     }
-    (Some(text), Preferences { margin, dwell })
+    let keep_silent_override = keep_silent_override.unwrap_or(false);
+    (Some(text), Preferences { margin, dwell, keep_silent_override })
 }
 
 fn preference<T>(
@@ -139,99 +140,11 @@ pub fn read_session(members: Members) -> Result<SessionSpec, Faults> {
     }
 }
 
-/// The body of POST heartbeat.
-///
-/// # Errors
-/// Every fault of it.
-pub fn read_heartbeat(members: Members) -> Result<Heartbeat, Faults> {
-    let mut reader = Reader::new(members);
-    let score = read_score(&mut reader);
-    // A time that cannot be read is no time: adapters write "nothing yet" in more than one way.
-    let last_data = reader.text("LastDataProcessedTime").value().and_then(|text| Wall::parse(&text));
-    let incarnation =
-        optional(&mut reader, "Incarnation", "Incarnation has 1 to 64 characters.", Incarnation::new);
-    let sequence = counter(&mut reader, "Sequence");
-    let native = match (incarnation, sequence) {
-        (Some(incarnation), Some(sequence)) => read_native(&mut reader, incarnation, sequence),
-        _ => None,
-    };
-    match (score, reader.finish(Unknown::Ignore)) {
-        (Some(score), faults) if faults.is_empty() => Ok(Heartbeat { score, last_data, native }),
-        (_, faults) => Err(faults),
-    }
-}
-
-fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> Option<NativeHeartbeat> {
-    let replaces = optional(reader, "Replaces", "Replaces has 1 to 64 characters.", Incarnation::new);
-    let boot = reader.text("BootId").value().unwrap_or_default();
-    let answered = counter(reader, "Answered").unwrap_or(0);
-    if answered >= sequence {
-        let reason = format!("is {answered}, and Sequence {sequence}");
-        reader.fault(Fault::new(
-            "Answered",
-            reason,
-            "Answered is the highest Sequence whose answer has arrived.",
-        ));
-    }
-    let acting = match reader.any("AppliedRole").value().as_ref().and_then(read_role) {
-        Some(role) => role == ClientRole::Primary,
-        None => {
-            reader.fault(Fault::new("AppliedRole", "is missing or no role", APPLIED_ROLE));
-            false
-        }
-    };
-    let epoch = counter(reader, "Epoch").and_then(Epoch::new);
-    Some(NativeHeartbeat {
-        incarnation,
-        replaces,
-        boot: BootId::new(&boot),
-        sequence,
-        answered,
-        acting,
-        epoch,
-    })
-}
-
-/// The score, under its present name or its older one; a fraction counts as the nearest whole number,
-/// but only nothing at all is 0, and only everything is 100.
-fn read_score(reader: &mut Reader) -> Option<FailoverScore> {
-    let (now, before) = (reader.any("FailoverScore"), reader.any("FailoverStatus"));
-    let (name, value) = match (now.value(), before.value()) {
-        (Some(value), _) => ("FailoverScore", value),
-        (None, Some(value)) => ("FailoverStatus", value),
-        (None, None) => return missing(reader, "FailoverScore", SCORE),
-    };
-    let number = match &value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    let score = number.and_then(whole_score);
-    if score.is_none() {
-        reader.fault(Fault::new(name, "is not from 0 to 100", SCORE));
-    }
-    score
-}
-
-fn whole_score(number: f64) -> Option<FailoverScore> {
-    if !(0.0..=100.0).contains(&number) {
-        return None;
-    }
-    (0..=100_u8)
-        .min_by(|a, b| (f64::from(*a) - number).abs().total_cmp(&(f64::from(*b) - number).abs()))
-        .map(|nearest| match nearest {
-            0 if number > 0.0 => 1,
-            100 if number < 100.0 => 99,
-            nearest => nearest,
-        })
-        .and_then(|score| FailoverScore::new(i64::from(score)))
-}
-
 /// The body of POST roleoverride.
 ///
 /// # Errors
 /// Every fault of it.
-pub fn read_override(members: Members) -> Result<RoleOverride, Faults> {
+pub fn read_override(members: Members) -> Result<(RoleOverride, Asked), Faults> {
     const PERIOD: &str = "ExpirationPeriod is a time span above zero, such as 01:00:00, or left out.";
     let mut reader = Reader::new(members);
     let primary = match reader.any("Value").value() {
@@ -249,11 +162,23 @@ pub fn read_override(members: Members) -> Result<RoleOverride, Faults> {
     if period.is_some() && span.is_none() {
         reader.fault(Fault::new("ExpirationPeriod", "is no time span, or not above zero", PERIOD));
     }
-    let asked = if primary == Some(1) { RoleOverride::Primary(span) } else { RoleOverride::Off };
-    reader.finish(Unknown::Ignore).or(asked)
+    let by = optional(
+        &mut reader,
+        "RequestedBy",
+        "RequestedBy is who asks for it: 1 to 256 characters.",
+        Name::new,
+    );
+    let reason = optional(
+        &mut reader,
+        "Reason",
+        "Reason is why it is asked for: at most 1024 characters, on one line.",
+        Description::new,
+    );
+    let value = if primary == Some(1) { RoleOverride::Primary(span) } else { RoleOverride::Off };
+    reader.finish(Unknown::Ignore).or((value, Asked { by, reason }))
 }
 
-fn read_role(value: &Value) -> Option<ClientRole> {
+pub(super) fn read_role(value: &Value) -> Option<ClientRole> {
     let roles = [ClientRole::Secondary, ClientRole::Primary, ClientRole::PendingPrimary];
     enumerated(value, &roles.map(ClientRole::as_str)).and_then(|number| roles.get(number).copied())
 }
@@ -270,7 +195,7 @@ fn enumerated(value: &Value, words: &[&str]) -> Option<usize> {
     }
 }
 
-fn missing<T>(reader: &mut Reader, name: &'static str, right: &str) -> Option<T> {
+pub(super) fn missing<T>(reader: &mut Reader, name: &'static str, right: &str) -> Option<T> {
     reader.fault(Fault::new(name, "is missing", right));
     None
 }
@@ -288,7 +213,7 @@ fn required<T>(
     }
 }
 
-fn optional<T>(
+pub(super) fn optional<T>(
     reader: &mut Reader,
     name: &'static str,
     right: &str,
@@ -303,7 +228,7 @@ fn checked<T>(reader: &mut Reader, name: &'static str, right: &str, read: Result
 }
 
 /// A whole number that JSON readers keep exactly.
-fn counter(reader: &mut Reader, name: &'static str) -> Option<u64> {
+pub(super) fn counter(reader: &mut Reader, name: &'static str) -> Option<u64> {
     let read = reader.typed(name, "a whole number from 0 to 9007199254740991", |value| {
         value.as_u64().filter(|number| *number <= Epoch::MAX).ok_or(value)
     });
@@ -422,30 +347,6 @@ impl From<SessionView> for SessionBody {
     }
 }
 
-/// The answer to a heartbeat. Stock adapters drop an answer with a null in it, so there is none.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct HeartbeatAnswerBody {
-    role: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_data_processed_time: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    epoch: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
-    fn from(answer: HeartbeatAnswer) -> Self {
-        Self {
-            role: answer.role.number(),
-            last_data_processed_time: answer.last_data.map(|at| at.to_string()),
-            epoch: answer.epoch.map(Epoch::get),
-            reason: answer.reason,
-        }
-    }
-}
-
 /// The answer to a role override.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -518,45 +419,8 @@ mod tests {
     }
 
     #[test]
-    fn a_score_is_a_number_from_0_to_100_under_either_name() {
-        let score =
-            |body: &str| read_heartbeat(members(body)).map(|heartbeat| heartbeat.score.get()).map_err(faults);
-        for (body, expected) in [
-            (r#"{"FailoverScore":75}"#, 75),
-            (r#"{"failoverstatus":"75"}"#, 75),
-            (r#"{"FailoverScore":33.34}"#, 33),
-            (r#"{"FailoverScore":0.2}"#, 1),
-            (r#"{"FailoverScore":99.9}"#, 99),
-            (r#"{"FailoverScore":0}"#, 0),
-            (r#"{"FailoverScore":100.0,"FailoverStatus":5}"#, 100),
-        ] {
-            assert_eq!(score(body), Ok(expected), "{body}");
-        }
-        assert_eq!(score("{}").unwrap_err(), ["FailoverScore is missing"]);
-        for bad in ["-1", "101", "\"much\"", "true", "100.5", "\"NaN\""] {
-            let body = format!("{{\"FailoverScore\":{bad}}}");
-            assert_eq!(score(&body).unwrap_err(), ["FailoverScore is not from 0 to 100"], "{body}");
-        }
-    }
-
-    #[test]
-    fn a_heartbeat_is_native_when_it_says_incarnation_and_sequence() {
-        let native =
-            |body: &str| read_heartbeat(members(body)).map(|heartbeat| heartbeat.native).map_err(faults);
-        assert_eq!(native(r#"{"FailoverScore":1,"LastDataProcessedTime":"0001-01-01T00:00:00"}"#), Ok(None));
-        let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":2,"AppliedRole":1,"BootId":"b","Epoch":9}"#;
-        let read = native(body).unwrap().unwrap();
-        assert_eq!((read.sequence, read.answered, read.acting, read.epoch), (3, 2, true, Epoch::new(9)));
-        let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":3,"AppliedRole":"x"}"#;
-        assert_eq!(
-            native(body).unwrap_err(),
-            ["Answered is 3, and Sequence 3", "AppliedRole is missing or no role"]
-        );
-    }
-
-    #[test]
     fn an_override_is_off_or_primary() {
-        let asked = |body: &str| read_override(members(body)).map_err(faults);
+        let asked = |body: &str| read_override(members(body)).map(|(value, _)| value).map_err(faults);
         assert_eq!(asked(r#"{"Value":"off"}"#), Ok(RoleOverride::Off));
         assert_eq!(asked(r#"{"Value":1}"#), Ok(RoleOverride::Primary(None)));
         assert_eq!(
@@ -570,12 +434,5 @@ mod tests {
             asked(r#"{"Value":1,"ExpirationPeriod":"-01:00:00"}"#).unwrap_err(),
             ["ExpirationPeriod is no time span, or not above zero"]
         );
-    }
-
-    #[test]
-    fn an_answer_to_a_heartbeat_has_no_null() {
-        let answer =
-            HeartbeatAnswer { role: ClientRole::PendingPrimary, last_data: None, epoch: None, reason: None };
-        assert_eq!(serde_json::to_string(&HeartbeatAnswerBody::from(answer)).unwrap(), r#"{"Role":2}"#);
     }
 }

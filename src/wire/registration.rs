@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::members::{Content, Field, Reader};
 use crate::domain::{
-    ClientRole, Epoch, FailoverTimeout, GroupId, Heartbeat, HeartbeatAnswer, SessionId, Wall, parse_span,
+    ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
+    LastAct, Receipt, SessionId, Wall, format_span, parse_span,
 };
 
 /// Body of POST groups: what a stock adapter sends, and no more.
@@ -67,7 +68,11 @@ struct NativeBody {
     answered: u64,
     applied_role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    applied_for: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_loss: Option<&'static str>,
 }
 
 impl From<&Heartbeat> for HeartbeatBody {
@@ -79,7 +84,9 @@ impl From<&Heartbeat> for HeartbeatBody {
             sequence: native.sequence,
             answered: native.answered,
             applied_role: if native.acting { "Primary" } else { "Secondary" },
+            applied_for: native.applied_for.map(format_span),
             epoch: native.epoch.map(Epoch::get),
+            endpoint_loss: native.loss.map(EndpointLoss::as_str),
         });
         Self {
             failover_score: heartbeat.score.get(),
@@ -140,7 +147,31 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let last_data = reader.text("LastDataProcessedTime").value().and_then(|text| Wall::parse(&text));
     let epoch = reader.any("Epoch").value().and_then(|value| value.as_u64()).and_then(Epoch::new);
     let reason = reader.text("Reason").value();
-    Ok(HeartbeatAnswer { role, last_data, epoch, reason })
+    let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt);
+    let warnings = match reader.any("Warnings") {
+        Field::Value(Value::Array(warnings)) => {
+            warnings.iter().filter_map(Value::as_str).take(MOST_WARNINGS).map(str::to_owned).collect()
+        }
+        Field::Value(_) | Field::Null | Field::Absent => Vec::new(),
+    };
+    Ok(HeartbeatAnswer { role, last_data, epoch, reason, receipt, warnings })
+}
+
+/// So many of an endpoint's warnings are shown.
+const MOST_WARNINGS: usize = 8;
+
+/// A receipt that cannot be read, or has a cause that this version does not know, is none.
+fn read_receipt(value: &Value) -> Option<Receipt> {
+    let text = |name: &str| value.get(name)?.as_str();
+    Some(Receipt {
+        epoch: value.get("Epoch").and_then(Value::as_u64).and_then(Epoch::new)?,
+        from: SessionId::new(text("From")?).ok()?,
+        to: SessionId::new(text("To")?).ok()?,
+        cause: GroupReason::parse(text("Cause")?)?,
+        last_act: LastAct::parse(text("LastAct")?)?,
+        last_act_ago: parse_span(text("LastActAgo")?)?,
+        first_act_ago: parse_span(text("FirstActAgo")?)?,
+    })
 }
 
 fn read_role(value: &Value) -> Option<ClientRole> {

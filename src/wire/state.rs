@@ -42,6 +42,7 @@ pub struct FailoverBody {
     explanation: String,
     epoch: Option<u64>,
     lease_remaining: Option<String>,
+    acting_until: Option<f64>,
     group_timeout: Option<String>,
     last_heartbeat: Option<String>,
     round_trip: Option<String>,
@@ -71,6 +72,7 @@ impl FailoverBody {
             explanation: standing.explanation.clone(),
             epoch: standing.epoch.map(|epoch| epoch.get()),
             lease_remaining: standing.lease_remaining(now.uptime).map(format_span),
+            acting_until: standing.acting_until().map(|until| until.since_boot().as_secs_f64()),
             group_timeout: standing.group_timeout.map(|timeout| timeout.to_string()),
             last_heartbeat: standing.last_heartbeat.map(|at| at.to_string()),
             round_trip: standing.round_trip.map(format_span),
@@ -121,6 +123,7 @@ struct TransitionBody {
     failover_score: Option<u8>,
     last_data_processed_time: Option<String>,
     round_trip: Option<String>,
+    gap_milliseconds: Option<f64>,
 }
 
 impl From<&Transition> for TransitionBody {
@@ -139,6 +142,13 @@ impl From<&Transition> for TransitionBody {
             failover_score: row.score.map(|score| score.get()),
             last_data_processed_time: row.last_data.map(|at| at.to_string()),
             round_trip: row.round_trip.map(format_span),
+            gap_milliseconds: row.gap_us.map(milliseconds),
         }
     }
+}
+
+/// Milliseconds with three decimals; below zero where two acted.
+pub(super) fn milliseconds(micros: i64) -> f64 {
+    let magnitude = std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64() * 1e3;
+    if micros < 0 { -magnitude } else { magnitude }
 }

@@ -32,6 +32,7 @@ fn row(at: Wall, explanation: &str) -> Transition {
         score: Some(FailoverScore::FULL),
         last_data: Wall::parse("2026-01-31T07:59:59.5Z"),
         round_trip: Some(Duration::from_micros(2_345)),
+        gap_us: None,
     }
 }
 

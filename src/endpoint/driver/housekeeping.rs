@@ -2,21 +2,24 @@
 
 use std::{io, sync::Arc};
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, PAUSE, TICK, chain};
+use super::{Cell, Endpoint, PAUSE, TICK, chain, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::{SessionId, Uptime},
 };
 
 impl Endpoint {
-    /// Notices what is over, and removes sessions that were silent for too long, until `stop`.
+    /// Attends, notices what is over, and removes sessions that were silent for too long, until `stop`.
     ///
     /// # Errors
     /// When the kernel refuses a timer.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let mut alarm = Alarm::new()?;
+        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(stop.clone()));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(attending);
         loop {
             // A store that hangs must not keep the process from stopping.
             let at = tokio::select! {
@@ -29,7 +32,26 @@ impl Endpoint {
             }
         }
         self.close().await;
+        while let Some(ended) = tasks.join_next().await {
+            ended.map_err(io::Error::other)??;
+        }
         Ok(())
+    }
+
+    /// Keeps attended time going, and says so where the endpoint was stalled.
+    async fn attend(self, stop: CancellationToken) -> io::Result<()> {
+        let mut alarm = Alarm::new()?;
+        loop {
+            let next = unpoisoned(&self.inner.attention).next_tick();
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                waited = alarm.until(next) => waited?,
+            }
+            let stall = unpoisoned(&self.inner.attention).tick(clock::now());
+            if let Some(stall) = stall {
+                tracing::warn!(?stall, "the endpoint was stalled; silence in that time is not counted");
+            }
+        }
     }
 
     /// Ends in order: what is being written is written first.
@@ -37,21 +59,29 @@ impl Endpoint {
         self.inner.closing.cancel();
         self.inner.writers.close();
         self.inner.writers.wait().await;
+        for cell in self.cells() {
+            self.write_changes(&cell).await;
+        }
     }
 
     /// Looks at every group; when to look again.
     async fn tick(&self) -> Uptime {
+        let cells = self.cells();
+        let smallest = cells.iter().map(|cell| cell.lock().spec().draft.timeout).min();
+        unpoisoned(&self.inner.attention).keep_pace(smallest);
         let mut next = clock::now().uptime + TICK;
-        for cell in self.cells() {
+        for cell in cells {
             let (wake, silent, lapsed) = {
-                let now = clock::now();
+                let now = self.now();
                 let mut group = cell.lock();
                 group.tick(now);
                 self.keep_books(&cell, &mut group);
                 let silent = group.silent_for(now, self.inner.settings.session_retention);
                 (group.next_wake(), silent, group.override_to_remove())
             };
+            let wake = wake.map(|wake| unpoisoned(&self.inner.attention).clock_at(wake));
             next = wake.map_or(next, |wake| wake.min(next));
+            self.write_changes(&cell).await;
             for id in silent {
                 self.forget(&cell, &id).await;
             }
@@ -67,7 +97,7 @@ impl Endpoint {
     async fn forget(&self, cell: &Arc<Cell>, id: &SessionId) {
         let _registry = self.inner.registry.lock().await;
         let limit = self.inner.settings.session_retention;
-        if !cell.lock().silent_for(clock::now(), limit).contains(id) {
+        if !cell.lock().silent_for(self.now(), limit).contains(id) {
             return;
         }
         match self.remove(cell, id).await {

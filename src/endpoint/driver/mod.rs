@@ -18,14 +18,15 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    machine::{Choosing, Estate, Group, Question, Refusal, Registered, Reply},
+    machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
     mark::Mark,
 };
 use crate::{
     clock,
     domain::{
-        BootId, Epoch, Expiry, GroupKey, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, OverrideRecord,
-        Place, RegisteredSession, RoleOverride, SeatRecord, SessionId, SessionSpec, SessionView, Wall,
+        Asked, BootId, Epoch, Expiry, GroupChange, GroupKey, GroupSpec, GroupStatus, Heartbeat,
+        HeartbeatAnswer, OverrideRecord, Place, RegisteredSession, RoleOverride, SeatRecord, SessionId,
+        SessionSpec, SessionView, Wall,
     },
     store::{Store, StoreError},
 };
@@ -111,6 +112,7 @@ struct Inner {
     boot: BootId,
     /// The highest epoch that the high-water mark knew at the start.
     known_epoch: Option<Epoch>,
+    attention: Mutex<Attention>,
     hosted: Mutex<Hosted>,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
     registry: tokio::sync::Mutex<()>,
@@ -132,13 +134,20 @@ struct Hosted {
 struct Cell {
     key: GroupKey,
     machine: Mutex<Group>,
+    /// What happened and is not on disk yet, in order.
+    unwritten: Mutex<Vec<GroupChange>>,
     /// Whether the last record was kept; sent once it is known.
     kept: watch::Sender<bool>,
 }
 
 impl Cell {
     fn new(key: GroupKey, group: Group) -> Arc<Self> {
-        Arc::new(Self { key, machine: Mutex::new(group), kept: watch::Sender::new(true) })
+        Arc::new(Self {
+            key,
+            machine: Mutex::new(group),
+            unwritten: Mutex::default(),
+            kept: watch::Sender::new(true),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Group> {
@@ -166,7 +175,8 @@ impl Endpoint {
         let epoch = found.and_then(|mark| mark.epoch);
         let (groups, seats) = (records.groups.len(), records.seats.len());
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
-        let now = clock::now();
+        let begun = clock::now();
+        let now = Moment::attended(begun);
         let mut hosted = Hosted::default();
         for (key, record) in records.seats {
             let timeout = record.timeout;
@@ -197,6 +207,7 @@ impl Endpoint {
             settings,
             boot,
             known_epoch: epoch,
+            attention: Mutex::new(Attention::new(begun)),
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
@@ -206,6 +217,12 @@ impl Endpoint {
         let endpoint = Self { inner: Arc::new(inner) };
         endpoint.settle_mark().await;
         Ok(endpoint)
+    }
+
+    /// The present moment, as silence is judged by.
+    fn now(&self) -> Moment {
+        let attention = unpoisoned(&self.inner.attention);
+        attention.moment(clock::now())
     }
 
     fn cell(&self, key: &GroupKey) -> Call<Arc<Cell>> {
@@ -282,7 +299,7 @@ impl Endpoint {
     /// # Errors
     /// When it is not known.
     pub fn status(&self, key: &GroupKey) -> Call<GroupStatus> {
-        Ok(self.cell(key)?.lock().status(clock::now()))
+        Ok(self.cell(key)?.lock().status(self.now()))
     }
 
     /// The sessions of a group, in the order of their registration.
@@ -290,7 +307,7 @@ impl Endpoint {
     /// # Errors
     /// When it is not known.
     pub fn sessions(&self, key: &GroupKey) -> Call<Vec<SessionView>> {
-        Ok(self.cell(key)?.lock().sessions(clock::now()))
+        Ok(self.cell(key)?.lock().sessions(self.now()))
     }
 
     /// One session.
@@ -298,7 +315,7 @@ impl Endpoint {
     /// # Errors
     /// When group or session is not known.
     pub fn session(&self, key: &GroupKey, id: &SessionId) -> Call<SessionView> {
-        let view = self.cell(key)?.lock().session(clock::now(), id);
+        let view = self.cell(key)?.lock().session(self.now(), id);
         view.ok_or(CallError::UnknownSession)
     }
 
@@ -320,7 +337,7 @@ impl Endpoint {
             Registered::New => {
                 let session = RegisteredSession { spec, order };
                 self.inner.store.insert_session(key, &session, clock::now().wall).await?;
-                cell.lock().register(clock::now(), session);
+                cell.lock().register(self.now(), session);
                 tracing::info!(group = %key, session = %id, "a session was registered");
                 true
             }
@@ -347,12 +364,12 @@ impl Endpoint {
     async fn remove(&self, cell: &Arc<Cell>, id: &SessionId) -> Result<(), StoreError> {
         self.inner.store.delete_session(&cell.key, id).await?;
         let mut group = cell.lock();
-        group.unregister(clock::now(), id);
+        group.unregister(self.now(), id);
         self.keep_books(cell, &mut group);
         Ok(())
     }
 
-    /// Makes a session Primary by order of an operator, or ends that.
+    /// Makes a session Primary by order of an operator, or ends that; gives when it will end.
     ///
     /// # Errors
     /// When group or session is not known, or the store refuses.
@@ -360,28 +377,29 @@ impl Endpoint {
         &self,
         key: &GroupKey,
         id: &SessionId,
-        asked: RoleOverride,
+        value: RoleOverride,
+        asked: Asked,
     ) -> Call<Option<Wall>> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
-        let now = clock::now();
+        let now = self.now();
         let forced = match cell.lock().session(now, id) {
             None => return Err(CallError::UnknownSession),
             Some(view) => view.forced,
         };
-        match asked {
+        match value {
             RoleOverride::Off if forced => {
                 self.inner.store.replace_override(key, None).await?;
-                cell.lock().unforce(now, id);
+                cell.lock().unforce(now, id, &asked);
             }
             RoleOverride::Off => {}
             RoleOverride::Primary(period) => {
                 let expires = period.map(|period| Expiry {
-                    uptime: now.uptime + period,
+                    uptime: now.clock + period,
                     wall: now.wall.plus(period),
                     boot: self.inner.boot.clone(),
                 });
-                let record = OverrideRecord { session: id.clone(), expires };
+                let record = OverrideRecord { session: id.clone(), expires, asked };
                 self.inner.store.replace_override(key, Some(&record)).await?;
                 cell.lock().force(now, record, &self.inner.boot);
             }
@@ -403,7 +421,7 @@ impl Endpoint {
         connection: Option<SocketAddr>,
     ) -> Call<HeartbeatAnswer> {
         let cell = self.cell(key)?;
-        let question = cell.lock().hear(clock::now(), id, heartbeat, connection)?;
+        let question = cell.lock().hear(self.now(), id, heartbeat, connection)?;
         loop {
             let mut kept = cell.kept.subscribe();
             match self.ask(&cell, &question)? {
@@ -420,7 +438,7 @@ impl Endpoint {
 
     fn ask(&self, cell: &Arc<Cell>, question: &Question) -> Result<Reply, Refusal> {
         let mut group = cell.lock();
-        let reply = group.answer(clock::now(), question);
+        let reply = group.answer(self.now(), question);
         self.keep_books(cell, &mut group);
         reply
     }

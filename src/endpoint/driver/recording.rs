@@ -2,55 +2,86 @@
 
 use std::{io, sync::Arc};
 
-use super::{Cell, Endpoint, Group, GroupKey, Mark, PAUSE, SeatRecord, StoreError, chain};
-use crate::{
-    clock,
-    domain::{Epoch, SessionId},
+use super::{
+    Cell, Endpoint, Group, GroupChange, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError, chain,
+    unpoisoned,
 };
+use crate::domain::{Epoch, GroupChangeKind, SessionId};
+
+/// More changes of one group that wait for a store that refuses are not kept; the log has them.
+const MOST_UNWRITTEN: usize = 1_000;
 
 impl Endpoint {
     /// Says what happened, and has written down what the machine wants written. The writing goes on
-    /// when the caller goes away.
+    /// when the caller goes away. What needs no seat waits for the next seat or the next tick: a
+    /// hand-over must not wait for it.
     pub(super) fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
-        for change in group.take_changes() {
-            let (session, epoch) =
-                (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
-            tracing::info!(group = %cell.key, session, epoch, change = change.kind.as_str(), "{}", change.reason);
+        let changes = group.take_changes();
+        for change in &changes {
+            say(&cell.key, change);
         }
-        if let Some(record) = group.take_record(clock::now()) {
+        cell.keep(changes);
+        if let Some(record) = group.take_record(self.now()) {
             self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
         }
     }
 
-    /// Writes a seat, then the mark; then whoever waits may be answered.
-    async fn write(self, cell: Arc<Cell>, record: SeatRecord) {
+    /// Writes a seat with what happened until then, then the mark; then whoever waits may be answered.
+    async fn write(self, cell: Arc<Cell>, record: Record) {
         let mut mark = self.inner.mark.lock().await;
-        let kept = match self.write_once(&mut mark, &cell.key, &record).await {
-            Ok(()) => true,
+        let before = cell.take_unwritten();
+        let mut changes = before.clone();
+        changes.extend(record.promotion.clone());
+        let written = self.write_once(&mut mark, &cell.key, &record.seat, &changes).await;
+        let kept = match &written {
+            Ok(()) => {
+                cell.lock().recorded();
+                true
+            }
             Err(error) => {
-                tracing::error!(group = %cell.key, error = chain(&error), "a change of the seat could not be recorded");
+                tracing::error!(group = %cell.key, error = chain(error), "a change of the seat could not be recorded");
                 cell.lock().doubt();
                 cell.kept.send_replace(false);
-                self.read_back(&mut mark, &cell).await;
-                return;
+                self.read_back(&mut mark, &cell).await
             }
         };
         drop(mark);
-        let mut group = cell.lock();
-        group.recorded();
-        self.keep_books(&cell, &mut group);
-        drop(group);
-        cell.kept.send_replace(kept);
+        if !kept {
+            cell.keep_first(before);
+            return;
+        }
+        if let Some(promotion) = &record.promotion {
+            say(&cell.key, promotion);
+        }
+        self.keep_books(&cell, &mut cell.lock());
+        if written.is_ok() {
+            cell.kept.send_replace(true);
+        }
+    }
+
+    /// Writes what happened and needs no seat; what the store refuses waits for the next time.
+    pub(super) async fn write_changes(&self, cell: &Cell) {
+        if unpoisoned(&cell.unwritten).is_empty() {
+            return;
+        }
+        // In the order in which seats are written.
+        let _mark = self.inner.mark.lock().await;
+        let changes = cell.take_unwritten();
+        if let Err(error) = self.inner.store.record_changes(&cell.key, &changes).await {
+            tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
+            cell.keep_first(changes);
+        }
     }
 
     async fn write_once(
         &self,
         mark: &mut Mark,
         key: &GroupKey,
-        record: &SeatRecord,
+        seat: &SeatRecord,
+        changes: &[GroupChange],
     ) -> Result<(), WriteError> {
-        let seat_records = self.inner.store.record_seat(key, record).await?;
-        let epoch = mark.epoch.max(record.epoch);
+        let seat_records = self.inner.store.record_seat(key, seat, changes).await?;
+        let epoch = mark.epoch.max(seat.epoch);
         Ok(self.write_mark(mark, seat_records, epoch).await?)
     }
 
@@ -72,20 +103,20 @@ impl Endpoint {
         self.cells().iter().any(|cell| cell.lock().is_renewing())
     }
 
-    /// Reads what the store holds until it says so, with the mark brought to its number.
-    async fn read_back(&self, mark: &mut Mark, cell: &Arc<Cell>) {
+    /// Reads what the store holds until it says so, with the mark brought to its number; whether the last
+    /// record is on disk after all.
+    async fn read_back(&self, mark: &mut Mark, cell: &Arc<Cell>) -> bool {
         loop {
             match self.read_back_once(mark, &cell.key).await {
                 Ok(stored) => {
-                    cell.lock().read_back(stored.as_ref());
-                    return;
+                    return cell.lock().read_back(stored.as_ref());
                 }
                 Err(error) => {
                     tracing::warn!(group = %cell.key, error = chain(&error), "what the store holds is not known");
                 }
             }
             tokio::select! {
-                () = self.inner.closing.cancelled() => return,
+                () = self.inner.closing.cancelled() => return false,
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
@@ -104,6 +135,49 @@ impl Endpoint {
             self.write_mark(mark, seat_records, epoch).await?;
         }
         Ok(stored)
+    }
+}
+
+impl Cell {
+    fn keep(&self, changes: Vec<GroupChange>) {
+        let mut unwritten = unpoisoned(&self.unwritten);
+        unwritten.extend(changes);
+        unwritten.truncate(MOST_UNWRITTEN);
+    }
+
+    /// Puts back what was taken and could not be written, before what happened since.
+    fn keep_first(&self, mut changes: Vec<GroupChange>) {
+        let mut unwritten = unpoisoned(&self.unwritten);
+        changes.append(&mut unwritten);
+        changes.truncate(MOST_UNWRITTEN);
+        *unwritten = changes;
+    }
+
+    fn take_unwritten(&self) -> Vec<GroupChange> {
+        std::mem::take(&mut unpoisoned(&self.unwritten))
+    }
+}
+
+/// One line of log for each change.
+fn say(group: &GroupKey, change: &GroupChange) {
+    let (session, epoch) = (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
+    let (kind, reason) = (change.kind.as_str(), change.reason.as_str());
+    match change.kind {
+        GroupChangeKind::StoreWasSetBack
+        | GroupChangeKind::SessionContested
+        | GroupChangeKind::PoliciesDiffer => {
+            tracing::warn!(%group, session, epoch, kind, reason, "{}", change.explanation);
+        }
+        GroupChangeKind::Promoted
+        | GroupChangeKind::ToldToStop
+        | GroupChangeKind::SeatFreed
+        | GroupChangeKind::ChallengeBegan
+        | GroupChangeKind::ChallengeDropped
+        | GroupChangeKind::HandOver
+        | GroupChangeKind::OverrideBegan
+        | GroupChangeKind::OverrideEnded => {
+            tracing::info!(%group, session, epoch, kind, reason, "{}", change.explanation);
+        }
     }
 }
 

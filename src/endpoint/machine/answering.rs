@@ -1,7 +1,7 @@
 //! What a heartbeat is answered.
 
 use super::{
-    ClientRole, Epoch, FailoverScore, Group, HeartbeatAnswer, Member, Now, Question, Refusal, Reply, limit,
+    ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Question, Refusal, Reply, Why, limit,
     seat::{Seat, Tenure},
     seconds,
 };
@@ -11,7 +11,7 @@ impl Group {
     ///
     /// # Errors
     /// When the session was removed in between.
-    pub fn answer(&mut self, now: Now, question: &Question) -> Result<Reply, Refusal> {
+    pub fn answer(&mut self, now: Moment, question: &Question) -> Result<Reply, Refusal> {
         self.pass(now);
         if self.books.doubt {
             return Ok(Reply::Unsure);
@@ -19,6 +19,7 @@ impl Group {
         let member = self.members.get(&question.session).ok_or(Refusal::Unknown)?;
         if member.incarnation() != question.incarnation.as_ref() {
             return Ok(self.reply(
+                now,
                 ClientRole::Secondary,
                 question,
                 "a newer process uses this session".to_owned(),
@@ -29,7 +30,7 @@ impl Group {
         }
         if !self.is_current(question) {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
-            return Ok(self.reply(ClientRole::Secondary, question, reason));
+            return Ok(self.reply(now, ClientRole::Secondary, question, reason));
         }
         match self.seat {
             Seat::Free => Ok(self.answer_candidate(now, question)),
@@ -44,27 +45,25 @@ impl Group {
     }
 
     /// The holder of the seat is renewed, or told to stop.
-    fn answer_holder(&mut self, now: Now, question: &Question) -> Reply {
+    fn answer_holder(&mut self, now: Moment, question: &Question) -> Reply {
         // Nobody is answered Primary while a record is on its way.
         if self.books.is_open() {
             return Reply::Wait;
         }
         let current = self.is_current(question);
         if current && self.is_renewing() && !self.acts_already(question) {
-            self.tell(
-                question.connection,
-                "it does not act, and the endpoint waits for one that does".to_owned(),
-            );
+            let sentence = "it does not act, and the endpoint waits for one that does";
+            self.tell(now, question.connection, Why::new(GroupReason::ActedNoLonger, sentence));
         }
         let confirmed = self.challenge.as_ref().filter(|challenge| challenge.confirmed);
         if current && let Some(challenge) = confirmed {
-            self.tell(question.connection, challenge.reason.clone());
+            self.tell(now, question.connection, challenge.why.clone());
         }
         let timeout = self.timeout().get();
         let Seat::Held(tenure) = &mut self.seat else { return Reply::Unsure };
         if tenure.told.is_some() {
-            let reason = format!("stop: {}", self.why);
-            return self.reply(ClientRole::Secondary, question, reason);
+            let reason = format!("stop: {}", self.why.sentence);
+            return self.reply(now, ClientRole::Secondary, question, reason);
         }
         if current {
             // A group that was created anew with a smaller T renews leases that are longer: what an
@@ -73,27 +72,27 @@ impl Group {
             tenure.last_primary = Some(tenure.last_primary.unwrap_or(0).max(question.sequence));
         } else if !tenure.was_answered_primary(question.sequence) {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
-            return self.reply(ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::Secondary, question, reason);
         }
-        self.reply(ClientRole::Primary, question, self.why.clone())
+        self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
 
     /// A free seat goes to the best candidate, in the answer to its own heartbeat (R1).
-    fn answer_candidate(&mut self, now: Now, question: &Question) -> Reply {
+    fn answer_candidate(&mut self, now: Moment, question: &Question) -> Reply {
         let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
         let reported = member.native.as_ref().and_then(|native| native.epoch);
         if self.is_renewing() {
             return match reported {
                 Some(epoch) if self.acts_already(question) && !question.vacated => {
                     let why = format!("{} acts already, under epoch {epoch}", question.session);
-                    self.grant(now, question, epoch, why)
+                    self.grant(now, question, epoch, Why::new(GroupReason::ActsAlready, why))
                 }
-                _ => self.reply(ClientRole::Secondary, question, self.renewing_reason(now)),
+                _ => self.reply(now, ClientRole::Secondary, question, self.renewing_reason(now)),
             };
         }
         let Some(best) = self.best(now) else {
             let reason = "nobody can be made Primary: no answer has reached this adapter".to_owned();
-            return self.reply(ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::Secondary, question, reason);
         };
         if best.spec.id != question.session {
             let reason = format!(
@@ -101,37 +100,42 @@ impl Group {
                 best.spec.id,
                 self.why_chosen(now, best)
             );
-            return self.reply(ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::Secondary, question, reason);
         }
         let why = self.why_chosen(now, best);
         if question.vacated {
             // It is to have the seat again, but only in a heartbeat that it sends after it stopped.
-            return self.reply(ClientRole::PendingPrimary, question, why);
+            return self.reply(now, ClientRole::PendingPrimary, question, why);
         }
         let last = self.floor.max(self.mark);
+        let why = Why::new(self.why.reason, why);
         self.grant(now, question, Epoch::next(last, now.wall), why)
     }
 
     /// Gives the free seat away; the answer waits until that is on disk.
-    fn grant(&mut self, now: Now, question: &Question, epoch: Epoch, why: String) -> Reply {
+    fn grant(&mut self, now: Moment, question: &Question, epoch: Epoch, why: Why) -> Reply {
         if self.books.is_in_flight() {
             return Reply::Wait;
         }
         let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
-        self.seat = Seat::Held(Tenure {
+        self.seat = Seat::Held(Box::new(Tenure {
             holder: member.holder(),
             epoch,
             unrecorded: true,
             granted: now.uptime,
+            granted_at: now.clock,
+            cause: why.reason,
+            first_act: None,
             granted_sequence: question.sequence,
             last_primary: None,
             believed_from: now.uptime,
             held_until: now.uptime + self.timeout().get(),
             timeout: self.timeout(),
             told: None,
-            scored: member.score() > FailoverScore::ZERO,
+            // What it scored while it stood by says nothing about the start that is before it.
+            scored: false,
             acted: now.uptime,
-        });
+        }));
         // The new Primary is told how far the one before it came; the first of all has only itself.
         self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
         self.floor = self.floor.max(Some(epoch));
@@ -143,12 +147,12 @@ impl Group {
     }
 
     /// Somebody else holds the seat.
-    fn answer_other(&mut self, now: Now, question: &Question) -> Reply {
+    fn answer_other(&mut self, now: Moment, question: &Question) -> Reply {
         let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
         if let Some(challenge) = self.challenge.as_mut().filter(|challenge| member.is(&challenge.by)) {
             challenge.asked = challenge.asked.or(Some(question.sequence));
-            let reason = challenge.reason.clone();
-            return self.reply(ClientRole::PendingPrimary, question, reason);
+            let reason = challenge.why.sentence.clone();
+            return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
         let Some(tenure) = self.seat.tenure() else { return Reply::Unsure };
         let holder = &tenure.holder.session;
@@ -156,9 +160,9 @@ impl Group {
             let left = seconds(tenure.held_until.since(now.uptime));
             format!("an earlier run of this adapter may still act, for {left} at most")
         } else {
-            format!("{holder} is Primary: {}", self.why)
+            format!("{holder} is Primary: {}", self.why.sentence)
         };
-        self.reply(ClientRole::Secondary, question, reason)
+        self.reply(now, ClientRole::Secondary, question, reason)
     }
 
     /// Whether the member is a Primary that an endpoint may renew without knowing the past (R4).
@@ -172,7 +176,7 @@ impl Group {
         }
     }
 
-    fn renewing_reason(&self, now: Now) -> String {
+    fn renewing_reason(&self, now: Moment) -> String {
         let left = self.renewing_until.map_or_else(String::new, |until| seconds(until.since(now.uptime)));
         let timeout = limit(self.timeout().get());
         format!(
@@ -180,14 +184,15 @@ impl Group {
         )
     }
 
-    fn reply(&self, role: ClientRole, question: &Question, reason: String) -> Reply {
-        let native = self.members.get(&question.session).and_then(|member: &Member| member.native.as_ref());
-        Reply::Answer(HeartbeatAnswer {
-            role,
-            last_data: self.last_data,
-            epoch: self.books.epoch.filter(|_| native.is_some()),
-            reason: native.map(|_| reason),
-        })
+    fn reply(&self, now: Moment, role: ClientRole, question: &Question, reason: String) -> Reply {
+        let mut answer = HeartbeatAnswer { last_data: self.last_data, ..HeartbeatAnswer::new(role) };
+        if let Some(member) = self.members.get(&question.session).filter(|member| member.native.is_some()) {
+            answer.epoch = self.books.epoch;
+            answer.reason = Some(reason);
+            answer.receipt = self.receipt_for(now, member);
+            answer.warnings = self.warnings(now, member);
+        }
+        Reply::Answer(answer)
     }
 }
 

@@ -1,50 +1,53 @@
 //! The choice of a Primary, and of who may challenge it.
 
-use super::{ChangeKind, FailoverScore, Group, Holder, Member, Now, hearing, limit};
+use super::{
+    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Why, hearing, limit,
+};
 
 /// Somebody who is to take over from the Primary. The incumbent is told only once it has confirmed.
 #[derive(Debug, Clone)]
 pub(super) struct Challenge {
     pub(super) by: Holder,
-    /// Why it is better, as a sentence.
-    pub(super) reason: String,
+    /// Why it is better.
+    pub(super) why: Why,
     /// The sequence that was first answered PendingPrimary.
     pub(super) asked: Option<u64>,
     /// Whether it was heard again after that.
     pub(super) confirmed: bool,
 }
 
+/// For how many T the past counts: see [`Group::is_calm`] and [`Group::lost_lately`].
+const CALM: u32 = 10;
+
 impl Group {
     /// Who may be made Primary: heard within T, and not known to hear nothing.
-    fn is_candidate(&self, now: Now, member: &Member) -> bool {
+    fn is_candidate(&self, now: Moment, member: &Member) -> bool {
         member.is_live(now, self.timeout()) && !member.is_deaf()
     }
 
-    fn is_forced(&self, member: &Member) -> bool {
+    pub(super) fn is_forced(&self, member: &Member) -> bool {
         self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
     }
 
-    /// The best candidate but `other`: forced, then the highest score, then whoever was asked to take
-    /// over, then the earliest registered.
-    fn best_but(&self, now: Now, other: Option<&Member>) -> Option<&Member> {
+    /// The best candidate among those that `may`: forced, then the highest score, then whoever was asked
+    /// to take over, then the earliest registered.
+    fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
         let successor =
             |member: &Member| self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by));
-        self.members
-            .values()
-            .filter(|member| other.is_none_or(|other| other.spec.id != member.spec.id))
-            .filter(|member| self.is_candidate(now, member))
-            .max_by_key(|member| {
+        self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
+            |member| {
                 (self.is_forced(member), member.score(), successor(member), std::cmp::Reverse(member.order))
-            })
+            },
+        )
     }
 
     /// Who is to have a free seat.
-    pub(super) fn best(&self, now: Now) -> Option<&Member> {
-        self.best_but(now, None)
+    pub(super) fn best(&self, now: Moment) -> Option<&Member> {
+        self.best_of(now, |_| true)
     }
 
     /// The member that holds the seat, while it is heard.
-    fn incumbent(&self, now: Now) -> Option<&Member> {
+    fn incumbent(&self, now: Moment) -> Option<&Member> {
         let holder = self.seat.holder()?;
         let member = self.members.get(&holder.session)?;
         (member.is(holder) && member.is_live(now, self.timeout())).then_some(member)
@@ -63,72 +66,103 @@ impl Group {
         self.choosing.dwell.unwrap_or(self.timeout().get() / 2)
     }
 
+    /// Whether a better score may cost the Primary its role now: not if two members were made Primary
+    /// in the last 10 T because something went wrong or was better. Whatever scores do, a group does not
+    /// hand its role to and fro.
+    fn is_calm(&self, now: Moment) -> bool {
+        let since = now.uptime - self.timeout().get() * CALM;
+        self.promotions.iter().filter(|promoted| **promoted > since).count() < 2
+    }
+
+    /// Whether `member` lost the seat in the last 10 T by its silence or its score: a better score does
+    /// not bring it back so soon, or a member that fails whenever it is Primary would come and go.
+    fn lost_lately(&self, now: Moment, member: &Member) -> bool {
+        member.lost.is_some_and(|lost| now.uptime < lost + self.timeout().get() * CALM)
+    }
+
+    /// The best member that is better than the incumbent by the margin, and may take over for that.
+    fn better(&self, now: Moment, incumbent: &Member) -> Option<&Member> {
+        self.best_of(now, |member| {
+            member.spec.id != incumbent.spec.id
+                && self.is_better(member, incumbent)
+                && !self.lost_lately(now, member)
+        })
+    }
+
     /// Who should take over from the incumbent now, and why.
-    fn challenger(&self, now: Now) -> Option<(&Member, String)> {
+    fn challenger(&self, now: Moment) -> Option<(&Member, Why)> {
         let incumbent = self.incumbent(now)?;
         let tenure = self.seat.tenure().filter(|tenure| tenure.told.is_none() && !tenure.unrecorded)?;
-        let best = self.best_but(now, Some(incumbent))?;
-        let (name, than) = (&best.spec.id, &incumbent.spec.id);
         if self.is_forced(incumbent) || self.is_renewing() {
             return None;
         }
+        let than = &incumbent.spec.id;
+        let best = self.best_of(now, |member| member.spec.id != *than)?;
         if self.is_forced(best) {
-            return Some((best, format!("an operator asks for {name}, whose score is {}", best.score())));
+            let sentence = format!("an operator asks for {}, whose score is {}", best.spec.id, best.score());
+            return Some((best, Why::new(GroupReason::OperatorAsked, sentence)));
+        }
+        if !self.is_calm(now) {
+            return None;
         }
         if incumbent.score() == FailoverScore::ZERO {
             // Starting takes time: a Primary that has not scored yet has T.
             let over = tenure.scored || now.uptime >= tenure.granted + self.timeout().get();
-            let reason = format!("{than} can do nothing, its score is 0; {name} has {}", best.score());
-            return (over && best.score() > FailoverScore::ZERO).then_some((best, reason));
+            let sentence =
+                format!("{than} can do nothing, its score is 0; {} has {}", best.spec.id, best.score());
+            return (over && best.score() > FailoverScore::ZERO)
+                .then(|| (best, Why::new(GroupReason::ScoreZero, sentence)));
         }
+        let better = self.better(now, incumbent)?;
         let dwelt = self.worse_since.is_some_and(|since| now.uptime.since(since) >= self.dwell());
-        let reason = format!(
-            "the score of {name}, {}, was better than that of {than}, {}, by {} or more for {}",
-            best.score(),
+        let sentence = format!(
+            "the score of {}, {}, was better than that of {than}, {}, by {} or more for {}",
+            better.spec.id,
+            better.score(),
             incumbent.score(),
             self.choosing.margin.get(),
             limit(self.dwell())
         );
-        (dwelt && self.is_better(best, incumbent)).then_some((best, reason))
+        dwelt.then(|| (better, Why::new(GroupReason::BetterScore, sentence)))
     }
 
     /// Looks again at who is better, and at who is to take over.
-    pub(super) fn review(&mut self, now: Now) {
-        let worse = self.incumbent(now).is_some_and(|incumbent| {
-            self.best_but(now, Some(incumbent)).is_some_and(|best| self.is_better(best, incumbent))
-        });
+    pub(super) fn review(&mut self, now: Moment) {
+        let calm_since = now.uptime - self.timeout().get() * CALM;
+        self.promotions.retain(|promoted| *promoted > calm_since);
+        let worse = self.incumbent(now).is_some_and(|incumbent| self.better(now, incumbent).is_some());
         self.worse_since = if worse { self.worse_since.or(Some(now.uptime)) } else { None };
         if self.seat.tenure().is_none_or(|tenure| tenure.told.is_some()) {
             // The incumbent was told, or is gone: whoever was asked stays first among equals.
             return;
         }
-        let due = self.challenger(now).map(|(member, reason)| (member.holder(), reason));
+        let due = self.challenger(now).map(|(member, why)| (member.holder(), why));
         match (due, &self.challenge) {
             (Some((by, _)), Some(challenge)) if challenge.by == by => {}
-            (Some((by, reason)), _) => {
-                self.drop_challenge("somebody else is better");
-                self.note(ChangeKind::ChallengeBegan, Some(by.session.clone()), reason.clone());
-                self.challenge = Some(Challenge { by, reason, asked: None, confirmed: false });
+            (Some((by, why)), _) => {
+                self.drop_challenge(now, Why::new(GroupReason::NoLongerBetter, "somebody else is better"));
+                self.note(now, GroupChangeKind::ChallengeBegan, Some(by.session.clone()), why.clone());
+                self.challenge = Some(Challenge { by, why, asked: None, confirmed: false });
             }
             (None, Some(challenge)) => {
                 let silent =
                     self.members.get(&challenge.by.session).map(|member| hearing::silence(now, member));
-                let reason =
+                let sentence =
                     format!("it is not better any more; it was heard {} ago", silent.unwrap_or_default());
-                self.drop_challenge(&reason);
+                self.drop_challenge(now, Why::new(GroupReason::NoLongerBetter, sentence));
             }
             (None, None) => {}
         }
     }
 
-    pub(super) fn drop_challenge(&mut self, reason: &str) {
+    pub(super) fn drop_challenge(&mut self, now: Moment, why: Why) {
         if let Some(challenge) = self.challenge.take() {
-            self.note(ChangeKind::ChallengeDropped, Some(challenge.by.session), reason.to_owned());
+            self.note(now, GroupChangeKind::ChallengeDropped, Some(challenge.by.session), why);
         }
     }
 
     /// Why `member` was chosen for a free seat.
-    pub(super) fn why_chosen(&self, now: Now, member: &Member) -> String {
+    pub(super) fn why_chosen(&self, now: Moment, member: &Member) -> String {
         let name = &member.spec.id;
         let alone =
             !self.members.values().any(|other| other.spec.id != *name && self.is_candidate(now, other));
@@ -139,7 +173,8 @@ impl Group {
         } else {
             format!("{name} had the best score, {}", member.score())
         };
-        if self.why.contains(&choice) { self.why.clone() } else { format!("{}; {choice}", self.why) }
+        let why = &self.why.sentence;
+        if why.contains(&choice) { why.clone() } else { format!("{why}; {choice}") }
     }
 }
 

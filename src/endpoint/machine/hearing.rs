@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use super::{
-    ChangeKind, Epoch, FailoverTimeout, Group, Heard, Member, Native, Now, Question, Refusal, SessionId,
-    seconds,
+    Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Heard, Member, Moment, Native, Question,
+    Refusal, SessionId, Why, seconds,
 };
-use crate::domain::{Heartbeat, NativeHeartbeat};
+use crate::domain::{Heartbeat, LastAct, NativeHeartbeat};
 
 impl Group {
     /// Takes in a heartbeat of session `id` that arrived on `connection`.
@@ -15,7 +15,7 @@ impl Group {
     /// When the session is not known, or another run of a process uses it.
     pub fn hear(
         &mut self,
-        now: Now,
+        now: Moment,
         id: &SessionId,
         heartbeat: &Heartbeat,
         connection: Option<SocketAddr>,
@@ -24,7 +24,13 @@ impl Group {
         self.pass(now);
         let timeout = self.timeout();
         let member = self.members.get_mut(id).ok_or(Refusal::Unknown)?;
-        let newer = member.admit(now, timeout, heartbeat.native.as_ref())?;
+        let newer = match member.admit(now, timeout, heartbeat.native.as_ref()) {
+            Ok(newer) => newer,
+            Err(refusal) => {
+                self.note_contest(now, id);
+                return Err(refusal);
+            }
+        };
         let mut question = Question {
             session: id.clone(),
             incarnation: heartbeat.native.as_ref().map(|native| native.incarnation.clone()),
@@ -39,8 +45,9 @@ impl Group {
                 member.listen(native);
                 self.note_epoch(now, id, native.epoch);
             }
-            question.vacated = self.hear_holder(&question, heartbeat);
+            question.vacated = self.hear_holder(now, &question, heartbeat);
             self.hear_challenger(&question, heartbeat);
+            self.compare_policies(now);
         }
         self.pass(now);
         Ok(question)
@@ -50,49 +57,64 @@ impl Group {
     ///
     /// So does a member that is unknown here and has known an epoch: the floor of a group without a
     /// promotion is below any epoch. One that knows a lower epoch has only been away.
-    fn note_epoch(&mut self, now: Now, id: &SessionId, reported: Option<Epoch>) {
+    fn note_epoch(&mut self, now: Moment, id: &SessionId, reported: Option<Epoch>) {
         let Some(reported) = reported.filter(|reported| Some(*reported) > self.floor) else { return };
         let known = self.floor.map_or_else(|| "none".to_owned(), |floor| floor.to_string());
         self.floor = Some(reported);
         self.books.dirty = true;
         self.renewing_until = Some(now.uptime + self.timeout().get());
-        self.drop_challenge("the store was set back");
-        let reason = format!("{id} knows epoch {reported}, the store {known}: the store was set back");
-        self.note(ChangeKind::StoreWasSetBack, Some(id.clone()), reason.clone());
+        let why = |sentence: String| Why::new(GroupReason::StoreSetBack, sentence);
+        self.drop_challenge(now, why("the store was set back".to_owned()));
+        let why = why(format!("{id} knows epoch {reported}, the store {known}: the store was set back"));
+        self.note(now, GroupChangeKind::StoreWasSetBack, Some(id.clone()), why.clone());
         // A tenure on record ended before a higher epoch could be granted; one that this run of the
         // endpoint has renewed did not.
         if self.seat.tenure().is_some_and(|tenure| tenure.last_primary.is_none() && !tenure.unrecorded) {
-            self.free(reason);
+            self.free(now, why);
         }
     }
 
     /// What the holder of the seat says of itself; whether it frees the seat.
-    fn hear_holder(&mut self, question: &Question, heartbeat: &Heartbeat) -> bool {
+    fn hear_holder(&mut self, now: Moment, question: &Question, heartbeat: &Heartbeat) -> bool {
         let Some(member) = self.members.get(&question.session) else { return false };
-        let (Some(heard), Some(tenure)) = (&member.heard, self.seat.tenure_mut()) else { return false };
-        if !member.is(&tenure.holder) {
+        let Some(tenure) = self.seat.tenure_mut().filter(|tenure| member.is(&tenure.holder)) else {
             return false;
-        }
-        tenure.scored |= heartbeat.score.get() > 0;
+        };
+        let acts = heartbeat.native.as_ref().is_none_or(|native| native.acting);
+        tenure.scored |= acts && heartbeat.score.get() > 0;
         self.last_data = heartbeat.last_data.or(self.last_data);
-        let believed = heard.at.uptime >= tenure.believed_from;
+        let believed = now.uptime >= tenure.believed_from;
+        let since = heartbeat.native.as_ref().and_then(|native| native.applied_for).unwrap_or_default();
         let stopped = match &heartbeat.native {
             Some(native) if native.acting => {
-                tenure.acted = heard.at.uptime;
-                false
+                tenure.acted = now.uptime;
+                self.hear_acting(now, since);
+                return false;
             }
             // A heartbeat that crossed the grant on its way says nothing.
             Some(native) => believed && tenure.last_primary.is_some_and(|last| native.answered >= last),
-            None => tenure.told.as_mut().is_some_and(|told| {
-                let same = told.connection.is_some() && told.connection == question.connection;
-                told.elsewhere += u32::from(!same);
-                same || told.elsewhere >= 2
-            }),
+            None => match tenure.told.as_mut() {
+                Some(told) => {
+                    let same = told.connection.is_some() && told.connection == question.connection;
+                    told.elsewhere += u32::from(!same);
+                    same || told.elsewhere >= 2
+                }
+                None => {
+                    // A stock member does not say that it acts; whoever was answered Primary does.
+                    self.hear_acting(now, since);
+                    return false;
+                }
+            },
         };
         if stopped {
-            let told = tenure.told.is_some();
-            let reason = if told { self.why.clone() } else { format!("{} stopped acting", question.session) };
-            self.free(reason);
+            let (told, tenure) = (tenure.told.is_some(), tenure.clone());
+            self.remember_former(&tenure, LastAct::Said, now.clock - since);
+            let why = if told {
+                self.why.clone()
+            } else {
+                Why::new(GroupReason::StoppedActing, format!("{} stopped acting", question.session))
+            };
+            self.free(now, why);
         }
         stopped
     }
@@ -113,7 +135,7 @@ impl Member {
     /// Lets the process that speaks be this member, or refuses it; whether it says something new.
     fn admit(
         &mut self,
-        now: Now,
+        now: Moment,
         timeout: FailoverTimeout,
         speaks: Option<&NativeHeartbeat>,
     ) -> Result<bool, Refusal> {
@@ -140,6 +162,7 @@ impl Member {
         native.answered = native.answered.max(said.answered);
         native.acting = said.acting;
         native.epoch = native.epoch.max(said.epoch);
+        native.loss = said.loss;
     }
 }
 
@@ -152,6 +175,7 @@ impl Native {
             answered: said.answered,
             acting: said.acting,
             epoch: said.epoch,
+            loss: said.loss,
             deaf_at: None,
         }
     }
@@ -166,6 +190,6 @@ impl Native {
 }
 
 /// How long a member was silent, for a sentence.
-pub(super) fn silence(now: Now, member: &Member) -> String {
+pub(super) fn silence(now: Moment, member: &Member) -> String {
     seconds(now.uptime.since(member.last_sign()))
 }

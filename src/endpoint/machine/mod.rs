@@ -12,11 +12,14 @@
 //!   only a member that acts already is answered Primary (R4).
 
 mod answering;
+mod attention;
 mod choice;
+mod handover;
 mod hearing;
 mod overrides;
 mod records;
 mod seat;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
@@ -24,16 +27,19 @@ mod tests;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::domain::{
-    BootId, ClientRole, Epoch, FailoverScore, FailoverTimeout, GroupSpec, GroupStatus, HeartbeatAnswer,
-    Holder, Incarnation, Margin, Name, Now, RegisteredSession, SeatRecord, SessionId, SessionSpec,
-    SessionView, Uptime, Wall,
+    BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupChange, GroupChangeKind,
+    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, Margin, Name,
+    RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
 use choice::Challenge;
+use handover::{Former, Handed};
 use overrides::Forced;
 use records::Books;
 use seat::Seat;
 
+pub use attention::{Attention, Moment};
+pub use records::Record;
 pub use seat::Estate;
 
 /// How Primaries are chosen where a group says nothing else.
@@ -103,54 +109,17 @@ pub enum Registered {
     Differs,
 }
 
-/// Something that happened in a group, for the log and the history.
+/// Why something is so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// What.
-    pub kind: ChangeKind,
-    /// Whom it is about.
-    pub session: Option<SessionId>,
-    /// The group's highest epoch then.
-    pub epoch: Option<Epoch>,
-    /// Why, as a sentence.
-    pub reason: String,
+struct Why {
+    reason: GroupReason,
+    /// As a sentence without its full stop.
+    sentence: String,
 }
 
-/// What kind of thing happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// A member is Primary from now on.
-    Promoted,
-    /// The Primary was told to stop.
-    ToldToStop,
-    /// The seat is free.
-    SeatFreed,
-    /// A member is to take over, and was asked to confirm.
-    ChallengeBegan,
-    /// A member was to take over, and no longer is.
-    ChallengeDropped,
-    /// A member knew a higher epoch than the store.
-    StoreWasSetBack,
-    /// A role override began.
-    OverrideBegan,
-    /// A role override ended.
-    OverrideEnded,
-}
-
-impl ChangeKind {
-    /// Its name in logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Promoted => "Promoted",
-            Self::ToldToStop => "ToldToStop",
-            Self::SeatFreed => "SeatFreed",
-            Self::ChallengeBegan => "ChallengeBegan",
-            Self::ChallengeDropped => "ChallengeDropped",
-            Self::StoreWasSetBack => "StoreWasSetBack",
-            Self::OverrideBegan => "OverrideBegan",
-            Self::OverrideEnded => "OverrideEnded",
-        }
+impl Why {
+    fn new(reason: GroupReason, sentence: impl Into<String>) -> Self {
+        Self { reason, sentence: sentence.into() }
     }
 }
 
@@ -166,12 +135,16 @@ struct Member {
     heard: Option<Heard>,
     /// What only a native member says; empty for a stock member.
     native: Option<Native>,
+    /// When it last lost the seat by falling silent or by its score.
+    lost: Option<Uptime>,
+    /// When another process was refused under its session.
+    contested: Option<Uptime>,
 }
 
 /// A member's last heartbeat.
 #[derive(Debug, Clone)]
 struct Heard {
-    at: Now,
+    at: Moment,
     score: FailoverScore,
     last_data: Option<Wall>,
 }
@@ -185,14 +158,23 @@ struct Native {
     answered: u64,
     acting: bool,
     epoch: Option<Epoch>,
+    loss: Option<EndpointLoss>,
     /// What `answered` was when it lost a seat that it never acted on; it is not chosen before it has
     /// heard an answer again.
     deaf_at: Option<u64>,
 }
 
 impl Member {
-    fn new(session: RegisteredSession, now: Now) -> Self {
-        Self { spec: session.spec, order: session.order, known_since: now.uptime, heard: None, native: None }
+    fn new(session: RegisteredSession, now: Moment) -> Self {
+        Self {
+            spec: session.spec,
+            order: session.order,
+            known_since: now.uptime,
+            heard: None,
+            native: None,
+            lost: None,
+            contested: None,
+        }
     }
 
     fn incarnation(&self) -> Option<&Incarnation> {
@@ -203,7 +185,7 @@ impl Member {
         self.heard.as_ref().map_or(FailoverScore::ZERO, |heard| heard.score)
     }
 
-    fn is_live(&self, now: Now, timeout: FailoverTimeout) -> bool {
+    fn is_live(&self, now: Moment, timeout: FailoverTimeout) -> bool {
         self.heard.as_ref().is_some_and(|heard| now.uptime < heard.at.uptime + timeout.get())
     }
 
@@ -247,9 +229,17 @@ pub struct Group {
     override_ended: bool,
     last_data: Option<Wall>,
     /// Why the seat is as it is.
-    why: String,
+    why: Why,
+    /// Who held the seat before, and acted.
+    former: Option<Former>,
+    /// The last hand-over that is known from both its sides.
+    handed: Option<Handed>,
+    /// When members were made Primary because something went wrong or was better, in the last 10 T.
+    promotions: Vec<Uptime>,
+    /// Whether members do not agree on what to do without the endpoint.
+    policies_differ: bool,
     books: Books,
-    changes: Vec<Change>,
+    changes: Vec<GroupChange>,
 }
 
 impl Group {
@@ -277,7 +267,11 @@ impl Group {
             forced: None,
             override_ended: false,
             last_data: None,
-            why: "nobody was Primary".to_owned(),
+            why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
+            former: None,
+            handed: None,
+            promotions: Vec::new(),
+            policies_differ: false,
             books: Books::new(dirty, floor),
             changes: Vec::new(),
         };
@@ -286,7 +280,7 @@ impl Group {
     }
 
     /// Takes up the members that the store remembers, in the order of their registration.
-    pub fn remember(&mut self, now: Now, sessions: Vec<RegisteredSession>) {
+    pub fn remember(&mut self, now: Moment, sessions: Vec<RegisteredSession>) {
         for session in sessions {
             self.next_order = self.next_order.max(session.order + 1);
             self.members.insert(session.spec.id.clone(), Member::new(session, now));
@@ -315,21 +309,22 @@ impl Group {
     }
 
     /// Registers a session.
-    pub fn register(&mut self, now: Now, session: RegisteredSession) {
+    pub fn register(&mut self, now: Moment, session: RegisteredSession) {
         self.next_order = self.next_order.max(session.order + 1);
         self.members.entry(session.spec.id.clone()).or_insert_with(|| Member::new(session, now));
     }
 
     /// Removes a session. Of a native member the seat stays held; a stock member counts as stopped.
-    pub fn unregister(&mut self, now: Now, id: &SessionId) {
+    pub fn unregister(&mut self, now: Moment, id: &SessionId) {
         if self.members.remove(id).is_none() {
             return;
         }
+        let why = Why::new(GroupReason::SessionRemoved, format!("{id} was removed"));
         if self.seat.holder().is_some_and(|holder| holder.session == *id && holder.incarnation.is_none()) {
-            self.free(format!("{id} was removed"));
+            self.free(now, why.clone());
         }
         if self.forced.as_ref().is_some_and(|forced| forced.session == *id) {
-            self.end_override(format!("{id} was removed"));
+            self.end_override(now, why);
         }
         self.pass(now);
     }
@@ -347,36 +342,34 @@ impl Group {
     }
 
     /// Lets what is over be over, so that it is noticed without a heartbeat.
-    pub fn tick(&mut self, now: Now) {
+    pub fn tick(&mut self, now: Moment) {
         self.pass(now);
     }
 
     /// When [`Group::tick`] will have something to notice.
     #[must_use]
     pub fn next_wake(&self) -> Option<Uptime> {
-        let forced = self.forced.as_ref().map(|forced| self.forced_until(forced));
-        [self.seat.wakes_at(self.timeout()), self.renewing_until, forced].into_iter().flatten().min()
+        let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
+        let kept = self.seat.tenure().is_some_and(|tenure| self.is_kept_in_silence(tenure));
+        let seat = self.seat.wakes_at(self.timeout()).filter(|_| !kept);
+        [seat, self.renewing_until, forced].into_iter().flatten().min()
     }
 
     /// The sessions that have been silent for `limit`.
     #[must_use]
-    pub fn silent_for(&self, now: Now, limit: Duration) -> Vec<SessionId> {
+    pub fn silent_for(&self, now: Moment, limit: Duration) -> Vec<SessionId> {
         let silent = |member: &&Member| now.uptime.since(member.last_sign()) >= limit;
         self.members.values().filter(silent).map(|member| member.spec.id.clone()).collect()
     }
 
     /// What happened since this was last asked.
-    pub fn take_changes(&mut self) -> Vec<Change> {
+    pub fn take_changes(&mut self) -> Vec<GroupChange> {
         std::mem::take(&mut self.changes)
-    }
-
-    fn note(&mut self, kind: ChangeKind, session: Option<SessionId>, reason: String) {
-        self.changes.push(Change { kind, session, epoch: self.floor, reason });
     }
 
     /// The group's state at `now`.
     #[must_use]
-    pub fn status(&self, now: Now) -> GroupStatus {
+    pub fn status(&self, now: Moment) -> GroupStatus {
         let primary = self.seat.primary(now).map(|holder| holder.session.clone());
         let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
         GroupStatus {
@@ -388,19 +381,19 @@ impl Group {
 
     /// The session `id` at `now`.
     #[must_use]
-    pub fn session(&self, now: Now, id: &SessionId) -> Option<SessionView> {
+    pub fn session(&self, now: Moment, id: &SessionId) -> Option<SessionView> {
         self.members.get(id).map(|member| self.view(now, member))
     }
 
     /// All sessions at `now`, in the order of their registration.
     #[must_use]
-    pub fn sessions(&self, now: Now) -> Vec<SessionView> {
+    pub fn sessions(&self, now: Moment) -> Vec<SessionView> {
         let mut members: Vec<&Member> = self.members.values().collect();
         members.sort_by_key(|member| member.order);
         members.into_iter().map(|member| self.view(now, member)).collect()
     }
 
-    fn view(&self, now: Now, member: &Member) -> SessionView {
+    fn view(&self, now: Moment, member: &Member) -> SessionView {
         let forced = self.forced.as_ref().filter(|forced| forced.session == member.spec.id);
         let role = if self.seat.primary(now).is_some_and(|holder| member.may_be(holder)) {
             ClientRole::Primary

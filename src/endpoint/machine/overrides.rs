@@ -1,8 +1,8 @@
 //! Role overrides: an operator says who is to be Primary.
 
-use crate::domain::{Expiry, OverrideRecord, Wall};
+use crate::domain::{Asked, BootId, Expiry, OverrideRecord, Wall};
 
-use super::{ChangeKind, Group, Now, SessionId, Uptime, seconds};
+use super::{Group, GroupChangeKind, GroupReason, Moment, SessionId, Uptime, Why, limit, seat::Tenure};
 
 /// An override that is in force, or waits for its target to be heard.
 #[derive(Debug, Clone)]
@@ -26,24 +26,34 @@ impl Group {
     ///
     /// An expiry counts by uptime within the boot it was asked in (`boot` is the present one), by
     /// wall time across boots.
-    pub fn force(&mut self, now: Now, record: OverrideRecord, boot: &crate::domain::BootId) {
-        let OverrideRecord { session, expires } = record;
+    pub fn force(&mut self, now: Moment, record: OverrideRecord, boot: &BootId) {
+        let OverrideRecord { session, expires, asked } = record;
         let expires = expires.map(|Expiry { uptime, wall, boot: set_in }| {
-            let uptime = if set_in == *boot { uptime } else { now.uptime + wall.since(now.wall) };
-            Ends { uptime, wall }
+            // What is left by the clock is left in attended time: a stalled endpoint cannot end anything.
+            let left = if set_in == *boot { uptime.since(now.clock) } else { wall.since(now.wall) };
+            Ends { uptime: now.uptime + left, wall }
         });
         let score = self.members.get(&session).map_or(0, |member| member.score().get());
-        let reason = format!("an operator asks for {session}, whose score is {score}");
-        self.note(ChangeKind::OverrideBegan, Some(session.clone()), reason);
+        let because = asked.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+        let sentence = format!("an operator asks for {session}, whose score is {score}{because}");
+        let why = Why::new(GroupReason::OperatorAsked, sentence);
+        let mut change = self.change(now, GroupChangeKind::OverrideBegan, Some(session.clone()), why);
+        change.asked_by.clone_from(&asked.by);
+        self.changes.push(change);
         self.forced = Some(Forced { session, since: now.uptime, expires });
         self.override_ended = false;
         self.pass(now);
     }
 
-    /// Ends the override of `session`, if it is the one in force.
-    pub fn unforce(&mut self, now: Now, session: &SessionId) {
+    /// Ends the override of `session`, if it is the one in force; says who asked for that, and why.
+    pub fn unforce(&mut self, now: Moment, session: &SessionId, asked: &Asked) {
         if self.forced.as_ref().is_some_and(|forced| forced.session == *session) {
-            self.end_override("an operator ended it".to_owned());
+            let because = asked.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
+            let why = Why::new(GroupReason::OperatorEnded, format!("an operator ended it{because}"));
+            self.end_override(now, why);
+            if let Some(change) = self.changes.last_mut() {
+                change.asked_by.clone_from(&asked.by);
+            }
             self.pass(now);
         }
     }
@@ -59,32 +69,43 @@ impl Group {
         self.override_ended = self.override_ended && self.forced.is_some();
     }
 
-    pub(super) fn end_override(&mut self, reason: String) {
+    pub(super) fn end_override(&mut self, now: Moment, why: Why) {
         if let Some(forced) = self.forced.take() {
             self.override_ended = true;
-            self.note(ChangeKind::OverrideEnded, Some(forced.session), reason);
+            self.note(now, GroupChangeKind::OverrideEnded, Some(forced.session), why);
         }
     }
 
     /// An override ends as asked, and once its target was silent for T: whoever is forced and silent
-    /// must not block the group.
-    pub(super) fn forced_until(&self, forced: &Forced) -> Uptime {
+    /// must not block the group, unless the group wants the vendor's behaviour.
+    pub(super) fn forced_until(&self, forced: &Forced) -> Option<Uptime> {
         let sign = self.members.get(&forced.session).map_or(forced.since, super::Member::last_sign);
-        let lapse = sign.max(forced.since) + self.timeout().get();
-        forced.expires.map_or(lapse, |expires| expires.uptime.min(lapse))
+        let silent = (!self.spec.preferences.keep_silent_override)
+            .then(|| sign.max(forced.since) + self.timeout().get());
+        [silent, forced.expires.map(|expires| expires.uptime)].into_iter().flatten().min()
     }
 
-    pub(super) fn lapse_override(&mut self, now: Now) {
-        let Some(forced) = self.forced.as_ref().filter(|forced| now.uptime >= self.forced_until(forced))
+    /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
+    /// for it, and the group's creator chose the vendor's behaviour.
+    pub(super) fn is_kept_in_silence(&self, tenure: &Tenure) -> bool {
+        self.spec.preferences.keep_silent_override
+            && self.forced.as_ref().is_some_and(|forced| forced.session == tenure.holder.session)
+    }
+
+    pub(super) fn lapse_override(&mut self, now: Moment) {
+        let Some(forced) = self
+            .forced
+            .as_ref()
+            .filter(|forced| self.forced_until(forced).is_some_and(|until| now.uptime >= until))
         else {
             return;
         };
-        let expired = forced.expires.is_some_and(|expires| now.uptime >= expires.uptime);
-        let reason = if expired {
-            "its time is over".to_owned()
+        let why = if forced.expires.is_some_and(|expires| now.uptime >= expires.uptime) {
+            Why::new(GroupReason::OverrideExpired, "its time is over")
         } else {
-            format!("{} was silent for {}", forced.session, seconds(self.timeout().get()))
+            let sentence = format!("{} was silent for {}", forced.session, limit(self.timeout().get()));
+            Why::new(GroupReason::OverrideTargetSilent, sentence)
         };
-        self.end_override(reason);
+        self.end_override(now, why);
     }
 }

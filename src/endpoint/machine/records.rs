@@ -1,6 +1,15 @@
 //! What is handed to the store, and what holds until its answer is known.
 
-use super::{Change, ChangeKind, Epoch, Group, Now, SeatRecord, seat::Seat};
+use super::{Epoch, Group, GroupChange, GroupChangeKind, Moment, SeatRecord, seat::Seat};
+
+/// What is to be written down in one transaction, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The seat.
+    pub seat: SeatRecord,
+    /// The promotion, if there is one: it has happened once this is on disk.
+    pub promotion: Option<GroupChange>,
+}
 
 /// What is on its way to the store.
 #[derive(Debug, Clone)]
@@ -33,22 +42,27 @@ impl Books {
 
 impl Group {
     /// What is to be written down now, if anything. One record at a time.
-    pub fn take_record(&mut self, now: Now) -> Option<SeatRecord> {
+    pub fn take_record(&mut self, now: Moment) -> Option<Record> {
         if !self.books.dirty || self.books.is_in_flight() {
             return None;
         }
-        let record = self.record(now);
+        let seat = self.record(now);
+        let promoted = self.seat.tenure().filter(|tenure| tenure.unrecorded);
+        let promotion = promoted.map(|tenure| {
+            let session = tenure.holder.session.clone();
+            self.change(now, GroupChangeKind::Promoted, Some(session), self.why.clone())
+        });
         self.books.dirty = false;
-        self.books.in_flight = Some(record.clone());
-        Some(record)
+        self.books.in_flight = Some(seat.clone());
+        Some(Record { seat, promotion })
     }
 
-    fn record(&self, now: Now) -> SeatRecord {
+    fn record(&self, now: Moment) -> SeatRecord {
         SeatRecord {
             holder: self.seat.holder().cloned(),
             epoch: self.floor,
             timeout: self.seat.tenure().map_or(self.timeout(), |tenure| tenure.timeout),
-            reason: self.why.clone(),
+            reason: self.why.sentence.clone(),
             at: now.wall,
         }
     }
@@ -64,8 +78,9 @@ impl Group {
             && record.epoch == Some(tenure.epoch)
         {
             tenure.unrecorded = false;
-            let (session, reason) = (Some(tenure.holder.session.clone()), self.why.clone());
-            self.changes.push(Change { kind: ChangeKind::Promoted, session, epoch: self.floor, reason });
+            if tenure.cause.is_trouble() {
+                self.promotions.push(tenure.granted);
+            }
         }
     }
 
@@ -74,10 +89,11 @@ impl Group {
         self.books.doubt = true;
     }
 
-    /// What the store holds, after a doubt.
-    pub fn read_back(&mut self, stored: Option<&SeatRecord>) {
+    /// What the store holds, after a doubt; whether the record that was taken is on disk after all.
+    pub fn read_back(&mut self, stored: Option<&SeatRecord>) -> bool {
         if self.books.in_flight.as_ref() == stored {
-            return self.recorded();
+            self.recorded();
+            return true;
         }
         self.books.doubt = false;
         self.books.in_flight = None;
@@ -89,6 +105,7 @@ impl Group {
         let holder = stored.and_then(|stored| stored.holder.as_ref());
         let epoch = stored.and_then(|stored| stored.epoch);
         self.books.dirty = holder != self.seat.holder() || (self.is_renewing() && epoch != self.floor);
+        false
     }
 
     /// Whether the group still waits for a Primary that acts already (R4).

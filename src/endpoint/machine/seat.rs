@@ -2,14 +2,18 @@
 
 use std::net::SocketAddr;
 
-use super::{ChangeKind, Epoch, FailoverTimeout, Group, Holder, Now, SeatRecord, Uptime, limit, seconds};
+use super::{
+    Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Why,
+    limit, seconds,
+};
+use crate::domain::LastAct;
 
 /// A group's one seat.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Seat {
     #[default]
     Free,
-    Held(Tenure),
+    Held(Box<Tenure>),
 }
 
 /// How one run of one member holds the seat.
@@ -20,6 +24,12 @@ pub(super) struct Tenure {
     /// Not yet on disk: nobody may be answered Primary on it.
     pub(super) unrecorded: bool,
     pub(super) granted: Uptime,
+    /// The same by the boot clock.
+    pub(super) granted_at: Uptime,
+    /// Why it was granted.
+    pub(super) cause: GroupReason,
+    /// When the holder first acted on it, by the boot clock; empty until it says that it acts.
+    pub(super) first_act: Option<Uptime>,
     /// The sequence of the question that the grant was the answer to.
     pub(super) granted_sequence: u64,
     /// The highest sequence that was answered Primary by this run of the endpoint.
@@ -37,7 +47,7 @@ pub(super) struct Tenure {
     pub(super) timeout: FailoverTimeout,
     /// Set once it was told to stop; it is never answered Primary again then.
     pub(super) told: Option<Told>,
-    /// Whether it has scored above 0.
+    /// Whether it has scored above 0 while it acted.
     pub(super) scored: bool,
     /// When it last said that it acts, or was granted the seat.
     pub(super) acted: Uptime,
@@ -53,21 +63,21 @@ pub(super) struct Told {
 }
 
 impl Seat {
-    pub(super) const fn holder(&self) -> Option<&Holder> {
+    pub(super) fn holder(&self) -> Option<&Holder> {
         match self {
             Self::Free => None,
             Self::Held(tenure) => Some(&tenure.holder),
         }
     }
 
-    pub(super) const fn tenure(&self) -> Option<&Tenure> {
+    pub(super) fn tenure(&self) -> Option<&Tenure> {
         match self {
             Self::Free => None,
             Self::Held(tenure) => Some(tenure),
         }
     }
 
-    pub(super) const fn tenure_mut(&mut self) -> Option<&mut Tenure> {
+    pub(super) fn tenure_mut(&mut self) -> Option<&mut Tenure> {
         match self {
             Self::Free => None,
             Self::Held(tenure) => Some(tenure),
@@ -75,7 +85,7 @@ impl Seat {
     }
 
     /// Who is Primary, as far as anybody was told so.
-    pub(super) fn primary(&self, now: Now) -> Option<&Holder> {
+    pub(super) fn primary(&self, now: Moment) -> Option<&Holder> {
         let tenure = self.tenure()?;
         (!tenure.unrecorded && now.uptime < tenure.held_until).then_some(&tenure.holder)
     }
@@ -105,15 +115,18 @@ impl Estate {
     /// now. `exact` says that the store is known to be the last word (the same boot, and a
     /// high-water mark that equals it); else only members that act already are renewed for `timeout`.
     #[must_use]
-    pub fn restore(record: Option<SeatRecord>, timeout: FailoverTimeout, exact: bool, now: Now) -> Self {
+    pub fn restore(record: Option<SeatRecord>, timeout: FailoverTimeout, exact: bool, now: Moment) -> Self {
         let renewing_until = (!exact).then(|| now.uptime + timeout.get());
         let Some(record) = record else { return Self { renewing_until, ..Self::default() } };
         let seat = match (record.holder, record.epoch) {
-            (Some(holder), Some(epoch)) => Seat::Held(Tenure {
+            (Some(holder), Some(epoch)) => Seat::Held(Box::new(Tenure {
                 holder,
                 epoch,
                 unrecorded: false,
                 granted: now.uptime,
+                granted_at: now.clock,
+                cause: GroupReason::ActsAlready,
+                first_act: Some(now.clock),
                 granted_sequence: 0,
                 last_primary: None,
                 believed_from: now.uptime + record.timeout.get(),
@@ -122,7 +135,7 @@ impl Estate {
                 told: None,
                 scored: false,
                 acted: now.uptime,
-            }),
+            })),
             _ => Seat::Free,
         };
         Self { seat, floor: record.epoch, renewing_until, dirty: false }
@@ -148,25 +161,31 @@ impl Group {
         }
     }
 
-    pub(super) fn free(&mut self, reason: String) {
+    pub(super) fn free(&mut self, now: Moment, why: Why) {
         let Seat::Held(tenure) = std::mem::take(&mut self.seat) else { return };
-        self.note(ChangeKind::SeatFreed, Some(tenure.holder.session), reason.clone());
-        self.why = reason;
+        let session = tenure.holder.session;
+        if why.reason.is_a_loss()
+            && let Some(member) = self.members.get_mut(&session)
+        {
+            member.lost = Some(now.uptime);
+        }
+        self.note(now, GroupChangeKind::SeatFreed, Some(session), why.clone());
+        self.why = why;
         self.worse_since = None;
         self.books.dirty = true;
     }
 
     /// Tells the holder, once and for all, to stop.
-    pub(super) fn tell(&mut self, connection: Option<SocketAddr>, reason: String) {
+    pub(super) fn tell(&mut self, now: Moment, connection: Option<SocketAddr>, why: Why) {
         let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.told.is_none()) else { return };
         tenure.told = Some(Told { connection, elsewhere: 0 });
         let session = tenure.holder.session.clone();
-        self.why.clone_from(&reason);
-        self.note(ChangeKind::ToldToStop, Some(session), reason);
+        self.why = why.clone();
+        self.note(now, GroupChangeKind::ToldToStop, Some(session), why);
     }
 
     /// Lets deadlines be over that are.
-    pub(super) fn pass(&mut self, now: Now) {
+    pub(super) fn pass(&mut self, now: Moment) {
         if self.renewing_until.is_some_and(|until| now.uptime >= until) {
             self.renewing_until = None;
         }
@@ -177,7 +196,7 @@ impl Group {
     }
 
     /// Whoever is heard but never acts (because it hears nothing) must not block the group.
-    fn lapse_deaf_holder(&mut self, now: Now) {
+    fn lapse_deaf_holder(&mut self, now: Moment) {
         let timeout = self.timeout();
         let Some(tenure) = self.seat.tenure().filter(|tenure| tenure.told.is_none()) else { return };
         let answered = tenure.holder.incarnation.is_some() && !tenure.unrecorded;
@@ -195,30 +214,45 @@ impl Group {
         if let Some(native) = member.native.as_mut() {
             native.deaf_at = Some(native.answered);
         }
-        let reason = format!(
+        let sentence = format!(
             "{} has not acted for {} after it was made Primary",
             holder.session,
             limit(timeout.get())
         );
-        self.tell(None, reason);
+        self.tell(now, None, Why::new(GroupReason::NeverActed, sentence));
     }
 
-    fn pass_seat(&mut self, now: Now) {
+    fn pass_seat(&mut self, now: Moment) {
         let Some(tenure) = self.seat.tenure().filter(|tenure| now.uptime >= tenure.held_until) else {
             return;
         };
+        if self.is_kept_in_silence(tenure) {
+            return;
+        }
         let (session, limit) = (tenure.holder.session.clone(), limit(tenure.timeout.get()));
         let told = tenure.told.is_some();
         let heard = self.members.get(&session).filter(|member| member.is(&tenure.holder));
         let silent =
             heard.and_then(|member| member.heard.as_ref()).map(|heard| now.uptime.since(heard.at.uptime));
-        let reason = match silent {
+        if let Some(heard) = heard.and_then(|member| member.heard.as_ref()) {
+            let last_act = heard.at.clock;
+            let tenure = tenure.clone();
+            self.remember_former(&tenure, LastAct::LastHeartbeat, last_act);
+        }
+        let why = match silent {
             _ if told => {
-                format!("{}; {session} did not say that it stopped, but its {limit} are over", self.why)
+                let sentence = format!(
+                    "{}; {session} did not say that it stopped, but its {limit} are over",
+                    self.why.sentence
+                );
+                Why::new(self.why.reason, sentence)
             }
-            Some(silent) => format!("no heartbeat from {session} for {} (limit {limit})", seconds(silent)),
-            None => format!("no heartbeat from {session} for {limit}"),
+            Some(silent) => {
+                let sentence = format!("no heartbeat from {session} for {} (limit {limit})", seconds(silent));
+                Why::new(GroupReason::NoHeartbeat, sentence)
+            }
+            None => Why::new(GroupReason::NoHeartbeat, format!("no heartbeat from {session} for {limit}")),
         };
-        self.free(reason);
+        self.free(now, why);
     }
 }

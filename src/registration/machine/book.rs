@@ -4,6 +4,7 @@ use super::{
     Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Phase, Reason, Role,
     Standing, Transition, TransitionKind,
 };
+use crate::domain::Receipt;
 
 impl Machine {
     pub(super) fn endpoint_name(&self) -> String {
@@ -106,8 +107,23 @@ impl Machine {
             score: Some(self.score()),
             last_data: None,
             round_trip: self.round_trip,
+            gap_us: None,
         };
         self.records.push(transition);
+    }
+
+    /// Records the receipt of a hand-over from or to this adapter, once.
+    pub(super) fn note_receipt(&mut self, now: Now, receipt: &Receipt) {
+        if self.receipt >= Some(receipt.epoch) {
+            return;
+        }
+        self.receipt = Some(receipt.epoch);
+        let took = receipt.to == self.identity.session;
+        let reason = if took { Reason::TookOver } else { Reason::HandedOver };
+        self.record(now, TransitionKind::HandOver, reason, receipt.sentence());
+        if let Some(row) = self.records.last_mut() {
+            row.gap_us = Some(receipt.gap_us());
+        }
     }
 
     pub(super) fn known(&self, was_primary: bool) -> Option<Known> {
@@ -165,6 +181,7 @@ impl Machine {
                     .to_owned(),
             );
         }
+        warnings.extend(self.said_warnings.iter().filter(|_| self.is_member()).cloned());
         if let Some(group) = self.group_timeout.filter(|_| self.is_member())
             && group != target.timeout
         {

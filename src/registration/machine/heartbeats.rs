@@ -16,7 +16,7 @@ const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Machine {
     /// What a heartbeat with the present sequence says.
-    pub(super) fn heartbeat(&self) -> Heartbeat {
+    pub(super) fn heartbeat(&self, now: Now) -> Heartbeat {
         let native = (self.native == Some(true)).then(|| NativeHeartbeat {
             incarnation: self.identity.incarnation.clone(),
             replaces: self.identity.replaces.clone(),
@@ -24,9 +24,24 @@ impl Machine {
             sequence: self.sequence,
             answered: self.answered,
             acting: self.role == Role::Primary,
+            applied_for: self.applied_since.map(|since| now.uptime.since(since)),
             epoch: self.epoch,
+            loss: Some(self.loss.in_force()),
         });
         Heartbeat { score: self.score(), last_data: None, native }
+    }
+
+    /// The last words of a session: the second covers an answer that may still be under way.
+    pub(super) fn last_heartbeats(&mut self, now: Now) -> Vec<Heartbeat> {
+        let waiting = !self.flights.is_empty();
+        self.sequence += 1;
+        let mut heartbeats = vec![self.heartbeat(now)];
+        if waiting {
+            self.answered = self.sequence;
+            self.sequence += 1;
+            heartbeats.push(self.heartbeat(now));
+        }
+        heartbeats
     }
 
     /// Whoever acts or stands by Hot looks at its source; without a component to report, all is good.
@@ -69,6 +84,10 @@ impl Machine {
         self.round_trip = Some(now.uptime.since(flight.sent.uptime));
         if answer.epoch > self.epoch {
             self.epoch = answer.epoch;
+        }
+        self.said_warnings.clone_from(&answer.warnings);
+        if let Some(receipt) = &answer.receipt {
+            self.note_receipt(now, receipt);
         }
         if answer.role != ClientRole::PendingPrimary {
             self.confirmations = 0;
@@ -153,6 +172,12 @@ impl Machine {
         reason: Reason,
         explanation: String,
     ) {
+        // Past its deadline it did not act any more, whenever that is noticed.
+        let stopped = match self.acting {
+            Acting::Until(end) => now.uptime.min(end),
+            Acting::No | Acting::Unbounded => now.uptime,
+        };
+        self.applied_since = Some(stopped);
         self.acting = Acting::No;
         self.act_from = self.sequence + 1;
         self.role = Role::Secondary;

@@ -29,6 +29,7 @@ impl Machine {
         self.last_heartbeat = None;
         self.round_trip = None;
         self.last_error = None;
+        self.said_warnings.clear();
         self.lost = false;
         self.session_in_use = false;
         self.troubles.clear();
@@ -36,6 +37,7 @@ impl Machine {
         self.last_contact = now.uptime;
         self.phase = Phase::Joining(Step::Version);
         self.acting = Permission::No;
+        self.applied_since = Some(now.uptime);
         self.act_from = self.sequence + 1;
         self.applied_mode = self.target().map(|target| target.mode);
         let explanation =
@@ -76,7 +78,7 @@ impl Machine {
             Phase::Joined => {
                 self.sequence += 1;
                 self.due = now.uptime + self.pace();
-                Call::Heartbeat(group, session, self.heartbeat())
+                Call::Heartbeat(group, session, self.heartbeat(now))
             }
             Phase::Out | Phase::Stopped => return,
         };
@@ -193,6 +195,10 @@ impl Machine {
     }
 
     pub(super) fn become_primary(&mut self, now: Now, acting: Acting, reason: Reason, explanation: String) {
+        if self.role != Role::Primary {
+            // It begins to act once this is recorded and published: before the next step.
+            self.applied_since = None;
+        }
         self.acting = acting;
         self.set_role(now, Role::Primary, reason, explanation);
     }

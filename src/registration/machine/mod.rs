@@ -251,6 +251,8 @@ pub struct Machine {
     answers: u64,
 
     acting: Acting,
+    /// Since when it acts, or does not; empty from a promotion to the next step.
+    applied_since: Option<Uptime>,
     role: Role,
     role_since: Wall,
     reason: Reason,
@@ -266,6 +268,10 @@ pub struct Machine {
     last_heartbeat: Option<Wall>,
     round_trip: Option<Duration>,
     last_error: Option<String>,
+    /// What the endpoint's last answer warned of.
+    said_warnings: Vec<String>,
+    /// The epoch of the last hand-over that was recorded.
+    receipt: Option<Epoch>,
     last_contact: Uptime,
     last_failure: Uptime,
     lost: bool,
@@ -311,6 +317,7 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             acting: Acting::No,
+            applied_since: Some(now.uptime),
             role: Role::None,
             role_since: now.wall,
             reason: Reason::Started,
@@ -324,6 +331,8 @@ impl Machine {
             last_heartbeat: None,
             round_trip: None,
             last_error: None,
+            said_warnings: Vec::new(),
+            receipt: None,
             last_contact: now.uptime,
             last_failure: now.uptime,
             lost: false,
@@ -346,6 +355,7 @@ impl Machine {
         if self.phase == Phase::Stopped {
             return Vec::new();
         }
+        self.applied_since.get_or_insert(now.uptime);
         // Deadlines that have passed come first: an answer that arrives after them is too late.
         self.pass_deadlines(now);
         match event {
@@ -538,7 +548,7 @@ impl Machine {
                 endpoint: target.endpoint.clone(),
                 group: target.group.clone(),
                 session: self.identity.session.clone(),
-                heartbeats: self.last_heartbeats(),
+                heartbeats: self.last_heartbeats(now),
                 at_most: self.pace_timeout().get().min(LONGEST_FAREWELL),
             };
             self.farewells.push((target.endpoint, target.group));
@@ -551,18 +561,6 @@ impl Machine {
         }
         self.may_be_registered = false;
         self.phase = Phase::Out;
-    }
-
-    fn last_heartbeats(&mut self) -> Vec<Heartbeat> {
-        let waiting = !self.flights.is_empty();
-        self.sequence += 1;
-        let mut heartbeats = vec![self.heartbeat()];
-        if waiting {
-            self.answered = self.sequence;
-            self.sequence += 1;
-            heartbeats.push(self.heartbeat());
-        }
-        heartbeats
     }
 
     fn stop(&mut self, now: Now) {

@@ -1,7 +1,9 @@
 //! Named situations, each with the rule it proves; and a plant in which everything goes wrong.
 
+mod calm;
 mod leases;
 mod plant;
 mod restarts;
 mod scores;
 mod simulation;
+mod told;

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::super::*;
 use crate::domain::{
-    BootId, ClientRole, Epoch, Expiry, FailoverScore, FailoverTimeout, GroupDraft, GroupId, Heartbeat,
-    Incarnation, NativeHeartbeat, OverrideRecord, Place, Preferences, SeatRecord, SessionId, SessionSpec,
-    Wall,
+    Asked, BootId, ClientRole, EndpointLoss, Epoch, Expiry, FailoverScore, FailoverTimeout, GroupChange,
+    GroupChangeKind, GroupDraft, GroupId, Heartbeat, Incarnation, NativeHeartbeat, OverrideRecord, Place,
+    Preferences, SeatRecord, SessionId, SessionSpec, Wall,
 };
 
 pub(super) use ClientRole::{PendingPrimary, Primary, Secondary};
@@ -50,17 +50,19 @@ pub(super) struct Adapter {
 pub(super) struct Plant {
     pub(super) group: Group,
     pub(super) adapters: BTreeMap<&'static str, Adapter>,
-    pub(super) now: Now,
+    pub(super) now: Moment,
     /// What the store holds; the test may make it refuse.
     pub(super) disk: Option<SeatRecord>,
     pub(super) refuses: bool,
-    pub(super) promotions: usize,
+    /// What happened, in order.
+    pub(super) changes: Vec<GroupChange>,
 }
 
-pub(super) fn moment(millis: u64) -> Now {
+pub(super) fn moment(millis: u64) -> Moment {
     // Wall time in 2024, so that epochs have the size they have in life.
     let wall = Wall::from_micros(1_704_067_200_000_000 + i64::try_from(millis).unwrap() * 1_000);
-    Now { uptime: Uptime::new(Duration::from_millis(1_000_000 + millis)), wall }
+    let uptime = Uptime::new(Duration::from_millis(1_000_000 + millis));
+    Moment { uptime, wall, clock: uptime }
 }
 
 impl Plant {
@@ -75,7 +77,7 @@ impl Plant {
             now: moment(0),
             disk: None,
             refuses: false,
-            promotions: 0,
+            changes: Vec::new(),
         }
     }
 
@@ -139,7 +141,9 @@ impl Plant {
             sequence: adapter.sequence,
             answered: adapter.answered,
             acting: adapter.acting,
+            applied_for: None,
             epoch: adapter.epoch,
+            loss: Some(EndpointLoss::StepDown),
         });
         Heartbeat { score: FailoverScore::new(i64::from(adapter.score)).unwrap(), last_data: None, native }
     }
@@ -167,13 +171,14 @@ impl Plant {
                     self.group.read_back(self.disk.as_ref());
                 }
                 Some(record) => {
-                    self.disk = Some(record);
+                    self.disk = Some(record.seat);
                     self.group.recorded();
+                    self.changes.extend(self.group.take_changes());
+                    self.changes.extend(record.promotion);
                 }
                 None => assert_ne!(reply, Reply::Wait, "nothing to wait for"),
             }
-            let changes = self.group.take_changes();
-            self.promotions += changes.iter().filter(|change| change.kind == ChangeKind::Promoted).count();
+            self.changes.extend(self.group.take_changes());
             match reply {
                 Reply::Answer(answer) => return Ok(Some(answer)),
                 Reply::Unsure => return Ok(None),
@@ -216,6 +221,11 @@ impl Plant {
         self.ask(name, &heartbeat).unwrap().unwrap().reason.unwrap_or_default()
     }
 
+    /// How often a member was made Primary.
+    pub(super) fn promotions(&self) -> usize {
+        self.changes.iter().filter(|change| change.kind == GroupChangeKind::Promoted).count()
+    }
+
     pub(super) fn primary(&self) -> Option<String> {
         self.group.status(self.now).primary.map(|id| id.to_string())
     }
@@ -249,7 +259,11 @@ impl Plant {
             wall: self.now.wall.plus(Duration::from_millis(millis)),
             boot: BootId::new("endpoint"),
         });
-        self.group.force(self.now, OverrideRecord { session: id(name), expires }, &BootId::new("endpoint"));
+        self.group.force(
+            self.now,
+            OverrideRecord { session: id(name), expires, asked: Asked::default() },
+            &BootId::new("endpoint"),
+        );
     }
 
     /// All adapters beat every quarter of T, from `from` to `to`, and at once where adapters do so; who

@@ -1,6 +1,7 @@
 //! R4: what an endpoint answers that does not know what it answered before.
 
 use super::{super::*, plant::*};
+use crate::domain::Asked;
 
 #[test]
 fn a_restart_with_an_exact_store_renews_the_recorded_primary_at_once() {
@@ -173,7 +174,7 @@ fn an_override_that_is_taken_up_after_a_boot_counts_by_wall_time() {
         wall: plant.now.wall.plus(Duration::from_secs(8)),
         boot: BootId::new("the boot before"),
     };
-    let record = OverrideRecord { session: id("A"), expires: Some(expires) };
+    let record = OverrideRecord { session: id("A"), expires: Some(expires), asked: Asked::default() };
     plant.group.force(plant.now, record, &BootId::new("this boot"));
     plant.at(7_000).beat("A");
     assert!(plant.group.session(plant.now, &id("A")).unwrap().forced);

@@ -1,6 +1,7 @@
 //! The choice of a Primary: scores, hand-over in two steps, overrides.
 
 use super::{super::*, plant::*};
+use crate::domain::Asked;
 use crate::domain::{Margin, Preferences};
 
 #[test]
@@ -24,7 +25,7 @@ fn equal_and_slightly_better_scores_keep_the_primary() {
     let mut plant = Plant::new().native("A", 80).native("B", 89);
     plant.beat("A");
     assert_eq!(plant.run(&["A", "B"], 0, 20 * T).as_deref(), Some("A"));
-    assert_eq!(plant.promotions, 1);
+    assert_eq!(plant.promotions(), 1);
 }
 
 #[test]
@@ -53,7 +54,8 @@ fn a_dip_shorter_than_the_dwell_costs_nothing() {
 
 #[test]
 fn a_group_may_set_margin_and_dwell() {
-    let preferences = Preferences { margin: Margin::new(50), dwell: Some(Duration::ZERO) };
+    let preferences =
+        Preferences { margin: Margin::new(50), dwell: Some(Duration::ZERO), ..Preferences::default() };
     let mut plant = Plant::with(GroupSpec { preferences, ..spec(T) }).native("A", 50).native("B", 99);
     plant.beat("A");
     assert_eq!(plant.beat("B"), Secondary);
@@ -143,6 +145,7 @@ fn once_told_a_primary_is_never_primary_again_in_that_tenure() {
 fn a_score_of_zero_costs_the_role_at_once_if_there_was_a_better_one() {
     let mut plant = Plant::new().native("A", 100).native("B", 20);
     plant.beat("A");
+    plant.beat("A");
     plant.beat("B");
     plant.adapter("A").score = 0;
     plant.at(100).beat("A");
@@ -189,7 +192,7 @@ fn with_constant_scores_there_are_at_most_two_promotions() {
                     plant.stock("A", a).stock("B", b)
                 };
                 plant.run(&["A", "B"], 0, 10 * T);
-                assert!(plant.promotions <= 2, "{a} and {b}: {}", plant.promotions);
+                assert!(plant.promotions() <= 2, "{a} and {b}: {}", plant.promotions());
             }
         }
     }
@@ -218,9 +221,9 @@ fn the_later_override_wins_and_off_ends_only_its_own() {
     plant.force("A", None);
     plant.force("B", None);
     assert_eq!(plant.run(&["A", "B"], 100, 5_000).as_deref(), Some("B"));
-    plant.group.unforce(plant.now, &id("A"));
+    plant.group.unforce(plant.now, &id("A"), &Asked::default());
     assert!(plant.group.session(plant.now, &id("B")).unwrap().forced);
-    plant.group.unforce(plant.now, &id("B"));
+    plant.group.unforce(plant.now, &id("B"), &Asked::default());
     assert!(!plant.group.session(plant.now, &id("B")).unwrap().forced);
     assert_eq!(plant.run(&["A", "B"], 7_500, 30_000).as_deref(), Some("B"), "an end is no reason to move");
 }

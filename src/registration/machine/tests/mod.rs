@@ -103,8 +103,7 @@ impl World {
     }
 
     fn role_under(&mut self, role: ClientRole, epoch: Option<u64>) -> Heartbeat {
-        let answer =
-            HeartbeatAnswer { role, last_data: None, epoch: epoch.and_then(Epoch::new), reason: None };
+        let answer = HeartbeatAnswer { epoch: epoch.and_then(Epoch::new), ..HeartbeatAnswer::new(role) };
         let call = self.answer(Ok(Answer::Heartbeat(answer)));
         let Call::Heartbeat(_, _, heartbeat) = call else { panic!("{call:?} is no heartbeat") };
         heartbeat

@@ -144,7 +144,7 @@ fn a_change_in_place_does_not_unregister_and_overtakes_a_call_that_hangs() {
     assert_eq!(world.calls.len(), 1, "a heartbeat goes out at once");
     assert_ne!(world.calls[0].0, hanging);
     // The old call's answer is ignored.
-    let answer = HeartbeatAnswer { role: ClientRole::Secondary, last_data: None, epoch: None, reason: None };
+    let answer = HeartbeatAnswer::new(ClientRole::Secondary);
     world.step(Event::Answered(hanging, Ok(Answer::Heartbeat(answer))));
     assert_eq!(world.role_now(), Role::Primary);
     assert_eq!(world.standing.mode, Some(Mode::Warm));

@@ -57,7 +57,7 @@ fn an_answer_that_comes_after_its_own_lease_permits_nothing() {
     world.register(true);
     let (late, _) = world.calls[0];
     world.go_to(world.now.uptime + T * 9 / 10);
-    let answer = HeartbeatAnswer { role: ClientRole::Primary, last_data: None, epoch: None, reason: None };
+    let answer = HeartbeatAnswer::new(ClientRole::Primary);
     world.step(Event::Answered(late, Ok(Answer::Heartbeat(answer))));
     assert_eq!(world.role_now(), Role::Secondary);
     assert_eq!(world.standing.acting, Acting::No);
@@ -72,8 +72,7 @@ fn who_stopped_acts_again_only_on_a_question_asked_afterwards() {
     let before: Vec<_> = std::mem::take(&mut world.calls);
     assert!(before.len() > 1);
     for (id, _) in before {
-        let answer =
-            HeartbeatAnswer { role: ClientRole::Primary, last_data: None, epoch: None, reason: None };
+        let answer = HeartbeatAnswer::new(ClientRole::Primary);
         world.step(Event::Answered(id, Ok(Answer::Heartbeat(answer))));
         assert_eq!(world.role_now(), Role::Secondary, "asked before it stopped");
     }

@@ -1,0 +1,188 @@
+//! What happens in a group, and why: what a failover endpoint writes down and can be asked about.
+
+use std::time::Duration;
+
+use super::{Epoch, FailoverScore, Name, SessionId, Wall};
+
+words! {
+    /// What kind of thing happened in a group.
+    GroupChangeKind {
+        /// A member is Primary from now on.
+        Promoted,
+        /// The Primary was told to stop.
+        ToldToStop,
+        /// The seat is free.
+        SeatFreed,
+        /// A member is to take over, and was asked to confirm.
+        ChallengeBegan,
+        /// A member was to take over, and no longer is.
+        ChallengeDropped,
+        /// The new Primary acts: who acted last before it, and what lay between.
+        HandOver,
+        /// A member knew a higher epoch than the store.
+        StoreWasSetBack,
+        /// A role override began.
+        OverrideBegan,
+        /// A role override ended.
+        OverrideEnded,
+        /// Two processes use one session.
+        SessionContested,
+        /// The members do not agree on what a Primary does that loses the endpoint.
+        PoliciesDiffer,
+    }
+}
+
+words! {
+    /// Why something happened in a group: a closed list.
+    GroupReason {
+        /// Nobody was Primary before.
+        NobodyWasPrimary,
+        /// No heartbeat came from the Primary for a FailoverTimeout.
+        NoHeartbeat,
+        /// The Primary said that it stopped acting: a planned stop, or its lease had ended.
+        StoppedActing,
+        /// The session of the Primary, a stock adapter, was removed.
+        SessionRemoved,
+        /// Another member's score was better by the margin for the dwell.
+        BetterScore,
+        /// The Primary's score was 0, and another member could do something.
+        ScoreZero,
+        /// An operator asked for another Primary.
+        OperatorAsked,
+        /// An operator ended what an operator had asked for.
+        OperatorEnded,
+        /// The time of an override was over.
+        OverrideExpired,
+        /// Whom an override asked for was silent for a FailoverTimeout.
+        OverrideTargetSilent,
+        /// A member was made Primary and did not act for a FailoverTimeout: no answer reached it.
+        NeverActed,
+        /// A member acted already when the endpoint began.
+        ActsAlready,
+        /// The recorded Primary did not act any more when the endpoint began.
+        ActedNoLonger,
+        /// A member knew a higher epoch than the store, which had been set back.
+        StoreSetBack,
+        /// Somebody else is better now, or the one that was is not any more.
+        NoLongerBetter,
+        /// Another process sent heartbeats under the same session.
+        AnotherProcess,
+        /// Some members step down without the endpoint, others keep their role.
+        DifferentPolicies,
+    }
+}
+
+impl GroupReason {
+    /// Whether a Primary that lost its role so has shown that it may not be able to do its work: it
+    /// fell silent, or its score was low. A planned stop and an override show nothing.
+    #[must_use]
+    pub const fn is_a_loss(self) -> bool {
+        matches!(self, Self::NoHeartbeat | Self::BetterScore | Self::ScoreZero | Self::NeverActed)
+    }
+
+    /// Whether a promotion for this reason counts when a group is kept from handing its role to and fro.
+    #[must_use]
+    pub const fn is_trouble(self) -> bool {
+        self.is_a_loss() || matches!(self, Self::NobodyWasPrimary)
+    }
+}
+
+/// One member as it was known when something was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Who.
+    pub session: SessionId,
+    /// The score of its last heartbeat; empty before the first.
+    pub score: Option<FailoverScore>,
+    /// How long before the decision its last heartbeat had arrived.
+    pub heard_ago: Option<Duration>,
+    /// Whether it said that it acted; empty for a stock member, which does not.
+    pub acting: Option<bool>,
+}
+
+words! {
+    /// How it is known when the former Primary acted last.
+    LastAct {
+        /// It said so itself.
+        Said,
+        /// It fell silent: this is its last heartbeat, and it may have acted until its lease ended.
+        LastHeartbeat,
+    }
+}
+
+/// The receipt of a hand-over or failover: last act of the old Primary, first act of the new.
+///
+/// Both are measured by the endpoint's boot clock, from what members say about themselves; each is late
+/// by the time its heartbeat was under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The new Primary's epoch.
+    pub epoch: Epoch,
+    /// The old Primary.
+    pub from: SessionId,
+    /// The new one.
+    pub to: SessionId,
+    /// Why.
+    pub cause: GroupReason,
+    /// How it is known when the old one acted last.
+    pub last_act: LastAct,
+    /// How long ago the old one acted last.
+    pub last_act_ago: Duration,
+    /// How long ago the new one acted first.
+    pub first_act_ago: Duration,
+}
+
+impl Receipt {
+    /// The time in which nobody acted, in microseconds; below zero where both did.
+    #[must_use]
+    pub fn gap_us(&self) -> i64 {
+        let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        micros(self.last_act_ago).saturating_sub(micros(self.first_act_ago))
+    }
+
+    /// The receipt as a sentence without its full stop.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { epoch, from, to, .. } = self;
+        let gap = self.gap_us();
+        let span =
+            format!("{:.1} ms", std::time::Duration::from_micros(gap.unsigned_abs()).as_secs_f64() * 1e3);
+        match (self.last_act, gap) {
+            _ if from == to => format!("{to} acts again under epoch {epoch}; nobody acted for {span}"),
+            (LastAct::Said, ..0) => {
+                format!("{to} took over from {from} under epoch {epoch}; both acted for {span}")
+            }
+            (LastAct::Said, 0..) => {
+                format!("{to} took over from {from} under epoch {epoch}; nobody acted for {span}")
+            }
+            (LastAct::LastHeartbeat, _) => {
+                format!(
+                    "{to} took over from {from} under epoch {epoch}, {span} after the last heartbeat of {from}"
+                )
+            }
+        }
+    }
+}
+
+/// One row of a group's history: what happened, why, and what was known then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupChange {
+    /// When.
+    pub at: Wall,
+    /// What.
+    pub kind: GroupChangeKind,
+    /// Why.
+    pub reason: GroupReason,
+    /// Why, as a sentence that a plant engineer understands.
+    pub explanation: String,
+    /// Whom it is about.
+    pub session: Option<SessionId>,
+    /// The group's highest epoch then.
+    pub epoch: Option<Epoch>,
+    /// Who asked for it, where somebody did.
+    pub asked_by: Option<Name>,
+    /// What was known of each member then, in the order of registration.
+    pub members: Vec<Seen>,
+    /// The receipt of a hand-over.
+    pub receipt: Option<Receipt>,
+}

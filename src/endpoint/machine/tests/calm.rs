@@ -1,0 +1,126 @@
+//! A group does not hand its role to and fro while its sources stay as they are.
+
+use super::{super::*, plant::*};
+
+/// The most promotions in any 10 T, of those that happened.
+fn most_in_ten_t(plant: &Plant) -> usize {
+    let at: Vec<Wall> = plant
+        .changes
+        .iter()
+        .filter(|change| change.kind == GroupChangeKind::Promoted)
+        .map(|change| change.at)
+        .collect();
+    let ten_t = Duration::from_millis(10 * T);
+    at.iter()
+        .map(|from| at.iter().filter(|to| *to >= from && to.since(*from) < ten_t).count())
+        .max()
+        .unwrap_or(0)
+}
+
+/// All beat four times in T for 60 T; `score` says what each scores, given whether it acts and for how many
+/// beats it has.
+fn live(plant: &mut Plant, names: &[&'static str], score: impl Fn(&str, bool, u64) -> u8) {
+    let mut acted: BTreeMap<&str, u64> = BTreeMap::new();
+    for millis in (0..60 * T).step_by(2_500) {
+        plant.at(millis);
+        for name in names {
+            let acting = plant.adapters[name].acting;
+            let beats = acted.entry(name).or_default();
+            *beats = if acting { *beats + 1 } else { 0 };
+            plant.adapter(name).score = score(name, acting, *beats);
+            let role = plant.beat(name);
+            if role == PendingPrimary || (acting && role == Secondary) {
+                plant.beat(name);
+            }
+        }
+    }
+}
+
+#[test]
+fn two_that_both_fail_as_primary_do_not_take_turns() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    live(&mut plant, &["A", "B"], |_, acting, _| if acting { 0 } else { 100 });
+    assert!(plant.promotions() >= 3, "each is tried now and then");
+    assert_eq!(most_in_ten_t(&plant), 2);
+}
+
+#[test]
+fn cold_standbys_that_all_fail_do_not_take_turns() {
+    let mut plant = Plant::new().native("A", 1).native("B", 1).native("C", 1);
+    live(&mut plant, &["A", "B", "C"], |_, acting, _| u8::from(!acting));
+    assert_eq!(most_in_ten_t(&plant), 2);
+}
+
+#[test]
+fn members_that_work_for_a_moment_and_then_fail_do_not_take_turns() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100).native("C", 50);
+    live(&mut plant, &["A", "B", "C"], |_, acting, beats| if acting && beats > 1 { 0 } else { 100 });
+    assert_eq!(most_in_ten_t(&plant), 2);
+}
+
+#[test]
+fn a_slow_start_costs_nothing() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    live(&mut plant, &["A", "B"], |_, acting, beats| if acting && beats < 3 { 0 } else { 100 });
+    assert_eq!(plant.promotions(), 1);
+}
+
+#[test]
+fn a_score_that_comes_and_goes_does_not_move_the_role_each_time() {
+    let mut plant = Plant::new().native("A", 100).native("B", 70);
+    let beat = std::cell::Cell::new(0_u64);
+    live(&mut plant, &["A", "B"], |name, _, _| {
+        beat.set(beat.get() + 1);
+        if name == "A" && beat.get() / 20 % 2 == 1 {
+            40
+        } else if name == "A" {
+            100
+        } else {
+            70
+        }
+    });
+    assert_eq!(most_in_ten_t(&plant), 2);
+}
+
+#[test]
+fn one_that_crashes_again_and_again_does_not_get_the_role_back_each_time() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    let mut dead_until = 0;
+    for millis in (0..60 * T).step_by(2_500) {
+        plant.at(millis);
+        if plant.adapters["A"].acting && millis % 7_500 == 0 {
+            plant.restart_adapter("A", false);
+            dead_until = millis + 2 * T;
+        }
+        if millis >= dead_until {
+            let heartbeat = plant.compose("A");
+            if let Ok(Some(answer)) = plant.ask("A", &heartbeat) {
+                let sequence = plant.adapters["A"].sequence;
+                plant.follow("A", sequence, &answer);
+            }
+        }
+        let acting = plant.adapters["B"].acting;
+        let role = plant.beat("B");
+        if role == PendingPrimary || (acting && role == Secondary) {
+            plant.beat("B");
+        }
+    }
+    assert!(plant.promotions() >= 4);
+    assert_eq!(most_in_ten_t(&plant), 2);
+}
+
+#[test]
+fn planned_stops_are_never_kept_from_moving_the_role() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    for stop in 0..6_u64 {
+        let (old, new) = if stop % 2 == 0 { ("A", "B") } else { ("B", "A") };
+        plant.at(stop * 1_000 + 500).beat(new);
+        plant.adapter(old).acting = false;
+        plant.adapter(old).score = 1;
+        plant.beat(old);
+        assert_eq!(plant.beat(new), Primary);
+        plant.adapter(old).score = 100;
+        plant.beat(new);
+    }
+}

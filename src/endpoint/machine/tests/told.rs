@@ -1,0 +1,184 @@
+//! What the history and the members are told: reasons, receipts, warnings.
+
+use super::{super::*, plant::*};
+use crate::domain::{Asked, LastAct, Receipt};
+
+fn kinds(plant: &Plant) -> Vec<(GroupChangeKind, GroupReason)> {
+    plant.changes.iter().map(|change| (change.kind, change.reason)).collect()
+}
+
+fn receipts(plant: &Plant) -> Vec<Receipt> {
+    plant.changes.iter().filter_map(|change| change.receipt.clone()).collect()
+}
+
+/// A heartbeat that says for how long the role has been applied; its answer.
+fn beat_for(plant: &mut Plant, name: &str, applied_for_ms: u64) -> HeartbeatAnswer {
+    let mut heartbeat = plant.compose(name);
+    if let Some(native) = &mut heartbeat.native {
+        native.applied_for = Some(Duration::from_millis(applied_for_ms));
+    }
+    let answer = plant.ask(name, &heartbeat).unwrap().unwrap();
+    let sequence = plant.adapters[name].sequence;
+    plant.follow(name, sequence, &answer);
+    answer
+}
+
+#[test]
+fn each_change_has_its_one_reason_and_says_what_was_known() {
+    let mut plant = Plant::new().native("A", 100).native("B", 80);
+    plant.beat("A");
+    plant.at(9_000).beat("B");
+    plant.at(12_000).beat("B");
+    assert_eq!(
+        kinds(&plant),
+        [
+            (GroupChangeKind::Promoted, GroupReason::NobodyWasPrimary),
+            (GroupChangeKind::SeatFreed, GroupReason::NoHeartbeat),
+            (GroupChangeKind::Promoted, GroupReason::NoHeartbeat),
+        ]
+    );
+    let promoted = plant.changes.last().unwrap();
+    assert!(promoted.explanation.starts_with("no heartbeat from A for 12.0 s (limit 10 s); B"));
+    let known: Vec<_> = promoted
+        .members
+        .iter()
+        .map(|seen| (seen.session.as_str(), seen.score.map(FailoverScore::get), seen.heard_ago))
+        .collect();
+    assert_eq!(
+        known,
+        [("A", Some(100), Some(Duration::from_secs(12))), ("B", Some(80), Some(Duration::ZERO)),]
+    );
+}
+
+#[test]
+fn a_planned_hand_over_has_a_receipt_with_its_gap_and_both_get_it() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(1_000).adapter("A").acting = false;
+    plant.adapter("A").score = 0;
+    beat_for(&mut plant, "A", 3);
+    plant.at(1_005);
+    assert_eq!(beat_for(&mut plant, "B", 1_005).role, Primary);
+    assert_eq!(receipts(&plant), [], "B has not acted yet");
+    plant.at(1_010);
+    let answer = beat_for(&mut plant, "B", 2);
+    let receipt = answer.receipt.unwrap();
+    assert_eq!((receipt.from.clone(), receipt.to.clone()), (id("A"), id("B")));
+    assert_eq!((receipt.cause, receipt.last_act), (GroupReason::StoppedActing, LastAct::Said));
+    assert_eq!(receipt.gap_us(), 11_000, "A stopped at 997 ms, B acted from 1008 ms on");
+    assert_eq!(receipts(&plant), std::slice::from_ref(&receipt));
+    assert!(receipt.sentence().ends_with("nobody acted for 11.0 ms"), "{}", receipt.sentence());
+    plant.at(1_030);
+    assert_eq!(beat_for(&mut plant, "A", 33).receipt.map(|receipt| receipt.gap_us()), Some(11_000));
+}
+
+#[test]
+fn the_receipt_of_a_failover_counts_from_the_last_heartbeat() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.at(2_000).beat("A");
+    plant.at(11_999).beat("B");
+    plant.at(12_001).beat("B");
+    plant.at(12_010);
+    let receipt = beat_for(&mut plant, "B", 5).receipt.unwrap();
+    assert_eq!((receipt.cause, receipt.last_act), (GroupReason::NoHeartbeat, LastAct::LastHeartbeat));
+    assert_eq!(receipt.gap_us(), 10_005_000);
+}
+
+#[test]
+fn nobody_can_say_that_it_acted_before_it_was_made_primary() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(1_000).adapter("A").acting = false;
+    plant.adapter("A").score = 0;
+    beat_for(&mut plant, "A", 3_600_000);
+    plant.at(1_005);
+    beat_for(&mut plant, "B", 0);
+    plant.at(1_010);
+    let receipt = beat_for(&mut plant, "B", 3_600_000).receipt.unwrap();
+    assert_eq!(receipt.gap_us(), 1_005_000, "A acted from 0 on, B from its promotion on");
+}
+
+#[test]
+fn both_processes_that_use_one_session_are_told() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    let mut copy = plant.compose("A");
+    copy.native.as_mut().unwrap().incarnation = Incarnation::new("copy").unwrap();
+    for _ in 0..3 {
+        assert!(matches!(plant.ask("A", &copy), Err(Refusal::InUse { .. })));
+    }
+    let answer = beat_for(&mut plant, "A", 0);
+    assert!(answer.warnings[0].starts_with("Another process"), "{:?}", answer.warnings);
+    let contests = plant.changes.iter().filter(|change| change.kind == GroupChangeKind::SessionContested);
+    assert_eq!(contests.count(), 1, "once, however often it tries");
+    plant.at(9_000).beat("A");
+    plant.at(10_001);
+    assert_eq!(beat_for(&mut plant, "A", 0).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn members_whose_policies_differ_are_told() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    let mut heartbeat = plant.compose("B");
+    heartbeat.native.as_mut().unwrap().loss = Some(EndpointLoss::KeepRole);
+    let answer = plant.ask("B", &heartbeat).unwrap().unwrap();
+    assert!(answer.warnings[0].contains("do not agree"), "{:?}", answer.warnings);
+    let differ = plant.changes.iter().find(|change| change.kind == GroupChangeKind::PoliciesDiffer).unwrap();
+    assert_eq!(differ.explanation, "B keeps its role without the endpoint, A steps down");
+    plant.beat("B");
+    assert_eq!(beat_for(&mut plant, "A", 0).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn an_override_says_who_asked_and_why_and_warns_when_its_target_can_do_nothing() {
+    let mut plant = Plant::new().native("A", 100).native("B", 0);
+    plant.beat("A");
+    plant.beat("B");
+    let asked = Asked {
+        by: Name::new("kim").ok(),
+        reason: Some("patch night".to_owned()).and_then(|why| crate::domain::Description::new(why).ok()),
+    };
+    let record = crate::domain::OverrideRecord { session: id("B"), expires: None, asked: asked.clone() };
+    plant.group.force(plant.now, record, &BootId::new("endpoint"));
+    let answer = beat_for(&mut plant, "B", 0);
+    assert!(answer.warnings[0].contains("although its score is 0"), "{:?}", answer.warnings);
+    let began = plant.changes.iter().find(|change| change.kind == GroupChangeKind::OverrideBegan).unwrap();
+    assert_eq!(began.asked_by, asked.by);
+    assert_eq!(began.explanation, "an operator asks for B, whose score is 0 (patch night)");
+}
+
+#[test]
+fn a_group_can_ask_for_the_vendors_way_with_a_forced_primary_that_falls_silent() {
+    for keep in [false, true] {
+        let mut spec = spec(T);
+        spec.preferences.keep_silent_override = keep;
+        let mut plant = Plant::with(spec).native("A", 100).native("B", 100);
+        plant.beat("A");
+        plant.force("A", None);
+        plant.at(2_000).beat("A");
+        plant.at(9_000).beat("B");
+        assert_eq!(plant.run(&["B"], 10_000, 40_000).as_deref(), if keep { None } else { Some("B") });
+        assert_eq!(plant.adapters["B"].acting, !keep);
+        plant.group.unforce(plant.now, &id("A"), &Asked::default());
+        plant.run(&["B"], 41_000, 42_000);
+        assert!(plant.adapters["B"].acting, "once the override has ended, the group goes on");
+    }
+}
+
+#[test]
+fn time_in_which_the_endpoint_could_not_hear_is_not_silence() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    // The boot clock went on by an hour, attended time by two seconds.
+    plant.now.clock = plant.now.clock + Duration::from_secs(3_600);
+    plant.now.uptime = plant.now.uptime + Duration::from_secs(2);
+    assert_eq!(plant.beat("B"), Secondary, "A is not taken to be dead");
+    assert_eq!(plant.beat("A"), Primary);
+}

@@ -1,0 +1,64 @@
+//! What a member should know beside its role.
+
+use super::{FailoverScore, Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Why};
+
+impl Group {
+    /// Another process was refused under a session that is in use.
+    pub(super) fn note_contest(&mut self, now: Moment, id: &SessionId) {
+        let timeout = self.timeout().get();
+        let Some(member) = self.members.get_mut(id) else { return };
+        let noted = member.contested.replace(now.uptime).is_some_and(|last| now.uptime < last + timeout);
+        if !noted {
+            let why =
+                Why::new(GroupReason::AnotherProcess, format!("another process uses the session of {id}"));
+            self.note(now, GroupChangeKind::SessionContested, Some(id.clone()), why);
+        }
+    }
+
+    /// Looks whether the members agree on what a Primary does that loses the endpoint.
+    pub(super) fn compare_policies(&mut self, now: Moment) {
+        let timeout = self.timeout();
+        let policies = || {
+            self.members.values().filter(|member| member.is_live(now, timeout)).filter_map(|member| {
+                let loss = member.native.as_ref()?.loss?;
+                Some((loss.keeps_role(), member))
+            })
+        };
+        let (keeps, steps) = (policies().find(|(keeps, _)| *keeps), policies().find(|(keeps, _)| !keeps));
+        let differ = keeps.zip(steps).map(|((_, keeps), (_, steps))| {
+            format!("{} keeps its role without the endpoint, {} steps down", keeps.spec.id, steps.spec.id)
+        });
+        let differed = std::mem::replace(&mut self.policies_differ, differ.is_some());
+        if let Some(sentence) = differ.filter(|_| !differed) {
+            let why = Why::new(GroupReason::DifferentPolicies, sentence);
+            self.note(now, GroupChangeKind::PoliciesDiffer, None, why);
+        }
+    }
+
+    /// What `member` should know, each a sentence.
+    pub(super) fn warnings(&self, now: Moment, member: &Member) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if member.contested.is_some_and(|last| now.uptime < last + self.timeout().get()) {
+            warnings.push(
+                "Another process sends heartbeats under this adapter's session. Was the data folder copied? Stop \
+                 one of the two, and start it with an empty folder."
+                    .to_owned(),
+            );
+        }
+        if self.policies_differ {
+            warnings.push(
+                "The members of the group do not agree on what a Primary does that loses the endpoint: some \
+                 keep the role, others step down. Set the same endpoint-loss policy on all."
+                    .to_owned(),
+            );
+        }
+        if self.is_forced(member) && member.score() == FailoverScore::ZERO {
+            warnings.push(
+                "A role override asks for this adapter, although its score is 0. End the override, or mend the \
+                 adapter."
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+}

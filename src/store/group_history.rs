@@ -1,0 +1,219 @@
+//! What happened in the groups that the endpoint half hosts.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{Sqlite, Transaction};
+
+use super::{
+    Store, StoreError,
+    endpoint::{columns, text},
+};
+use crate::domain::{
+    Epoch, FailoverScore, GroupChange, GroupChangeKind, GroupKey, GroupReason, LastAct, Name, Receipt, Seen,
+    SessionId, Wall,
+};
+
+/// Which changes of a group are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeQuery {
+    /// Of this kind only.
+    pub kind: Option<GroupChangeKind>,
+    /// Only changes written before the one with this number.
+    pub before: Option<i64>,
+    /// How many at the most.
+    pub limit: u16,
+}
+
+/// A page of a group's history, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangePage {
+    /// Its changes.
+    pub changes: Vec<GroupChange>,
+    /// What to give as `before` for the next page; `None` on the last one.
+    pub next: Option<i64>,
+}
+
+struct ChangeRow {
+    sequence: i64,
+    at_us: i64,
+    kind: String,
+    reason: String,
+    explanation: String,
+    session_id: Option<String>,
+    epoch: Option<i64>,
+    asked_by: Option<String>,
+    members: String,
+    from_session_id: Option<String>,
+    last_act: Option<String>,
+    first_act_us: Option<i64>,
+    gap_us: Option<i64>,
+}
+
+impl Store {
+    /// Writes changes of `group` that need no seat.
+    ///
+    /// # Errors
+    /// When the store cannot; then nothing was written.
+    pub async fn record_changes(&self, group: &GroupKey, changes: &[GroupChange]) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        for change in changes {
+            insert_change(&mut transaction, group, change).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// A page of what happened in `group`, newest first. Its cursor stays good while rows are added.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn group_history(
+        &self,
+        group: &GroupKey,
+        query: &ChangeQuery,
+    ) -> Result<ChangePage, StoreError> {
+        let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
+        let before = query.before.unwrap_or(i64::MAX);
+        let kind = query.kind.map(GroupChangeKind::as_str);
+        // One more than asked for tells whether there is a next page.
+        let limit = i64::from(query.limit) + 1;
+        let mut found = sqlx::query_as!(
+            ChangeRow,
+            "select sequence, at_us, kind, reason, explanation, session_id, epoch, asked_by, members,
+                    from_session_id, last_act, first_act_us, gap_us
+             from endpoint_change
+             where tenant = ?1 and namespace = ?2 and group_id = ?3 and sequence < ?4
+                   and (?5 is null or kind = ?5)
+             order by sequence desc limit ?6",
+            tenant,
+            namespace,
+            group,
+            before,
+            kind,
+            limit
+        )
+        .fetch_all(self.readers())
+        .await?;
+        let more = found.len() > usize::from(query.limit);
+        found.truncate(usize::from(query.limit));
+        let next = found.last().filter(|_| more).map(|row| row.sequence);
+        let changes = found.into_iter().map(ChangeRow::read).collect::<Result<_, _>>()?;
+        Ok(ChangePage { changes, next })
+    }
+}
+
+/// Writes one change.
+pub(super) async fn insert_change(
+    transaction: &mut Transaction<'_, Sqlite>,
+    group: &GroupKey,
+    change: &GroupChange,
+) -> Result<(), StoreError> {
+    let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
+    let at = change.at.micros();
+    let (kind, reason) = (change.kind.as_str(), change.reason.as_str());
+    let session = change.session.as_ref().map(SessionId::as_str);
+    let epoch = change.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
+    let asked_by = change.asked_by.as_ref().map(Name::as_str);
+    let members = members_text(&change.members);
+    let receipt = change.receipt.as_ref();
+    let from = receipt.map(|receipt| receipt.from.as_str());
+    let last_act_at = receipt.map(|receipt| change.at.minus(receipt.last_act_ago).micros());
+    let last_act = receipt.map(|receipt| receipt.last_act.as_str());
+    let first_act_at = receipt.map(|receipt| change.at.minus(receipt.first_act_ago).micros());
+    let gap = receipt.map(Receipt::gap_us);
+    sqlx::query!(
+        "insert into endpoint_change (tenant, namespace, group_id, at_us, kind, reason, explanation, session_id,
+            epoch, asked_by, members, from_session_id, last_act_us, last_act, first_act_us, gap_us)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        tenant,
+        namespace,
+        group,
+        at,
+        kind,
+        reason,
+        change.explanation,
+        session,
+        epoch,
+        asked_by,
+        members,
+        from,
+        last_act_at,
+        last_act,
+        first_act_at,
+        gap
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+fn members_text(members: &[Seen]) -> String {
+    let member = |seen: &Seen| {
+        json!({
+            "Session": seen.session.as_str(),
+            "Score": seen.score.map(FailoverScore::get),
+            "HeardAgoMs": seen.heard_ago.and_then(|ago| u64::try_from(ago.as_millis()).ok()),
+            "Acting": seen.acting,
+        })
+    };
+    members.iter().map(member).collect::<Value>().to_string()
+}
+
+fn read_members(text: &str) -> Option<Vec<Seen>> {
+    let members: Vec<Value> = serde_json::from_str(text).ok()?;
+    let member = |value: &Value| {
+        Some(Seen {
+            session: SessionId::new(value.get("Session")?.as_str()?).ok()?,
+            score: value.get("Score").and_then(Value::as_i64).and_then(FailoverScore::new),
+            heard_ago: value.get("HeardAgoMs").and_then(Value::as_u64).map(Duration::from_millis),
+            acting: value.get("Acting").and_then(Value::as_bool),
+        })
+    };
+    members.iter().map(member).collect()
+}
+
+impl ChangeRow {
+    fn read(self) -> Result<GroupChange, StoreError> {
+        let unreadable = |what: &str| StoreError::Unreadable(format!("change {}: {what}", self.sequence));
+        let session =
+            |id: Option<String>| id.map(|id| text("a change's session", SessionId::new(id))).transpose();
+        let at = Wall::from_micros(self.at_us);
+        let mut change = GroupChange {
+            at,
+            kind: GroupChangeKind::parse(&self.kind).ok_or_else(|| unreadable("kind"))?,
+            reason: GroupReason::parse(&self.reason).ok_or_else(|| unreadable("reason"))?,
+            members: read_members(&self.members).ok_or_else(|| unreadable("members"))?,
+            session: session(self.session_id)?,
+            epoch: self.epoch.and_then(|epoch| u64::try_from(epoch).ok()).and_then(Epoch::new),
+            asked_by: self.asked_by.map(|by| text("who asked for a change", Name::new(by))).transpose()?,
+            receipt: None,
+            explanation: self.explanation,
+        };
+        let known = self.last_act.as_deref().and_then(LastAct::parse);
+        if let (Some(from), Some(to), Some(epoch), Some(last_act), Some(first), Some(gap)) = (
+            session(self.from_session_id)?,
+            change.session.clone(),
+            change.epoch,
+            known,
+            self.first_act_us,
+            self.gap_us,
+        ) {
+            // The gap was measured by the boot clock; wall times are for people.
+            let first_act_ago = at.since(Wall::from_micros(first));
+            let gap_us = Duration::from_micros(gap.unsigned_abs());
+            let last_act_ago =
+                if gap < 0 { first_act_ago.saturating_sub(gap_us) } else { first_act_ago + gap_us };
+            change.receipt = Some(Receipt {
+                epoch,
+                from,
+                to,
+                cause: change.reason,
+                last_act,
+                last_act_ago,
+                first_act_ago,
+            });
+        }
+        Ok(change)
+    }
+}
