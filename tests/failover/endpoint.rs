@@ -77,6 +77,36 @@ fn an_endpoint_that_freezes_for_less_than_a_lease_costs_nobody_anything() {
 }
 
 #[test]
+fn an_endpoint_that_freezes_for_longer_than_t_takes_the_role_from_nobody_that_lives() {
+    let plant = Plant::start(Plan { members: 3, ..Plan::pair(T) });
+    let from = plant.sink.len();
+    for _ in 0..2 {
+        plant.endpoint.freeze();
+        // Its lease ends meanwhile, and nobody acts.
+        plant.until("the Primary has stopped by itself", || plant.acting().is_none());
+        plant.until_moment(clock::now().uptime + T);
+        let thawed = plant.sink.len();
+        plant.endpoint.thaw();
+        plant.until_write("somebody acts again", thawed, |_| true);
+        all_answered_again(&plant);
+    }
+    assert_eq!(plant.sink.find(from, |write| write.member != 0), None, "{}", plant.story());
+    plant.verdict(T).assert_sound();
+}
+
+#[test]
+fn a_primary_that_dies_while_the_endpoint_is_frozen_is_replaced_after_the_freeze() {
+    let mut plant = Plant::start(Plan::pair(T));
+    plant.endpoint.freeze();
+    plant.members[0].process.kill();
+    plant.until_moment(clock::now().uptime + T * 2);
+    let from = plant.sink.len();
+    plant.endpoint.thaw();
+    plant.until_acts(from, 1);
+    plant.verdict(T).assert_sound();
+}
+
+#[test]
 fn an_endpoint_that_is_killed_thirty_times_under_promotions_never_repeats_or_lowers_an_epoch() {
     const T: Duration = Duration::from_millis(500);
     const KILLS: usize = 30;
