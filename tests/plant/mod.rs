@@ -183,6 +183,12 @@ impl Plant {
         self.ask_endpoint("POST", &path, &json!({ "Value": value }))
     }
 
+    /// Takes a member's session away, as an operator does.
+    pub fn delete_session(&self, member: usize) -> Reply {
+        let path = format!("groups/{GROUP}/clientsessions/{}", self.members[member].session);
+        self.ask_endpoint("DELETE", &path, &Value::Null)
+    }
+
     /// Breaks or heals a link.
     pub fn set_link(&self, member: usize, ways: Ways) {
         self.members[member].link.set(ways);

@@ -54,6 +54,11 @@ impl Process {
         assert!(self.server.terminate().success(), "{}", self.log());
     }
 
+    /// Waits until it has ended, if it has not yet.
+    pub fn wait(&mut self) {
+        self.server.wait();
+    }
+
     /// SIGSTOP.
     pub fn freeze(&self) {
         self.signal(Signal::STOP);
