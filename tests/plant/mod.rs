@@ -59,6 +59,8 @@ pub struct Plan {
     pub log: &'static str,
     /// Variables of all processes' environment.
     pub environment: Vec<(&'static str, String)>,
+    /// Whether adapters reach the endpoint without their links, which then hear nothing.
+    pub direct: bool,
     /// A folder for the endpoint's data other than one of its own.
     pub endpoint_data: Option<std::path::PathBuf>,
 }
@@ -67,7 +69,15 @@ impl Plan {
     /// A pair with this FailoverTimeout.
     pub fn pair(timeout: Duration) -> Self {
         let log = "client_failover=debug";
-        Self { members: 2, timeout, pace: PACE, log, environment: Vec::new(), endpoint_data: None }
+        Self {
+            members: 2,
+            timeout,
+            pace: PACE,
+            log,
+            environment: Vec::new(),
+            direct: false,
+            endpoint_data: None,
+        }
     }
 }
 
@@ -152,9 +162,10 @@ impl Plant {
 
     fn configure(&self, member: usize) {
         let member = &self.members[member];
+        let endpoint = if self.plan.direct { self.endpoint.address() } else { member.link.address.clone() };
         let configuration = json!({
             "FailoverGroupId": GROUP, "Mode": "Hot", "FailoverTimeout": format_span(self.plan.timeout),
-            "Endpoint": format!("http://{}{BASE}", member.link.address),
+            "Endpoint": format!("http://{endpoint}{BASE}"),
         });
         let reply = ask(&member.process.address(), "PUT", FACET, &configuration.to_string()).unwrap();
         assert_eq!(reply.status, 204, "{reply:?}");
@@ -227,6 +238,13 @@ impl Plant {
     /// Waits until this moment of uptime, and lets the plant work.
     pub fn until_moment(&self, moment: Uptime) {
         self.until("time passes", || clock::now().uptime >= moment);
+    }
+
+    /// The same for a long time.
+    pub fn until_long(&self, moment: Uptime) {
+        while clock::now().uptime < moment {
+            self.until_moment(moment.min(clock::now().uptime + LIMIT / 2));
+        }
     }
 
     /// Waits for a condition, and fails with the whole story when it takes too long.
