@@ -287,6 +287,7 @@ impl Endpoint {
             return Err(CallError::GroupInUse);
         }
         self.inner.store.delete_group(key).await?;
+        self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         hosted.estates.insert(key.clone(), cell.lock().clone().into_estate());
