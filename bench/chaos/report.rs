@@ -52,6 +52,9 @@ pub fn print(chaos: &Chaos) -> bool {
         verdict.unknowing,
     );
     if verdict.violations() > 0 {
+        for begun in &chaos.log {
+            println!("{:?}: {} (member {})", begun.at.since_boot(), begun.kind, begun.member);
+        }
         println!("{}", chaos.plant.story());
     }
     verdict.violations() == 0

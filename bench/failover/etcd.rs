@@ -189,7 +189,7 @@ pub fn elections(etcd: &Etcd, name: &str, count: usize, limit: Duration) -> Time
 
 fn locked(etcd: &Etcd, name: &str, ttl: u64) -> Watched {
     let writer = std::env::current_exe().unwrap();
-    etcd.ctl(&["lock", &format!("--ttl={ttl}"), name, writer.to_str().unwrap(), WRITER])
+    etcd.ctl(&["lock", &format!("--ttl={ttl}"), name, "--", writer.to_str().unwrap(), WRITER])
 }
 
 /// Sudden deaths under `etcdctl lock`: from SIGKILL of the holder until the other's command writes.

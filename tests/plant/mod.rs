@@ -249,10 +249,11 @@ impl Plant {
 
     /// Waits for a condition, and fails with the whole story when it takes too long.
     pub fn until(&self, what: &str, mut condition: impl FnMut() -> bool) {
-        let deadline = clock::now().uptime + LIMIT;
+        let limit = LIMIT + self.plan.timeout * 2;
+        let deadline = clock::now().uptime + limit;
         while !condition() {
             if clock::now().uptime >= deadline {
-                panic!("{what}: not within {LIMIT:?}\n{}", self.story());
+                panic!("{what}: not within {limit:?}\n{}", self.story());
             }
             thread::sleep(Duration::from_millis(1));
         }
