@@ -23,6 +23,10 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How often the command under the lock writes.
 const PACE: Duration = Duration::from_millis(5);
 
+/// How long a candidate waits in its queue before it is its turn. etcd catches up with new watchers every
+/// 100 ms; a hand-over right after the candidate came would measure that.
+const SETTLED: Duration = Duration::from_millis(200);
+
 /// How long such a command lives at the most, whoever forgets it.
 const LONGEST_LIFE: Duration = Duration::from_secs(120);
 
@@ -177,6 +181,7 @@ pub fn elections(etcd: &Etcd, name: &str, count: usize, limit: Duration) -> Time
     while times.len() < count && clock::now().uptime < end {
         let next = candidate();
         wait("the next is in the queue", || etcd.queue(name) == 2);
+        thread::sleep(SETTLED);
         let begun = clock::now().uptime;
         leader.signal(Signal::TERM);
         times.push(next.until_line(begun).0.since(begun));

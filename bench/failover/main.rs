@@ -26,6 +26,9 @@ use plant::Plant;
 /// Ours and the peer's trials alternate in this many rounds, so that whatever else the machine does hits both.
 const ROUNDS: usize = 10;
 
+/// An override and an election of the peer's wait before each trial, so that there are fewer of them.
+const PAUSED: usize = 4;
+
 /// Times to die are as long as T: few of them.
 const DEATHS: usize = 40;
 const PEER_DEATHS: usize = 5;
@@ -77,7 +80,8 @@ impl Run {
         let mut plant = ours::direct(Duration::from_secs(1));
         let rounds = (0..ROUNDS).map(|round| {
             let ours = trials(each, limit, || ours::planned_stop(&mut plant));
-            let elect = |etcd| etcd::elections(etcd, &format!("election-{round}"), each, limit);
+            let elect =
+                |etcd| etcd::elections(etcd, &format!("election-{round}"), each.div_ceil(PAUSED), limit);
             (ours, self.etcd.as_ref().map(elect).unwrap_or_default())
         });
         let rounds: Vec<(Times, Times)> = rounds.collect();
@@ -102,7 +106,7 @@ impl Run {
     fn overrides(&self) {
         for seconds in [1, 10, 60] {
             let plant = ours::direct(Duration::from_secs(seconds));
-            let times = trials(self.trials, self.stage, || ours::forced(&plant));
+            let times = trials(self.trials.div_ceil(PAUSED), self.stage, || ours::forced(&plant));
             println!("override, T = {seconds} s: {}", times.line());
         }
     }

@@ -14,3 +14,4 @@ mod endpoint;
 mod judging;
 mod members;
 mod network;
+mod partitions;
