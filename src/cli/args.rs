@@ -104,6 +104,9 @@ pub(super) struct EndpointArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// For how many days history is kept [default: 365]
+    #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
+    history_days: Option<HistoryDays>,
     /// How long a silent session is remembered [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
     session_retention: Option<Duration>,
@@ -118,6 +121,7 @@ impl EndpointArgs {
         EndpointPartial {
             listen: self.listen,
             data_dir: self.data_dir,
+            history_days: self.history_days,
             log_format: self.log_format,
             session_retention: self.session_retention,
         }

@@ -10,6 +10,7 @@ pub mod adapter;
 pub mod endpoint;
 pub mod health;
 pub mod kit;
+mod page;
 mod serve;
 
 pub use serve::serve;

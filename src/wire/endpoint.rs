@@ -8,11 +8,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::members::{Content, Field, Members, Reader, Unknown};
+use super::{
+    group_history::MemberBody,
+    members::{Content, Field, Members, Reader, Unknown},
+};
 use crate::domain::{
     Asked, ClientRole, Description, Epoch, FailoverTimeout, Fault, Faults, GroupDraft, GroupId, GroupSpec,
-    GroupStatus, Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView,
-    TextError, Wall, parse_span,
+    GroupStatus, Margin, Name, OverrideView, Place, Preferences, RoleOverride, SessionId, SessionSpec,
+    SessionView, TextError, Wall, parse_span,
 };
 
 /// The longest AdditionalData, in bytes of JSON: room for settings and notes, not for data.
@@ -285,13 +288,39 @@ fn additional_data(kept: Option<&str>) -> Option<Map<String, Value>> {
     kept.and_then(|text| serde_json::from_str(text).ok())
 }
 
-/// A group's state.
+/// A group's state: the documented members, then ours.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct StatusBody {
     primary: Option<String>,
     pending_primary: Option<String>,
     last_data_processed_time: Option<String>,
+    epoch: Option<u64>,
+    reason: String,
+    role_override: Option<OverrideViewBody>,
+    members: Vec<MemberBody>,
+    warnings: Vec<String>,
+}
+
+/// A role override that is in force.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OverrideViewBody {
+    session_id: String,
+    expiration_time: Option<String>,
+    requested_by: Option<String>,
+    reason: Option<String>,
+}
+
+impl From<OverrideView> for OverrideViewBody {
+    fn from(forced: OverrideView) -> Self {
+        Self {
+            session_id: forced.session.to_string(),
+            expiration_time: forced.expires.map(|at| at.to_string()),
+            requested_by: forced.asked.by.map(|by| by.to_string()),
+            reason: forced.asked.reason.map(|reason| reason.to_string()),
+        }
+    }
 }
 
 impl From<GroupStatus> for StatusBody {
@@ -300,6 +329,11 @@ impl From<GroupStatus> for StatusBody {
             primary: status.primary.map(|id| id.to_string()),
             pending_primary: status.pending.map(|id| id.to_string()),
             last_data_processed_time: status.last_data.map(|at| at.to_string()),
+            epoch: status.epoch.map(Epoch::get),
+            reason: status.reason,
+            role_override: status.forced.map(OverrideViewBody::from),
+            members: status.members.iter().map(MemberBody::from).collect(),
+            warnings: status.warnings,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing is decided here: a heartbeat is handed to its group's machine, what the machine wants
 //! written is written, and what it answers is answered.
 
+mod history;
 mod housekeeping;
 mod recording;
 
@@ -286,6 +287,8 @@ impl Endpoint {
         if !cell.lock().is_empty() {
             return Err(CallError::GroupInUse);
         }
+        // Nobody writes what happened in a group that is gone.
+        self.write_changes(&cell).await;
         self.inner.store.delete_group(key).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);

@@ -67,6 +67,9 @@ impl Endpoint {
         // In the order in which seats are written.
         let _mark = self.inner.mark.lock().await;
         let changes = cell.take_unwritten();
+        if changes.is_empty() {
+            return;
+        }
         if let Err(error) = self.inner.store.record_changes(&cell.key, &changes).await {
             tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
             cell.keep_first(changes);
