@@ -108,8 +108,10 @@ fn session_row(session: &Value, status: &Value) -> Value {
             Some(at) => format!("Primary, until {at}"),
             None => "Primary, until somebody ends it".to_owned(),
         });
+    // Our adapters register under their id as name.
+    let name = Some(&session["Name"]).filter(|name| **name != session["Id"]);
     json!({
-        "Session": session["Id"], "Name": session["Name"],
+        "Session": session["Id"], "Name": name,
         "Role": role.and_then(|role| ROLES.get(role)),
         "Score": session["Heartbeat"]["FailoverScore"],
         "Heard": member(status, &session["Id"]).and_then(|member| ago(&member["HeardAgo"])),
@@ -164,7 +166,14 @@ fn warn_about(target: &Value, status: &Value, group: &Value) {
     let heard = member(status, &target["Id"]).map(|member| &member["HeardAgo"]);
     let (silent, limit) =
         (heard.and_then(Value::as_str).and_then(parse_span), text(&group["FailoverTimeout"]));
-    let lapses = format!("The override waits for it, and ends when it stays silent for {limit}.");
+    let keeps = group["AdditionalData"].as_object().is_some_and(|data| {
+        data.iter().any(|(name, value)| name.eq_ignore_ascii_case("KeepSilentOverride") && *value == true)
+    });
+    let lapses = if keeps {
+        "The override waits for it.".to_owned()
+    } else {
+        format!("The override waits for it, and ends when it stays silent for {limit}.")
+    };
     if target["HeartbeatPosted"] != true {
         loudly(&format!("{id} has not been heard since the endpoint started. {lapses}"));
     } else if silent.zip(timeout).is_some_and(|(silent, timeout)| silent >= timeout) {

@@ -141,7 +141,11 @@ pub(super) fn sentence(words: &str) -> String {
 
 fn to_the_millisecond(time: &Value) -> String {
     match time.as_str().and_then(Wall::parse) {
-        Some(at) => Wall::from_micros(at.micros() - at.micros().rem_euclid(1_000)).to_string(),
+        Some(at) => {
+            let fraction = at.micros().rem_euclid(1_000_000);
+            let second = Wall::from_micros(at.micros() - fraction).to_string();
+            format!("{}.{:03}Z", second.trim_end_matches('Z'), fraction / 1_000)
+        }
         None => text(time),
     }
 }
