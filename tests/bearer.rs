@@ -123,7 +123,7 @@ async fn the_token_endpoint_is_discovered_on_the_endpoints_host() {
         let endpoint = guarded(&provider).await;
         endpoint.discover(path, provider.token_endpoint());
         let (server, _data) = adapter();
-        let mut wanted = with_client(&endpoint, &provider, "00:00:01");
+        let mut wanted = with_client(&endpoint, &provider, "00:00:04");
         wanted["TokenEndpoint"] = Value::Null;
         server.configure(&wanted).await;
         server.until_role("Primary").await;
@@ -196,7 +196,7 @@ async fn a_token_that_is_refused_is_replaced_and_the_request_sent_again() {
     let provider = Provider::start(600);
     let endpoint = guarded(&provider).await;
     let (server, _data) = adapter();
-    server.configure(&with_client(&endpoint, &provider, "00:00:01")).await;
+    server.configure(&with_client(&endpoint, &provider, "00:00:04")).await;
     server.until_role("Primary").await;
     assert_eq!(provider.requests().await.len(), 1);
     provider.put("revoke", "").await;
@@ -214,7 +214,7 @@ async fn a_request_that_is_refused_with_a_fresh_token_too_is_not_sent_a_third_ti
     let provider = Provider::start(600);
     let endpoint = guarded(&provider).await;
     let (server, _data) = adapter();
-    server.configure(&with_client(&endpoint, &provider, "00:00:01")).await;
+    server.configure(&with_client(&endpoint, &provider, "00:00:04")).await;
     server.until_role("Primary").await;
     let before = endpoint.heartbeats().len();
     endpoint.answer(Call::Heartbeat, Reply::error(401, "Whoever you are."));

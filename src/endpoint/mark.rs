@@ -1,6 +1,6 @@
 //! The high-water mark: a small file beside the database that tells whether the database was set back.
 //!
-//! It is written after each commit of a seat and before anybody is answered on it. A database that
+//! It is written beside each commit of a seat and before anybody is answered on it. A database that
 //! was restored from a backup has another number than the mark; so has a mark that was restored.
 
 use std::{

@@ -57,6 +57,11 @@ impl Endpoint {
     /// Ends in order: what is being written is written first.
     pub async fn close(&self) {
         self.inner.closing.cancel();
+        for cell in self.cells() {
+            let mut group = cell.lock();
+            group.hurry();
+            self.keep_books(&cell, &mut group);
+        }
         self.inner.writers.close();
         self.inner.writers.wait().await;
         for cell in self.cells() {

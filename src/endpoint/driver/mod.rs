@@ -290,6 +290,7 @@ impl Endpoint {
         // Nobody writes what happened in a group that is gone.
         self.write_changes(&cell).await;
         self.inner.store.delete_group(key).await?;
+        self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         hosted.estates.insert(key.clone(), cell.lock().clone().into_estate());

@@ -83,9 +83,19 @@ impl Endpoint {
         seat: &SeatRecord,
         changes: &[GroupChange],
     ) -> Result<(), WriteError> {
-        let seat_records = self.inner.store.record_seat(key, seat, changes).await?;
-        let epoch = mark.epoch.max(seat.epoch);
-        Ok(self.write_mark(mark, seat_records, epoch).await?)
+        // Side by side, so that an answer waits for one disk's delay and not for two. Whichever is lost in
+        // a crash, the numbers differ, and the next start waits for T.
+        let (next, epoch) = (mark.seat_records + 1, mark.epoch.max(seat.epoch));
+        let (recorded, marked) = tokio::join!(
+            self.inner.store.record_seat(key, seat, changes),
+            self.write_mark(mark, next, epoch)
+        );
+        let seat_records = recorded?;
+        marked?;
+        if seat_records != next {
+            self.write_mark(mark, seat_records, epoch).await?;
+        }
+        Ok(())
     }
 
     /// Puts the mark on disk; `mark` says what is there, so it changes only once it is.

@@ -142,7 +142,7 @@ impl Group {
         self.why = why;
         self.challenge = None;
         self.worse_since = None;
-        self.books.dirty = true;
+        self.books.write_now();
         Reply::Wait
     }
 

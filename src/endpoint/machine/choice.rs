@@ -29,14 +29,22 @@ impl Group {
         self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
     }
 
-    /// The best candidate among those that `may`: forced, then the highest score, then whoever was asked
-    /// to take over, then the earliest registered.
+    /// The best candidate among those that `may`: forced, then whoever has confirmed that it takes over
+    /// (the one that is told to stop may look well again once it stood by), then the highest score, then
+    /// whoever was asked to take over, then the earliest registered.
     fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
         let successor =
-            |member: &Member| self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by));
+            |member: &Member| self.challenge.as_ref().filter(|challenge| member.is(&challenge.by));
         self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
             |member| {
-                (self.is_forced(member), member.score(), successor(member), std::cmp::Reverse(member.order))
+                let challenge = successor(member);
+                (
+                    self.is_forced(member),
+                    challenge.is_some_and(|challenge| challenge.confirmed),
+                    member.score(),
+                    challenge.is_some(),
+                    std::cmp::Reverse(member.order),
+                )
             },
         )
     }

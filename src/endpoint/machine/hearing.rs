@@ -61,7 +61,7 @@ impl Group {
         let Some(reported) = reported.filter(|reported| Some(*reported) > self.floor) else { return };
         let known = self.floor.map_or_else(|| "none".to_owned(), |floor| floor.to_string());
         self.floor = Some(reported);
-        self.books.dirty = true;
+        self.books.write_now();
         self.renewing_until = Some(now.uptime + self.timeout().get());
         let why = |sentence: String| Why::new(GroupReason::StoreSetBack, sentence);
         self.drop_challenge(now, why("the store was set back".to_owned()));
@@ -101,6 +101,7 @@ impl Group {
                 }
                 None => {
                     // A stock member does not say that it acts; whoever was answered Primary does.
+                    let since = now.clock.since(tenure.granted_at);
                     self.hear_acting(now, since);
                     return false;
                 }

@@ -29,7 +29,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::domain::{
     BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupChange, GroupChangeKind,
-    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, Margin, Name,
+    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, LastAct, Margin, Name,
     RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
@@ -37,7 +37,7 @@ use choice::Challenge;
 use handover::{Former, Handed};
 use overrides::Forced;
 use records::Books;
-use seat::Seat;
+use seat::{Seat, Tenure};
 
 pub use attention::{Attention, Moment};
 pub use records::Record;
@@ -321,7 +321,9 @@ impl Group {
             return;
         }
         let why = Why::new(GroupReason::SessionRemoved, format!("{id} was removed"));
-        if self.seat.holder().is_some_and(|holder| holder.session == *id && holder.incarnation.is_none()) {
+        let stopped = |tenure: &&Tenure| tenure.holder.session == *id && tenure.holder.incarnation.is_none();
+        if let Some(tenure) = self.seat.tenure().filter(stopped).cloned() {
+            self.remember_former(&tenure, LastAct::Said, now.clock);
             self.free(now, why.clone());
         }
         if self.forced.as_ref().is_some_and(|forced| forced.session == *id) {
@@ -353,7 +355,7 @@ impl Group {
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
         let kept = self.seat.tenure().is_some_and(|tenure| self.is_kept_in_silence(tenure));
         let seat = self.seat.wakes_at(self.timeout()).filter(|_| !kept);
-        [seat, self.renewing_until, forced].into_iter().flatten().min()
+        [seat, self.renewing_until, forced, self.books.due()].into_iter().flatten().min()
     }
 
     /// The sessions that have been silent for `limit`.

@@ -1,6 +1,8 @@
 //! What is handed to the store, and what holds until its answer is known.
 
-use super::{Epoch, Group, GroupChange, GroupChangeKind, Moment, SeatRecord, seat::Seat};
+use std::time::Duration;
+
+use super::{Epoch, Group, GroupChange, GroupChangeKind, Moment, SeatRecord, Uptime, seat::Seat};
 
 /// What is to be written down in one transaction, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,11 +13,15 @@ pub struct Record {
     pub promotion: Option<GroupChange>,
 }
 
+/// How long a free seat may wait for a promotion to be written with.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// What is on its way to the store.
 #[derive(Debug, Clone)]
 pub(super) struct Books {
-    /// The seat differs from what the store was last handed.
-    pub(super) dirty: bool,
+    /// Since when the seat has differed from what the store was last handed; empty where that may not
+    /// wait. Nothing differs where the outer is empty.
+    differs: Option<Option<Uptime>>,
     /// What the store was handed and has not answered yet.
     in_flight: Option<SeatRecord>,
     /// The store did not say yes: nobody knows what it holds until it was read back.
@@ -27,12 +33,29 @@ pub(super) struct Books {
 
 impl Books {
     pub(super) const fn new(dirty: bool, epoch: Option<Epoch>) -> Self {
-        Self { dirty, in_flight: None, doubt: false, epoch }
+        let differs = if dirty { Some(None) } else { None };
+        Self { differs, in_flight: None, doubt: false, epoch }
+    }
+
+    /// The seat differs from what is on disk, and that is to be written at once.
+    pub(super) const fn write_now(&mut self) {
+        self.differs = Some(None);
+    }
+
+    /// The seat is free, which may be written with the next promotion: until then the store says that it
+    /// is held, which after a crash costs time but is never wrong.
+    pub(super) fn write_soon(&mut self, now: Moment) {
+        self.differs = self.differs.or(Some(Some(now.uptime)));
+    }
+
+    /// When what may wait has waited long enough.
+    pub(super) fn due(&self) -> Option<Uptime> {
+        self.differs.flatten().map(|since| since + LONGEST_WAIT)
     }
 
     /// Whether anything is not known to be on disk.
     pub(super) const fn is_open(&self) -> bool {
-        self.dirty || self.in_flight.is_some()
+        self.differs.is_some() || self.in_flight.is_some()
     }
 
     pub(super) const fn is_in_flight(&self) -> bool {
@@ -43,7 +66,8 @@ impl Books {
 impl Group {
     /// What is to be written down now, if anything. One record at a time.
     pub fn take_record(&mut self, now: Moment) -> Option<Record> {
-        if !self.books.dirty || self.books.is_in_flight() {
+        let waits = self.books.due().is_some_and(|due| now.uptime < due);
+        if self.books.differs.is_none() || waits || self.books.is_in_flight() {
             return None;
         }
         let seat = self.record(now);
@@ -52,9 +76,16 @@ impl Group {
             let session = tenure.holder.session.clone();
             self.change(now, GroupChangeKind::Promoted, Some(session), self.why.clone())
         });
-        self.books.dirty = false;
+        self.books.differs = None;
         self.books.in_flight = Some(seat.clone());
         Some(Record { seat, promotion })
+    }
+
+    /// What could wait is to be written now: the endpoint stops.
+    pub fn hurry(&mut self) {
+        if self.books.differs.is_some() {
+            self.books.write_now();
+        }
     }
 
     fn record(&self, now: Moment) -> SeatRecord {
@@ -104,7 +135,8 @@ impl Group {
         // A floor that rose for a promotion that failed need not be kept; one that a member reported must.
         let holder = stored.and_then(|stored| stored.holder.as_ref());
         let epoch = stored.and_then(|stored| stored.epoch);
-        self.books.dirty = holder != self.seat.holder() || (self.is_renewing() && epoch != self.floor);
+        let differs = holder != self.seat.holder() || (self.is_renewing() && epoch != self.floor);
+        self.books.differs = differs.then_some(None);
         false
     }
 

@@ -157,7 +157,7 @@ impl Group {
             && timeout > tenure.timeout
         {
             tenure.timeout = timeout;
-            self.books.dirty = true;
+            self.books.write_now();
         }
     }
 
@@ -172,7 +172,7 @@ impl Group {
         self.note(now, GroupChangeKind::SeatFreed, Some(session), why.clone());
         self.why = why;
         self.worse_since = None;
-        self.books.dirty = true;
+        self.books.write_soon(now);
     }
 
     /// Tells the holder, once and for all, to stop.

@@ -31,17 +31,17 @@ impl Machine {
         Heartbeat { score: self.score(), last_data: None, native }
     }
 
-    /// The last words of a session: the second covers an answer that may still be under way.
+    /// The last words of a session. They score 0, because this adapter leaves: whoever stays is better. The
+    /// second covers an answer that may still be under way.
     pub(super) fn last_heartbeats(&mut self, now: Now) -> Vec<Heartbeat> {
-        let waiting = !self.flights.is_empty();
-        self.sequence += 1;
-        let mut heartbeats = vec![self.heartbeat(now)];
-        if waiting {
-            self.answered = self.sequence;
-            self.sequence += 1;
-            heartbeats.push(self.heartbeat(now));
-        }
-        heartbeats
+        let count = if self.flights.is_empty() { 1 } else { 2 };
+        let last = |machine: &mut Self| {
+            machine.sequence += 1;
+            let heartbeat = Heartbeat { score: FailoverScore::ZERO, ..machine.heartbeat(now) };
+            machine.answered = machine.sequence;
+            heartbeat
+        };
+        (0..count).map(|_| last(self)).collect()
     }
 
     /// Whoever acts or stands by Hot looks at its source; without a component to report, all is good.

@@ -124,3 +124,19 @@ fn planned_stops_are_never_kept_from_moving_the_role() {
         plant.beat(new);
     }
 }
+
+#[test]
+fn whoever_confirmed_takes_over_although_the_one_that_stops_looks_well_again() {
+    let mut plant = Plant::new().native("A", 100).native("B", 60);
+    plant.beat("A");
+    plant.beat("A");
+    plant.beat("B");
+    plant.adapter("A").score = 0;
+    plant.at(100).beat("A");
+    assert_eq!(plant.beat("B"), PendingPrimary);
+    plant.beat("B");
+    assert_eq!(plant.beat("A"), Secondary);
+    plant.adapter("A").score = 100;
+    assert_eq!(plant.beat("A"), Secondary);
+    assert_eq!(plant.beat("B"), Primary);
+}

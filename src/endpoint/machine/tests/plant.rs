@@ -188,6 +188,15 @@ impl Plant {
         }
     }
 
+    /// What the driver does at a tick.
+    pub(super) fn tick(&mut self) {
+        self.group.tick(self.now);
+        if let Some(record) = self.group.take_record(self.now) {
+            self.disk = Some(record.seat);
+            self.group.recorded();
+        }
+    }
+
     /// An adapter that hears its answer follows it.
     pub(super) fn follow(&mut self, name: &str, sequence: u64, answer: &HeartbeatAnswer) {
         let adapter = self.adapter(name);

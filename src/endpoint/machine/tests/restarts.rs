@@ -56,7 +56,13 @@ fn a_restart_with_an_exact_store_and_a_free_seat_chooses_at_once() {
     plant.beat("A");
     plant.adapter("A").acting = false;
     plant.beat("A");
-    assert!(plant.disk.as_ref().unwrap().holder.is_none(), "that the seat is free is recorded");
+    assert!(
+        plant.disk.as_ref().unwrap().holder.is_some(),
+        "a free seat may wait to be written with a promotion"
+    );
+    assert_eq!(plant.group.next_wake(), Some(moment(1_000).uptime));
+    plant.at(1_000).tick();
+    assert!(plant.disk.as_ref().unwrap().holder.is_none(), "but not long");
     plant.restart_endpoint(true);
     assert_eq!(plant.beat("A"), Primary);
 }
