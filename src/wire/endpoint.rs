@@ -469,4 +469,13 @@ mod tests {
             ["ExpirationPeriod is no time span, or not above zero"]
         );
     }
+
+    #[test]
+    fn a_status_says_the_documented_members_first() {
+        let text = serde_json::to_string(&StatusBody::from(GroupStatus::default())).unwrap();
+        assert_eq!(
+            text,
+            r#"{"Primary":null,"PendingPrimary":null,"LastDataProcessedTime":null,"Epoch":null,"Reason":"","RoleOverride":null,"Members":[],"Warnings":[]}"#
+        );
+    }
 }
