@@ -20,10 +20,9 @@ use crate::{
     store::ChangeQuery,
     wire::{
         endpoint::{
-            GroupBody, OverrideBody, SessionBody, StatusBody, VersionBody, read_group, read_override,
-            read_session,
+            GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_override, read_session,
         },
-        group_history::GroupHistoryBody,
+        group::{GroupHistoryBody, StatusBody},
         heartbeat::{HeartbeatAnswerBody, read_heartbeat},
     },
 };

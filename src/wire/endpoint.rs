@@ -8,14 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{
-    group_history::MemberBody,
-    members::{Content, Field, Members, Reader, Unknown},
-};
+use super::members::{Content, Field, Members, Reader, Unknown};
 use crate::domain::{
     Asked, ClientRole, Description, Epoch, FailoverTimeout, Fault, Faults, GroupDraft, GroupId, GroupSpec,
-    GroupStatus, Margin, Name, OverrideView, Place, Preferences, RoleOverride, SessionId, SessionSpec,
-    SessionView, TextError, Wall, parse_span,
+    Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView, TextError, Wall,
+    parse_span,
 };
 
 /// The longest AdditionalData, in bytes of JSON: room for settings and notes, not for data.
@@ -288,56 +285,6 @@ fn additional_data(kept: Option<&str>) -> Option<Map<String, Value>> {
     kept.and_then(|text| serde_json::from_str(text).ok())
 }
 
-/// A group's state: the documented members, then ours.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct StatusBody {
-    primary: Option<String>,
-    pending_primary: Option<String>,
-    last_data_processed_time: Option<String>,
-    epoch: Option<u64>,
-    reason: String,
-    role_override: Option<OverrideViewBody>,
-    members: Vec<MemberBody>,
-    warnings: Vec<String>,
-}
-
-/// A role override that is in force.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct OverrideViewBody {
-    session_id: String,
-    expiration_time: Option<String>,
-    requested_by: Option<String>,
-    reason: Option<String>,
-}
-
-impl From<OverrideView> for OverrideViewBody {
-    fn from(forced: OverrideView) -> Self {
-        Self {
-            session_id: forced.session.to_string(),
-            expiration_time: forced.expires.map(|at| at.to_string()),
-            requested_by: forced.asked.by.map(|by| by.to_string()),
-            reason: forced.asked.reason.map(|reason| reason.to_string()),
-        }
-    }
-}
-
-impl From<GroupStatus> for StatusBody {
-    fn from(status: GroupStatus) -> Self {
-        Self {
-            primary: status.primary.map(|id| id.to_string()),
-            pending_primary: status.pending.map(|id| id.to_string()),
-            last_data_processed_time: status.last_data.map(|at| at.to_string()),
-            epoch: status.epoch.map(Epoch::get),
-            reason: status.reason,
-            role_override: status.forced.map(OverrideViewBody::from),
-            members: status.members.iter().map(MemberBody::from).collect(),
-            warnings: status.warnings,
-        }
-    }
-}
-
 /// A session.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -467,15 +414,6 @@ mod tests {
         assert_eq!(
             asked(r#"{"Value":1,"ExpirationPeriod":"-01:00:00"}"#).unwrap_err(),
             ["ExpirationPeriod is no time span, or not above zero"]
-        );
-    }
-
-    #[test]
-    fn a_status_says_the_documented_members_first() {
-        let text = serde_json::to_string(&StatusBody::from(GroupStatus::default())).unwrap();
-        assert_eq!(
-            text,
-            r#"{"Primary":null,"PendingPrimary":null,"LastDataProcessedTime":null,"Epoch":null,"Reason":"","RoleOverride":null,"Members":[],"Warnings":[]}"#
         );
     }
 }

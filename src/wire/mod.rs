@@ -9,7 +9,7 @@
 pub mod configuration;
 pub mod endpoint;
 pub mod error;
-pub mod group_history;
+pub mod group;
 pub mod heartbeat;
 pub mod members;
 pub mod registration;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::{Call, CallError, Endpoint, GroupKey, PAUSE};
+use super::{Call, CallError, Endpoint, GroupKey, PAUSE, unpoisoned};
 use crate::store::{ChangePage, ChangeQuery};
 
 impl Endpoint {
@@ -16,7 +16,9 @@ impl Endpoint {
     /// When neither the group nor any history of it is known, or the store cannot be read.
     pub async fn history(&self, key: &GroupKey, query: &ChangeQuery) -> Call<ChangePage> {
         let cell = self.cell(key);
-        if let Ok(cell) = &cell {
+        if let Ok(cell) = &cell
+            && !unpoisoned(&cell.unwritten).is_empty()
+        {
             let (endpoint, cell) = (self.clone(), Arc::clone(cell));
             let writing = self.inner.writers.spawn(async move { endpoint.write_changes(&cell).await });
             // A store that cannot write must not keep the past from being read.

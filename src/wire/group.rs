@@ -1,9 +1,61 @@
-//! What happened in a group of a failover endpoint, as it answers it.
+//! What a failover endpoint says of a group: its state, and what happened in it.
 
 use serde::Serialize;
 
 use super::state::milliseconds;
-use crate::domain::{FailoverScore, GroupChange, Receipt, Seen, Wall, format_span};
+use crate::domain::{
+    Epoch, FailoverScore, GroupChange, GroupStatus, OverrideView, Receipt, Seen, Wall, format_span,
+};
+
+/// A group's state: the documented members, then ours.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StatusBody {
+    primary: Option<String>,
+    pending_primary: Option<String>,
+    last_data_processed_time: Option<String>,
+    epoch: Option<u64>,
+    reason: String,
+    role_override: Option<OverrideViewBody>,
+    members: Vec<MemberBody>,
+    warnings: Vec<String>,
+}
+
+/// A role override that is in force.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OverrideViewBody {
+    session_id: String,
+    expiration_time: Option<String>,
+    requested_by: Option<String>,
+    reason: Option<String>,
+}
+
+impl From<OverrideView> for OverrideViewBody {
+    fn from(forced: OverrideView) -> Self {
+        Self {
+            session_id: forced.session.to_string(),
+            expiration_time: forced.expires.map(|at| at.to_string()),
+            requested_by: forced.asked.by.map(|by| by.to_string()),
+            reason: forced.asked.reason.map(|reason| reason.to_string()),
+        }
+    }
+}
+
+impl From<GroupStatus> for StatusBody {
+    fn from(status: GroupStatus) -> Self {
+        Self {
+            primary: status.primary.map(|id| id.to_string()),
+            pending_primary: status.pending.map(|id| id.to_string()),
+            last_data_processed_time: status.last_data.map(|at| at.to_string()),
+            epoch: status.epoch.map(Epoch::get),
+            reason: status.reason,
+            role_override: status.forced.map(OverrideViewBody::from),
+            members: status.members.iter().map(MemberBody::from).collect(),
+            warnings: status.warnings,
+        }
+    }
+}
 
 /// A page of `groups/{g}/history`, newest first.
 #[derive(Debug, Serialize)]
@@ -46,7 +98,7 @@ impl From<&GroupChange> for ChangeBody {
             session_id: change.session.as_ref().map(ToString::to_string),
             reason: change.reason.as_str(),
             explanation: change.explanation.clone(),
-            epoch: change.epoch.map(|epoch| epoch.get()),
+            epoch: change.epoch.map(Epoch::get),
             requested_by: change.asked_by.as_ref().map(ToString::to_string),
             members: change.members.iter().map(MemberBody::from).collect(),
             hand_over: change.receipt.as_ref().map(|receipt| HandOverBody::new(change.at, receipt)),
@@ -57,7 +109,7 @@ impl From<&GroupChange> for ChangeBody {
 /// What was known of a member.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct MemberBody {
+struct MemberBody {
     session_id: String,
     failover_score: Option<u8>,
     heard_ago: Option<String>,
@@ -97,5 +149,19 @@ impl HandOverBody {
             first_act_time: at.minus(receipt.first_act_ago).to_string(),
             gap_milliseconds: milliseconds(receipt.gap_us()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_says_the_documented_members_first() {
+        let text = serde_json::to_string(&StatusBody::from(GroupStatus::default())).unwrap();
+        assert_eq!(
+            text,
+            r#"{"Primary":null,"PendingPrimary":null,"LastDataProcessedTime":null,"Epoch":null,"Reason":"","RoleOverride":null,"Members":[],"Warnings":[]}"#
+        );
     }
 }
