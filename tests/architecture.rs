@@ -41,6 +41,7 @@ const ROOMS: &[Room] = &[
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
+            ("listener.rs", &["reqwest"]),
             ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
@@ -53,6 +54,7 @@ const ROOMS: &[Room] = &[
         may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
         crates: &[
             "axum",
+            "futures_util",
             "tower",
             "tower_http",
             "http_body_util",

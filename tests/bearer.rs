@@ -216,11 +216,11 @@ async fn a_request_that_is_refused_with_a_fresh_token_too_is_not_sent_a_third_ti
     let (server, _data) = adapter();
     server.configure(&with_client(&endpoint, &provider, "00:00:04")).await;
     server.until_role("Primary").await;
-    let before = endpoint.heartbeats().len();
     endpoint.answer(Call::Heartbeat, Reply::error(401, "Whoever you are."));
     endpoint.until_more(Call::Heartbeat, 6).await;
-    let sequences: Vec<_> =
-        endpoint.heartbeats().split_off(before).iter().map(|beat| beat["Sequence"].as_u64()).collect();
+    // The second says at once that a new Primary acts, and may have been answered before.
+    let sequences: Vec<_> = endpoint.heartbeats().iter().map(|beat| beat["Sequence"].as_u64()).collect();
+    let sequences: Vec<_> = sequences.into_iter().filter(|sequence| *sequence > Some(2)).collect();
     assert!(sequences.chunks_exact(2).all(|pair| pair[0] == pair[1]), "{sequences:?}");
     assert!(sequences.windows(3).all(|three| three[0] != three[2]), "{sequences:?}");
     let row = server.until_history("EndpointFailed", "Unauthorized").await;

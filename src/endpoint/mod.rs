@@ -14,4 +14,4 @@ mod driver;
 pub mod machine;
 mod mark;
 
-pub use driver::{Call, CallError, Created, Endpoint, OpenError, Settings};
+pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};

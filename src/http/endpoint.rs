@@ -11,6 +11,7 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
+    events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
     page::{Asked, Page},
 };
@@ -47,12 +48,13 @@ macro_rules! under_both_bases {
 /// All routes of the endpoint half.
 #[must_use]
 pub fn routes(endpoint: Endpoint) -> Routes {
-    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 9] = under_both_bases! {
+    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 10] = under_both_bases! {
         "" => get(version),
         "/groups" => get(list_groups).post(create_group),
         "/groups/{group}" => get(read_one_group).delete(delete_group),
         "/groups/{group}/status" => get(status),
         "/groups/{group}/history" => get(history),
+        "/groups/{group}/events" => get(listen),
         "/groups/{group}/clientsessions" => get(list_sessions).post(create_session),
         "/groups/{group}/clientsessions/{session}" => get(read_one_session).delete(delete_session),
         "/groups/{group}/clientsessions/{session}/heartbeat" => post(heartbeat),
@@ -203,6 +205,10 @@ async fn history(
     Ok(Json(GroupHistoryBody::new(&page.changes, page.next)))
 }
 
+async fn listen(State(endpoint): State<Endpoint>, OfGroup(key): OfGroup) -> Result<Response, Failure> {
+    Ok(events::answer(endpoint.listen(&key)?))
+}
+
 async fn list_sessions(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
@@ -328,6 +334,13 @@ impl From<CallError> for Failure {
                     free_in.as_secs_f64()
                 ),
             ),
+            CallError::TooManyListeners => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many listen to events.",
+                "The endpoint has no place left for another stream of events.",
+                "Post heartbeats at their pace; a stream only makes a hand-over faster.",
+            )
+            .retry_after(60),
             CallError::Store(error) => error.into(),
             CallError::NotRecorded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

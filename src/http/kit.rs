@@ -142,8 +142,13 @@ fn render(endpoint: bool, mut response: Response) -> Response {
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 fn json_bytes(value: &impl Serialize) -> Vec<u8> {
+    to_json(value).into_bytes()
+}
+
+/// A shape of ours as JSON text, on one line.
+pub(super) fn to_json(value: &impl Serialize) -> String {
     // Our own shapes have string keys and no failing serializers; an empty body would still be safe.
-    serde_json::to_vec(value).unwrap_or_default()
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A JSON answer.

@@ -8,6 +8,7 @@
 
 pub mod adapter;
 pub mod endpoint;
+mod events;
 pub mod health;
 pub mod kit;
 mod page;

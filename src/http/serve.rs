@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,10 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the listener fails.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
+    // A nudge is a small packet that must not wait for the receipt of the one before it.
+    let listener = listener.tap_io(|connection| {
+        connection.set_nodelay(true).ok();
+    });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut serving = std::pin::pin!(serving.into_future());

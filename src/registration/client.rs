@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{
-    Client, Method, Response, StatusCode,
+    Client, Method, RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
     redirect::Policy,
 };
@@ -33,6 +33,10 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 /// What is kept of an endpoint's version and of its reasons, in characters.
 const VERSION_LIMIT: usize = 64;
 const REASON_LIMIT: usize = 512;
+
+/// What a stream of events is, and how long one may go on before it is opened anew.
+const EVENT_STREAM: &str = "text/event-stream";
+const STREAM_LIFE: Duration = Duration::from_secs(86_400);
 
 /// Why no client could be made for a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -163,54 +167,58 @@ impl EndpointClient {
         Ok(Answer::Heartbeat(answer))
     }
 
-    /// Sends a request, and once more with a fresh token when the first one was refused with 401.
+    /// Opens a group's stream of events, which may go on for [`STREAM_LIFE`].
+    pub(super) async fn open_events(&self, group: &GroupId) -> Result<Response, CallFailure> {
+        let request = self
+            .http
+            .get(self.url(&["groups", group.as_str(), "events"]))
+            .header(header::ACCEPT, EVENT_STREAM)
+            .timeout(STREAM_LIFE);
+        let response = self.accept(self.send_logged_in(request).await?).await?;
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with(EVENT_STREAM)) {
+            return Ok(response);
+        }
+        Err(failure(FailureKind::BadAnswer, "its answer is no stream of events".to_owned()))
+    }
+
     async fn send(
         &self,
         method: Method,
         path: &[&str],
         body: Option<Vec<u8>>,
     ) -> Result<Vec<u8>, CallFailure> {
-        let url = self.url(path);
-        let Login::Bearer(tokens) = &self.login else {
-            let login = match &self.login {
-                Login::Basic(header) => Some(header.clone()),
-                Login::None | Login::Bearer(_) => None,
-            };
-            return self.read(self.send_once(method, url, body, login).await?).await;
+        let request = self.http.request(method, self.url(path)).header(header::ACCEPT, "application/json");
+        let request = match body {
+            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(body),
+            None => request,
         };
+        bounded_body(self.accept(self.send_logged_in(request).await?).await?).await
+    }
+
+    /// Sends a request, and once more with a fresh token when the first one was refused with 401.
+    async fn send_logged_in(&self, request: RequestBuilder) -> Result<Response, CallFailure> {
+        let tokens = match &self.login {
+            Login::None => return send_once(request, None).await,
+            Login::Basic(header) => return send_once(request, Some(header.clone())).await,
+            Login::Bearer(tokens) => tokens,
+        };
+        let again = request.try_clone();
         let token = tokens.get().await?;
-        let response = self.send_once(method.clone(), url.clone(), body.clone(), bearer(&token)).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return self.read(response).await;
-        }
+        let response = send_once(request, bearer(&token)).await?;
+        let Some(again) = again.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
+            return Ok(response);
+        };
         tokens.drop_token(&token);
         let token = tokens.get().await?;
-        self.read(self.send_once(method, url, body, bearer(&token)).await?).await
+        send_once(again, bearer(&token)).await
     }
 
-    async fn send_once(
-        &self,
-        method: Method,
-        url: Url,
-        body: Option<Vec<u8>>,
-        login: Option<HeaderValue>,
-    ) -> Result<Response, CallFailure> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(login) = login {
-            headers.insert(header::AUTHORIZATION, login);
-        }
-        let mut request = self.http.request(method, url).headers(headers);
-        if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json").body(body);
-        }
-        request.send().await.map_err(|error| transport_failure(&error))
-    }
-
-    async fn read(&self, response: Response) -> Result<Vec<u8>, CallFailure> {
+    /// The answer, if it is none that refuses.
+    async fn accept(&self, response: Response) -> Result<Response, CallFailure> {
         let status = response.status();
         if status.is_success() {
-            return bounded_body(response).await;
+            return Ok(response);
         }
         let kind = match status.as_u16() {
             300..=399 => FailureKind::Redirected,
@@ -260,6 +268,14 @@ impl EndpointClient {
         }
         url
     }
+}
+
+async fn send_once(request: RequestBuilder, login: Option<HeaderValue>) -> Result<Response, CallFailure> {
+    let request = match login {
+        Some(login) => request.header(header::AUTHORIZATION, login),
+        None => request,
+    };
+    request.send().await.map_err(|error| transport_failure(&error))
 }
 
 fn session_path<'a>(group: &'a GroupId, session: &'a SessionId) -> [&'a str; 4] {

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::{
     client::EndpointClient,
-    machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Machine, Target},
+    listener::Listener,
+    machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
     recorder::Recorder,
 };
 use crate::{
@@ -67,6 +68,10 @@ pub struct Registration {
     aborts: HashMap<CallId, AbortHandle>,
     farewells: JoinSet<(HttpUrl, GroupId)>,
     renewal: JoinSet<()>,
+    /// Dropping it ends the stream.
+    listening: JoinSet<()>,
+    /// Told by the listener; however often, it is one event.
+    nudged: Arc<Notify>,
     /// Whether a row was queued that the next publication has to wait for.
     unwritten: bool,
     /// When a store that could not be read is read again.
@@ -105,6 +110,8 @@ impl Registration {
             aborts: HashMap::new(),
             farewells: JoinSet::new(),
             renewal: JoinSet::new(),
+            listening: JoinSet::new(),
+            nudged: Arc::default(),
             unwritten: false,
             reread: None,
         })
@@ -151,9 +158,9 @@ impl Registration {
     async fn next_event(&mut self, stop: &CancellationToken) -> io::Result<Option<Event>> {
         loop {
             let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
-            let wake = Arc::clone(&self.wake);
+            let (wake, nudged) = (Arc::clone(&self.wake), Arc::clone(&self.nudged));
             // Answers come first: no stream of changes may keep them waiting, and expiry is judged after
-            // what has arrived was read.
+            // what has arrived was read. Nudges come last: they have no authority over anything.
             select! {
                 biased;
                 () = stop.cancelled() => return Ok(None),
@@ -181,6 +188,7 @@ impl Registration {
                     }
                     return Ok(Some(Event::Tick));
                 }
+                () = nudged.notified() => return Ok(Some(Event::Nudged)),
             }
         }
     }
@@ -261,6 +269,8 @@ impl Registration {
                     call.abort();
                 }
             }
+            Effect::Listen(what) => self.listen(*what),
+            Effect::StopListening => self.listening = JoinSet::new(),
         }
     }
 
@@ -268,6 +278,7 @@ impl Registration {
         self.calls.abort_all();
         self.aborts.clear();
         self.renewal.abort_all();
+        self.listening = JoinSet::new();
         self.client = self.newest.take();
         if let Some(client) = self.client.clone() {
             self.renewal.spawn(async move {
@@ -276,6 +287,16 @@ impl Registration {
                 }
             });
         }
+    }
+
+    fn listen(&mut self, what: Listen) {
+        let Some(client) = self.client.clone() else { return };
+        let nudged = Arc::clone(&self.nudged);
+        self.listening.spawn(async move {
+            if let Err(error) = Listener::new(client, what, nudged).run().await {
+                tracing::warn!(%error, "the endpoint's events are not listened to; heartbeats go at their pace");
+            }
+        });
     }
 
     fn call(&mut self, id: CallId, call: Call, at_most: Duration) {

@@ -17,13 +17,16 @@ use serde_json::{Value, json};
 use speak::talk;
 use tokio::{
     net::{TcpListener, TcpSocket},
-    sync::watch,
+    sync::{broadcast, watch},
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
 /// The path of the endpoint's base.
 pub const BASE: &str = "/api/v1/clientfailover";
+
+/// How a stream of events begins.
+pub const LISTENING: &str = "event: Listening\ndata: {}\n\n";
 
 /// The questions an adapter may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +45,8 @@ pub enum Call {
     Heartbeat,
     /// DELETE clientsessions/{s}.
     DeleteSession,
+    /// GET groups/{g}/events.
+    Events,
     /// GET of an OpenID discovery document.
     Discovery,
     /// POST to a token endpoint on the same host.
@@ -100,6 +105,10 @@ pub enum Reply {
     Drip(Duration),
     /// Answer with a body that never ends.
     Endless,
+    /// Answer with a stream of events that begins so, and then says nothing.
+    Stream(&'static str),
+    /// Answer with a stream of events that is this over and over, without end.
+    Torrent(&'static str),
     /// Answer with JSON once the request's index is released.
     Held(Value),
 }
@@ -137,6 +146,7 @@ struct Script {
 struct Shared {
     script: Mutex<Script>,
     released: watch::Sender<HashSet<usize>>,
+    told: broadcast::Sender<String>,
 }
 
 /// The endpoint. It is gone when it is dropped.
@@ -169,7 +179,11 @@ impl Endpoint {
         let mut endpoint = Self {
             address: listener.local_addr().unwrap(),
             tls,
-            shared: Arc::new(Shared { script: Mutex::new(script), released: watch::Sender::default() }),
+            shared: Arc::new(Shared {
+                script: Mutex::new(script),
+                released: watch::Sender::default(),
+                told: broadcast::Sender::new(16),
+            }),
             serving: JoinSet::new(),
         };
         endpoint.serve(listener);
@@ -287,6 +301,16 @@ impl Endpoint {
         self.calls(call).split_off(before)
     }
 
+    /// Sends this on all streams of events that are open.
+    pub fn tell(&self, event: &str) {
+        self.shared.told.send(event.to_owned()).ok();
+    }
+
+    /// How many streams of events are open.
+    pub fn streams(&self) -> usize {
+        self.shared.told.receiver_count()
+    }
+
     /// How much of endless bodies was sent before their readers had enough.
     pub fn endless_sent(&self) -> Vec<usize> {
         self.script().endless_sent.clone()
@@ -311,8 +335,12 @@ impl Script {
             self.unexpected.push(format!("{} {}", request.method, request.path));
             return Reply::error(500, "Nobody should ask this.");
         };
+        if call == Call::Events && !self.native {
+            self.unexpected.push("a stock endpoint has no events".to_owned());
+        }
         let next = self.next.get_mut(&call).and_then(VecDeque::pop_front);
         match next.or_else(|| self.always.get(&call).cloned()).unwrap_or(Reply::Well) {
+            Reply::Well if call == Call::Events => Reply::Stream(LISTENING),
             Reply::Well => {
                 let (status, body) = self.well(request);
                 Reply::Json(status, body)
@@ -325,6 +353,8 @@ impl Script {
             | Reply::Close
             | Reply::Drip(_)
             | Reply::Endless
+            | Reply::Stream(_)
+            | Reply::Torrent(_)
             | Reply::Held(_)) => misbehaviour,
         }
     }
@@ -344,7 +374,7 @@ impl Script {
                 (200, json!({ "token_endpoint": self.discovery.as_ref().map(|(_, url)| url) }))
             }
             Some(Call::Token) => (200, json!({ "access_token": "a-token", "expires_in": 60 })),
-            Some(Call::Discovery) | None => (404, json!({ "Reason": "It is not here." })),
+            Some(Call::Discovery | Call::Events) | None => (404, json!({ "Reason": "It is not here." })),
         }
     }
 }

@@ -1,15 +1,22 @@
 //! Notices what is over without a heartbeat, and removes what nobody will miss.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, PAUSE, TICK, chain, unpoisoned};
+use super::{Cell, Endpoint, chain, unpoisoned};
 use crate::{
     clock::{self, Alarm},
-    domain::{SessionId, Uptime},
+    domain::SessionId,
 };
+
+/// How often a tick looks for what is over, at the least.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The least pause between two ticks: a thousand small groups must not make the endpoint do nothing
+/// else, and a silence that is noticed 5 ms late is noticed soon enough.
+const PAUSE: Duration = Duration::from_millis(5);
 
 impl Endpoint {
     /// Attends, notices what is over, and removes sessions that were silent for too long, until `stop`.
@@ -22,13 +29,17 @@ impl Endpoint {
         tasks.spawn(attending);
         loop {
             // A store that hangs must not keep the process from stopping.
-            let at = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => break,
-                at = self.tick() => at,
+                () = self.tick() => {}
+            }
+            let next = async {
+                alarm.after(PAUSE).await?;
+                self.inner.lookout.wait(&mut alarm).await
             };
             tokio::select! {
                 () = stop.cancelled() => break,
-                waited = alarm.until(at) => waited?,
+                waited = next => waited?,
             }
         }
         self.close().await;
@@ -69,23 +80,21 @@ impl Endpoint {
         }
     }
 
-    /// Looks at every group; when to look again.
-    async fn tick(&self) -> Uptime {
+    /// Looks at every group.
+    async fn tick(&self) {
         let cells = self.cells();
         let smallest = cells.iter().map(|cell| cell.lock().spec().draft.timeout).min();
         unpoisoned(&self.inner.attention).keep_pace(smallest);
-        let mut next = clock::now().uptime + TICK;
+        self.inner.lookout.begin(clock::now().uptime + TICK);
         for cell in cells {
-            let (wake, silent, lapsed) = {
+            let (silent, lapsed) = {
                 let now = self.now();
                 let mut group = cell.lock();
                 group.tick(now);
                 self.keep_books(&cell, &mut group);
                 let silent = group.silent_for(now, self.inner.settings.session_retention);
-                (group.next_wake(), silent, group.override_to_remove())
+                (silent, group.override_to_remove())
             };
-            let wake = wake.map(|wake| unpoisoned(&self.inner.attention).clock_at(wake));
-            next = wake.map_or(next, |wake| wake.min(next));
             self.write_changes(&cell).await;
             for id in silent {
                 self.forget(&cell, &id).await;
@@ -95,7 +104,6 @@ impl Endpoint {
             }
         }
         self.settle_mark().await;
-        next.max(clock::now().uptime + PAUSE)
     }
 
     /// Removes a session that was silent for too long, unless it was heard in the meantime.

@@ -5,6 +5,8 @@
 
 mod history;
 mod housekeeping;
+mod listening;
+mod lookout;
 mod recording;
 
 use std::{
@@ -17,6 +19,10 @@ use std::{
 
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use listening::{Audience, Places};
+pub use listening::{GroupEvent, Listener};
+use lookout::Lookout;
 
 use super::{
     machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
@@ -32,10 +38,7 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How often a tick looks for what is over, at the least.
-const TICK: Duration = Duration::from_secs(1);
-
-/// The least pause between two ticks, and before a store that failed is asked again.
+/// How long to wait before a store that failed is asked again.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How an endpoint runs.
@@ -80,6 +83,9 @@ pub enum CallError {
         /// When it will have been silent for T.
         free_in: Duration,
     },
+    /// As many listen to events as there are places.
+    #[error("too many listen to events")]
+    TooManyListeners,
     /// The store refused.
     #[error("the store cannot do this now")]
     Store(#[from] StoreError),
@@ -119,6 +125,8 @@ struct Inner {
     registry: tokio::sync::Mutex<()>,
     /// Held while a seat is written, so that the mark's number is the database's.
     mark: tokio::sync::Mutex<Mark>,
+    lookout: Lookout,
+    places: Places,
     writers: TaskTracker,
     closing: CancellationToken,
 }
@@ -139,15 +147,17 @@ struct Cell {
     unwritten: Mutex<Vec<GroupChange>>,
     /// Whether the last record was kept; sent once it is known.
     kept: watch::Sender<bool>,
+    audience: Audience,
 }
 
 impl Cell {
-    fn new(key: GroupKey, group: Group) -> Arc<Self> {
+    fn new(key: GroupKey, group: Group, closing: &CancellationToken) -> Arc<Self> {
         Arc::new(Self {
             key,
             machine: Mutex::new(group),
             unwritten: Mutex::default(),
             kept: watch::Sender::new(true),
+            audience: Audience::new(closing.child_token()),
         })
     }
 
@@ -178,6 +188,7 @@ impl Endpoint {
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
         let begun = clock::now();
         let now = Moment::attended(begun);
+        let closing = CancellationToken::new();
         let mut hosted = Hosted::default();
         for (key, record) in records.seats {
             let timeout = record.timeout;
@@ -187,10 +198,8 @@ impl Endpoint {
             let (key, timeout) = (spec.key(), spec.draft.timeout);
             let estate =
                 hosted.estates.remove(&key).unwrap_or_else(|| Estate::restore(None, timeout, exact, now));
-            hosted.groups.insert(
-                key.clone(),
-                Cell::new(key, Group::create(spec, settings.choosing, epoch, Some(estate))),
-            );
+            let group = Group::create(spec, settings.choosing, epoch, Some(estate));
+            hosted.groups.insert(key.clone(), Cell::new(key, group, &closing));
         }
         for (key, session) in records.sessions {
             if let Some(cell) = hosted.groups.get(&key) {
@@ -212,8 +221,10 @@ impl Endpoint {
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
+            lookout: Lookout::default(),
+            places: Places::default(),
             writers: TaskTracker::new(),
-            closing: CancellationToken::new(),
+            closing,
         };
         let endpoint = Self { inner: Arc::new(inner) };
         endpoint.settle_mark().await;
@@ -273,7 +284,9 @@ impl Endpoint {
         let estate = hosted.estates.remove(&key);
         let group = Group::create(spec.clone(), self.inner.settings.choosing, self.inner.known_epoch, estate);
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
-        hosted.groups.insert(key.clone(), Cell::new(key, group));
+        let cell = Cell::new(key.clone(), group, &self.inner.closing);
+        self.keep_books(&cell, &mut cell.lock());
+        hosted.groups.insert(key, cell);
         Ok(Created { kept: spec, new: true })
     }
 
@@ -293,6 +306,7 @@ impl Endpoint {
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
+        cell.audience.dismiss();
         hosted.estates.insert(key.clone(), cell.lock().clone().into_estate());
         tracing::info!(group = %key, "a group was deleted");
         Ok(())

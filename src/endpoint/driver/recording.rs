@@ -12,16 +12,25 @@ use crate::domain::{Epoch, GroupChangeKind, SessionId};
 const MOST_UNWRITTEN: usize = 1_000;
 
 impl Endpoint {
-    /// Says what happened, and has written down what the machine wants written. The writing goes on
-    /// when the caller goes away. What needs no seat waits for the next seat or the next tick: a
-    /// hand-over must not wait for it.
+    /// Says what happened and whose heartbeat is waited for, and has written down what the machine wants
+    /// written. The writing goes on when the caller goes away. What needs no seat waits for the next seat
+    /// or the next tick: a hand-over must not wait for it.
     pub(super) fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
         let changes = group.take_changes();
         for change in &changes {
             say(&cell.key, change);
         }
         cell.keep(changes);
-        if let Some(record) = group.take_record(self.now()) {
+        let now = self.now();
+        if let Some(session) = group.take_nudge(now) {
+            tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
+            cell.audience.nudge(session);
+        }
+        if let Some(moment) = group.next_wake(now) {
+            let moment = unpoisoned(&self.inner.attention).clock_at(moment);
+            self.inner.lookout.look_by(moment);
+        }
+        if let Some(record) = group.take_record(now) {
             self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
         }
     }

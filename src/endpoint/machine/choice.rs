@@ -70,7 +70,7 @@ impl Group {
         score >= than.saturating_add(self.choosing.margin.get())
     }
 
-    fn dwell(&self) -> std::time::Duration {
+    pub(super) fn dwell(&self) -> std::time::Duration {
         self.choosing.dwell.unwrap_or(self.timeout().get() / 2)
     }
 

@@ -16,6 +16,7 @@ mod attention;
 mod choice;
 mod handover;
 mod hearing;
+mod nudges;
 mod overrides;
 mod records;
 mod seat;
@@ -35,6 +36,7 @@ use crate::domain::{
 
 use choice::Challenge;
 use handover::{Former, Handed};
+use nudges::Awaited;
 use overrides::Forced;
 use records::Books;
 use seat::{Seat, Tenure};
@@ -226,6 +228,8 @@ pub struct Group {
     /// Since when some live member has been better than the Primary by the margin.
     worse_since: Option<Uptime>,
     forced: Option<Forced>,
+    /// Whose heartbeat is waited for, as far as it was nudged.
+    awaited: Option<Awaited>,
     /// Whether the store still has an override that has ended.
     override_ended: bool,
     last_data: Option<Wall>,
@@ -266,6 +270,7 @@ impl Group {
             challenge: None,
             worse_since: None,
             forced: None,
+            awaited: None,
             override_ended: false,
             last_data: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
@@ -347,15 +352,6 @@ impl Group {
     /// Lets what is over be over, so that it is noticed without a heartbeat.
     pub fn tick(&mut self, now: Moment) {
         self.pass(now);
-    }
-
-    /// When [`Group::tick`] will have something to notice.
-    #[must_use]
-    pub fn next_wake(&self) -> Option<Uptime> {
-        let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
-        let kept = self.seat.tenure().is_some_and(|tenure| self.is_kept_in_silence(tenure));
-        let seat = self.seat.wakes_at(self.timeout()).filter(|_| !kept);
-        [seat, self.renewing_until, forced, self.books.due()].into_iter().flatten().min()
     }
 
     /// The sessions that have been silent for `limit`.

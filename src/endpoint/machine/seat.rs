@@ -89,14 +89,6 @@ impl Seat {
         let tenure = self.tenure()?;
         (!tenure.unrecorded && now.uptime < tenure.held_until).then_some(&tenure.holder)
     }
-
-    /// When the seat changes if nothing is heard.
-    pub(super) fn wakes_at(&self, timeout: FailoverTimeout) -> Option<Uptime> {
-        let tenure = self.tenure()?;
-        let waits = tenure.told.is_none() && tenure.holder.incarnation.is_some();
-        let lapse = tenure.acted + timeout.get();
-        Some(if waits { tenure.held_until.min(lapse) } else { tenure.held_until })
-    }
 }
 
 /// What a group leaves behind when it is deleted, and has at a start: its seat and its epoch.

@@ -70,6 +70,7 @@ impl Machine {
         self.answers += 1;
         self.rejoins = 0;
         self.session_in_use = false;
+        self.nudges.answered(true);
         self.contact(now);
         self.backoff.reset();
         let effects = &mut self.effects;
@@ -118,6 +119,10 @@ impl Machine {
         }
         let explanation = self.told(answer, "Primary");
         self.become_primary(now, Acting::Until(until), Reason::ToldPrimary, explanation);
+        if self.native == Some(true) {
+            // The endpoint learns that the seat is acted on, and its hand-over ends.
+            self.due = now.uptime;
+        }
     }
 
     fn told_secondary(&mut self, now: Now, answer: &HeartbeatAnswer) {
@@ -145,6 +150,7 @@ impl Machine {
         }
         self.trouble(now, "a heartbeat", failure);
         self.session_in_use = failure.kind == FailureKind::Conflict;
+        self.nudges.answered(failure.kind.may_pass_soon());
         let wait = self.wait_after(failure);
         let at = now.uptime + wait;
         // A failure that may pass brings the next heartbeat forward; any other puts it off.

@@ -64,7 +64,8 @@ impl Machine {
     }
 
     pub(super) fn ask_what_is_due(&mut self, now: Now) {
-        if now.uptime < self.due || !self.may_ask() {
+        let nudged = now.uptime < self.due && self.nudge_due().is_some_and(|at| now.uptime >= at);
+        if (now.uptime < self.due && !nudged) || !self.may_ask() {
             return;
         }
         let Some(target) = self.target() else { return };
@@ -78,6 +79,7 @@ impl Machine {
             Phase::Joined => {
                 self.sequence += 1;
                 self.due = now.uptime + self.pace();
+                self.nudges.obey(now, nudged);
                 Call::Heartbeat(group, session, self.heartbeat(now))
             }
             Phase::Out | Phase::Stopped => return,
@@ -88,7 +90,7 @@ impl Machine {
         }
         self.calls += 1;
         let id = CallId(self.calls);
-        self.flights.push(Flight { id, sequence, sent: now });
+        self.flights.push(Flight { id, sequence, sent: now, nudged });
         self.effects.push(Effect::Call { id, call, at_most: self.pace_timeout().get() });
     }
 
@@ -138,6 +140,7 @@ impl Machine {
         self.phase = Phase::Joined;
         self.answers = 0;
         self.confirmations = 0;
+        self.nudges.forget();
         self.due = now.uptime;
         let explanation = match self.native {
             Some(true) => format!("{} accepted the session; it knows the extensions", self.endpoint_name()),

@@ -12,7 +12,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
 /// The longest wait between attempts to register. T/2 bounds it too; this keeps a group with a T of
 /// hours from noticing its endpoint's return hours late.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
 
 // Even the smallest T, with heartbeats every T/2, leaves T/8 for a heartbeat inside the lease:
 // 0.9 T − T/2 − stop budget ≥ T/8.
@@ -31,23 +31,28 @@ pub(super) fn act_until(sent: Uptime, timeout: FailoverTimeout) -> Uptime {
 
 /// Waits that differ between members, so that a crowd does not come back at the same instant.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(in crate::registration) struct Backoff {
+    first: Duration,
     seed: u64,
     failures: u32,
 }
 
 impl Backoff {
     pub(super) const fn new(seed: u64) -> Self {
-        Self { seed, failures: 0 }
+        Self::starting_with(FIRST_BACKOFF, seed)
     }
 
-    pub(super) const fn reset(&mut self) {
+    pub(in crate::registration) const fn starting_with(first: Duration, seed: u64) -> Self {
+        Self { first, seed, failures: 0 }
+    }
+
+    pub(in crate::registration) const fn reset(&mut self) {
         self.failures = 0;
     }
 
     /// The wait after one more failure: between half and all of a doubling time, `most` at most.
-    pub(super) fn next(&mut self, most: Duration) -> Duration {
-        let doubled = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16));
+    pub(in crate::registration) fn next(&mut self, most: Duration) -> Duration {
+        let doubled = self.first.saturating_mul(1 << self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
         let longest = doubled.min(most).min(LONGEST_BACKOFF);
         longest / 2 + (longest / 2).mul_f64(self.fraction())

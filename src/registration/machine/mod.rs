@@ -9,6 +9,8 @@ mod book;
 mod heartbeats;
 mod joining;
 mod lease;
+mod leaving;
+mod nudges;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +21,9 @@ use crate::domain::{
     FailureKind, GroupId, Heartbeat, HeartbeatAnswer, HttpUrl, Incarnation, Known, Mode, Now, Reason, Role,
     SessionId, Standing, Transition, TransitionKind, Uptime, Wall,
 };
-use lease::Backoff;
+pub(in crate::registration) use lease::Backoff;
 pub use lease::STOP_BUDGET;
+use nudges::Nudges;
 
 /// Who this adapter is, and what it still knows from before its start.
 #[derive(Debug, Clone)]
@@ -152,6 +155,8 @@ pub enum Event {
     Answered(CallId, Result<Answer, CallFailure>),
     /// A farewell ended, delivered or not.
     FarewellEnded(HttpUrl, GroupId),
+    /// The endpoint let it be known that it waits for a heartbeat.
+    Nudged,
     /// The moment of [`Machine::next_wake`] came.
     Tick,
     /// The process is to stop.
@@ -183,6 +188,24 @@ pub enum Effect {
     },
     /// Give up a call: a newer one was answered.
     Cancel(CallId),
+    /// Listen to the endpoint's events, with the configuration adopted so far, until it is said to stop or
+    /// another one is adopted. Whatever becomes of it, heartbeats go on as they do.
+    Listen(Box<Listen>),
+    /// Listen no more.
+    StopListening,
+}
+
+/// What to listen to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// The group whose events are wanted.
+    pub group: GroupId,
+    /// The session whose nudges count.
+    pub session: SessionId,
+    /// The longest wait before a stream that ended is opened again.
+    pub longest_wait: Duration,
+    /// Makes the waits of this adapter differ from those of others.
+    pub jitter_seed: u64,
 }
 
 /// Where registration stands.
@@ -215,6 +238,8 @@ struct Flight {
     /// Of a heartbeat; 0 for other calls.
     sequence: u64,
     sent: Now,
+    /// Whether a nudge brought it forward.
+    nudged: bool,
 }
 
 /// Keeps this adapter registered. See the module.
@@ -236,6 +261,9 @@ pub struct Machine {
     /// When the next question is due.
     due: Uptime,
     backoff: Backoff,
+    nudges: Nudges,
+    /// Whether the driver was told to listen to events.
+    listens: bool,
     /// Registrations since the last heartbeat that was answered.
     rejoins: u32,
 
@@ -310,6 +338,8 @@ impl Machine {
             flights: Vec::new(),
             due: now.uptime,
             backoff: Backoff::new(identity.jitter_seed),
+            nudges: Nudges::default(),
+            listens: false,
             rejoins: 0,
             sequence: 0,
             answered: 0,
@@ -368,10 +398,12 @@ impl Machine {
                     self.farewells.swap_remove(index);
                 }
             }
+            Event::Nudged => self.nudged(),
             Event::Tick => {}
             Event::Stop => self.stop(now),
         }
         self.ask_what_is_due(now);
+        self.listen_where_it_helps();
         self.close_books(now)
     }
 
@@ -382,7 +414,8 @@ impl Machine {
             Acting::Until(end) => Some(end),
             Acting::No | Acting::Unbounded => None,
         };
-        let question = self.may_ask().then_some(self.due);
+        let question =
+            self.may_ask().then_some(self.nudge_due().map_or(self.due, |nudge| nudge.min(self.due)));
         [lease, question, self.lost_at(), self.take_back_at()].into_iter().flatten().min()
     }
 
@@ -522,6 +555,7 @@ impl Machine {
     fn use_newest_client(&mut self, now: Now) {
         self.flights.clear();
         self.effects.push(Effect::Adopt);
+        self.listens = false;
         self.backoff.reset();
         self.due = now.uptime;
     }
@@ -532,58 +566,7 @@ impl Machine {
         self.acting = Acting::Unbounded;
         self.set_role(now, Role::None, reason, format!("{because}; the collector runs as if alone"));
     }
-
-    /// Stops acting, and gives the session up where the endpoint may know it.
-    fn leave(&mut self, now: Now, reason: Reason, because: &str) {
-        self.acting = Acting::No;
-        let Some(target) = self.target().cloned().filter(|_| self.is_member()) else { return };
-        self.may_take_back = false;
-        if self.role == Role::Primary {
-            self.become_secondary(now, TransitionKind::Role, reason, because.to_owned());
-        }
-        if self.may_be_registered {
-            let explanation = format!("{because}; the session is given up at {}", self.endpoint_name());
-            self.record(now, TransitionKind::Unregistered, reason, explanation);
-            let farewell = Farewell {
-                endpoint: target.endpoint.clone(),
-                group: target.group.clone(),
-                session: self.identity.session.clone(),
-                heartbeats: self.last_heartbeats(now),
-                at_most: self.pace_timeout().get().min(LONGEST_FAREWELL),
-            };
-            self.farewells.push((target.endpoint, target.group));
-            self.effects.push(Effect::Farewell(Box::new(farewell)));
-        }
-        if reason != Reason::Stopping
-            && let Some(known) = self.known(false)
-        {
-            self.remember(known);
-        }
-        self.may_be_registered = false;
-        self.phase = Phase::Out;
-    }
-
-    fn stop(&mut self, now: Now) {
-        // Whoever was Primary when it stopped may take the role back when a whole plant restarts.
-        let was_primary = self.role == Role::Primary;
-        self.leave(now, Reason::Stopping, "the server stops");
-        if was_primary && let Some(known) = self.known(true) {
-            self.remember(known);
-        }
-        self.acting = Acting::No;
-        self.phase = Phase::Stopped;
-        self.recorded_state = AdapterState::Stopped;
-        self.record(
-            now,
-            TransitionKind::ServerStopped,
-            Reason::Stopping,
-            "the server was told to stop".to_owned(),
-        );
-    }
 }
 
 /// How long a call may be under way before a change of the configuration gives it up.
 const HANGING: Duration = Duration::from_secs(1);
-
-/// The longest farewell: short enough for a shutdown within 10 s, whatever hangs.
-const LONGEST_FAREWELL: Duration = Duration::from_secs(4);

@@ -66,6 +66,14 @@ pub(super) async fn talk(mut stream: impl Connection, shared: &Shared) -> io::Re
                 continue;
             }
             Reply::Endless => return send_without_end(&mut stream, shared).await,
+            Reply::Stream(beginning) => return stream_events(&mut stream, beginning, shared).await,
+            Reply::Torrent(event) => {
+                stream.write_all(STREAM.as_bytes()).await?;
+                let many = event.repeat(1 + 4096 / event.len());
+                loop {
+                    stream.write_all(many.as_bytes()).await?;
+                }
+            }
         };
         stream.write_all(render(status, &headers, &body).as_bytes()).await?;
     }
@@ -85,6 +93,32 @@ async fn send_without_end(stream: &mut impl Connection, shared: &Shared) -> io::
     };
     shared.script.lock().unwrap().endless_sent.push(sent);
     Err(ended)
+}
+
+const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+
+/// Says what the test tells it to, until the reader has gone.
+async fn stream_events(
+    stream: &mut impl Connection,
+    beginning: &'static str,
+    shared: &Shared,
+) -> io::Result<()> {
+    let mut told = shared.told.subscribe();
+    stream.write_all(STREAM.as_bytes()).await?;
+    stream.write_all(beginning.as_bytes()).await?;
+    loop {
+        let mut more = [0];
+        tokio::select! {
+            event = told.recv() => {
+                stream.write_all(event.map_err(io::Error::other)?.as_bytes()).await?;
+            }
+            read = stream.read(&mut more) => {
+                if read? == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
 }
 
 fn render(status: u16, headers: &[(&str, String)], body: &str) -> String {
@@ -138,6 +172,7 @@ fn name_call(method: &str, path: &str) -> Option<Call> {
         ("GET", ["groups", _]) => Some(Call::ReadGroup),
         ("POST", ["groups", _, "clientsessions"]) => Some(Call::CreateSession),
         ("GET", ["groups", _, "clientsessions", _]) => Some(Call::ReadSession),
+        ("GET", ["groups", _, "events"]) => Some(Call::Events),
         ("POST", ["groups", _, "clientsessions", _, "heartbeat"]) => Some(Call::Heartbeat),
         ("DELETE", ["groups", _, "clientsessions", _]) => Some(Call::DeleteSession),
         _ => None,

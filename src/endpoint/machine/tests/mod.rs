@@ -2,6 +2,7 @@
 
 mod calm;
 mod leases;
+mod nudges;
 mod plant;
 mod restarts;
 mod scores;

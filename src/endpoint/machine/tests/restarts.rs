@@ -60,7 +60,7 @@ fn a_restart_with_an_exact_store_and_a_free_seat_chooses_at_once() {
         plant.disk.as_ref().unwrap().holder.is_some(),
         "a free seat may wait to be written with a promotion"
     );
-    assert_eq!(plant.group.next_wake(), Some(moment(1_000).uptime));
+    assert_eq!(plant.group.next_wake(plant.now), Some(moment(1_000).uptime));
     plant.at(1_000).tick();
     assert!(plant.disk.as_ref().unwrap().holder.is_none(), "but not long");
     plant.restart_endpoint(true);

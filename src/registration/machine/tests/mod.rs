@@ -1,5 +1,6 @@
 //! Named situations, each a rule.
 
+mod nudging;
 mod registering;
 mod roles;
 
@@ -17,6 +18,7 @@ struct World {
     rows: Vec<Transition>,
     farewells: Vec<Farewell>,
     known: Option<Known>,
+    listens: Option<Listen>,
     /// In which order the last step published and recorded.
     order: Vec<&'static str>,
 }
@@ -43,6 +45,7 @@ impl World {
             rows: Vec::new(),
             farewells: Vec::new(),
             known: None,
+            listens: None,
             order: Vec::new(),
         }
     }
@@ -61,12 +64,19 @@ impl World {
                 }
                 Effect::Remember(known) => self.known = Some(known),
                 Effect::Farewell(farewell) => self.farewells.push(*farewell),
-                Effect::Adopt => self.calls.clear(),
+                Effect::Adopt => {
+                    self.calls.clear();
+                    self.listens = None;
+                }
                 Effect::Call { id, call, at_most } => {
                     assert!(at_most <= T, "no call outlives T");
                     self.calls.push((id, call));
                 }
                 Effect::Cancel(id) => self.calls.retain(|(other, _)| *other != id),
+                Effect::Listen(what) => {
+                    assert!(self.listens.replace(*what).is_none(), "one stream at a time");
+                }
+                Effect::StopListening => assert!(self.listens.take().is_some(), "it listened"),
             }
         }
     }
@@ -129,6 +139,8 @@ impl World {
         world.register(true);
         world.role_under(ClientRole::Primary, Some(5));
         assert_eq!(world.role_now(), Role::Primary);
+        // A native endpoint is told at once that this adapter acts.
+        assert!(world.role_under(ClientRole::Primary, Some(5)).native.unwrap().acting);
         world
     }
 

@@ -1,0 +1,115 @@
+//! Tells whoever listens that a heartbeat is waited for.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, broadcast::error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use super::{Call, CallError, Endpoint, GroupKey, SessionId};
+
+/// Listeners at the same time, of all groups together: each holds a connection and some kilobytes. A
+/// member without a place goes on by polling.
+const MOST_LISTENERS: usize = 4_096;
+
+/// Nudges that may wait for a slow listener. One that misses some is told to ask without being named.
+const BACKLOG: usize = 16;
+
+/// What a listener is told. It carries no authority: the answer to a heartbeat does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupEvent {
+    /// A heartbeat of this session is waited for; of any session where none is named.
+    Nudge(Option<SessionId>),
+}
+
+/// How many may listen, and who does.
+#[derive(Debug)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_LISTENERS)))
+    }
+}
+
+/// Whom a group tells.
+#[derive(Debug)]
+pub(super) struct Audience {
+    nudges: broadcast::Sender<SessionId>,
+    /// The group was deleted, or the endpoint ends.
+    over: CancellationToken,
+}
+
+impl Audience {
+    pub(super) fn new(over: CancellationToken) -> Self {
+        Self { nudges: broadcast::Sender::new(BACKLOG), over }
+    }
+
+    /// Tells all listeners there are; there may be none.
+    pub(super) fn nudge(&self, session: SessionId) {
+        self.nudges.send(session).ok();
+    }
+
+    /// Ends all streams.
+    pub(super) fn dismiss(&self) {
+        self.over.cancel();
+    }
+}
+
+/// What one listener hears of its group. Dropping it gives its place free.
+#[derive(Debug)]
+pub struct Listener {
+    /// Who was nudged before it listened, and is still waited for.
+    missed: Option<SessionId>,
+    nudges: broadcast::Receiver<SessionId>,
+    over: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    /// What is to be told next; `None` once the group was deleted or the endpoint ends.
+    ///
+    /// Dropping the wait loses nothing.
+    pub async fn next(&mut self) -> Option<GroupEvent> {
+        if self.over.is_cancelled() {
+            return None;
+        }
+        if let Some(missed) = self.missed.take() {
+            return Some(GroupEvent::Nudge(Some(missed)));
+        }
+        tokio::select! {
+            biased;
+            () = self.over.cancelled() => None,
+            told = self.nudges.recv() => match told {
+                Ok(session) => Some(GroupEvent::Nudge(Some(session))),
+                Err(RecvError::Lagged(_)) => Some(GroupEvent::Nudge(None)),
+                Err(RecvError::Closed) => None,
+            },
+        }
+    }
+}
+
+impl Endpoint {
+    /// Begins to listen to a group.
+    ///
+    /// # Errors
+    /// When the group is not known, or too many listen.
+    pub fn listen(&self, key: &GroupKey) -> Call<Listener> {
+        let cell = self.cell(key)?;
+        let place = Arc::clone(&self.inner.places.0).try_acquire_owned();
+        let place = place.map_err(|_full| CallError::TooManyListeners)?;
+        // Nudges are given under the same lock, so none falls between the two.
+        let group = cell.lock();
+        Ok(Listener {
+            missed: group.nudged().cloned(),
+            nudges: cell.audience.nudges.subscribe(),
+            over: cell.audience.over.clone(),
+            _place: place,
+        })
+    }
+
+    /// How many listen, to any group.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        MOST_LISTENERS - self.inner.places.0.available_permits()
+    }
+}

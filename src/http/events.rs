@@ -1,0 +1,41 @@
+//! A group's events as a stream (server-sent events).
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    http::{HeaderName, HeaderValue},
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use futures_util::{StreamExt, stream};
+
+use super::kit::to_json;
+use crate::{
+    endpoint::{GroupEvent, Listener},
+    wire::events::{LISTENING, NUDGE, NudgeBody},
+};
+
+/// How often a stream that is silent says that it lives. Who listens gives up after three of them.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Tells a proxy in front to pass events on as they come.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+
+/// The answer that goes on until the listener's group is deleted, the server stops, or the client
+/// hangs up.
+pub(super) fn answer(listener: Listener) -> Response {
+    let first = Event::default().event(LISTENING).data("{}");
+    let told = stream::unfold(listener, async |mut listener| {
+        let event = match listener.next().await? {
+            GroupEvent::Nudge(session) => {
+                Event::default().event(NUDGE).data(to_json(&NudgeBody::new(session.as_ref())))
+            }
+        };
+        Some((event, listener))
+    });
+    let events = stream::once(async { first }).chain(told).map(Ok::<_, Infallible>);
+    ([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
+}
