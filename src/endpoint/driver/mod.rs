@@ -300,9 +300,8 @@ impl Endpoint {
         if !cell.lock().is_empty() {
             return Err(CallError::GroupInUse);
         }
-        // Nobody writes what happened in a group that is gone.
-        self.write_changes(&cell).await;
         self.inner.store.delete_group(key).await?;
+        // Nobody writes what happened in a group that is gone.
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
