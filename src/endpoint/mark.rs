@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -13,6 +14,9 @@ use crate::domain::{BootId, Epoch};
 
 /// The file's name in the data folder.
 const NAME: &str = "endpoint.mark";
+
+/// Bytes of a mark: a boot id (36), two numbers (20 each), two words and room. It fits into one sector.
+const SIZE: usize = 127;
 
 /// What the mark says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,18 +47,37 @@ impl Mark {
         (words.next() == Some("end")).then_some(mark)
     }
 
-    /// Puts the mark on disk, whole or not at all.
+    /// Puts the mark on disk: in place, with one wait for the disk. A power cut meanwhile may tear it, and
+    /// a torn mark is none: the next start waits.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let new: PathBuf = folder.join(format!("{NAME}.new"));
-        let settled = if self.settled { "settled" } else { "waiting" };
-        let (boot, records, epoch) =
-            (self.boot.as_str(), self.seat_records, self.epoch.map_or(0, Epoch::get));
-        let mut file = File::create(&new)?;
-        writeln!(file, "{boot} {records} {epoch} {settled} end")?;
-        file.sync_all()?;
-        fs::rename(&new, folder.join(NAME))?;
-        File::open(folder)?.sync_all()
+        let text = format!("{:<SIZE$}\n", self.text());
+        let path = folder.join(NAME);
+        match File::options().write(true).open(&path) {
+            Ok(file) if file.metadata()?.len() == text.len() as u64 => {
+                file.write_all_at(text.as_bytes(), 0)?;
+                file.sync_data()
+            }
+            Ok(_) => create(folder, &path, &text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(folder, &path, &text),
+            Err(error) => Err(error),
+        }
     }
+
+    fn text(&self) -> String {
+        let settled = if self.settled { "settled" } else { "waiting" };
+        let epoch = self.epoch.map_or(0, Epoch::get);
+        format!("{} {} {epoch} {settled} end", self.boot.as_str(), self.seat_records)
+    }
+}
+
+/// The first mark of a folder, whole or not at all.
+fn create(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let new: PathBuf = folder.join(format!("{NAME}.new"));
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -68,10 +91,12 @@ mod tests {
         let mark = Mark { boot: BootId::new("b-1"), seat_records: 7, epoch: Epoch::new(9), settled: true };
         mark.write(folder.path()).unwrap();
         assert_eq!(Mark::read(folder.path()), Some(mark.clone()));
-        let none = Mark { epoch: None, settled: false, ..mark };
+        let none = Mark { epoch: None, settled: false, ..mark.clone() };
         none.write(folder.path()).unwrap();
         assert_eq!(Mark::read(folder.path()), Some(none));
         fs::write(folder.path().join(NAME), "b-1 7 9 settled").unwrap();
         assert_eq!(Mark::read(folder.path()), None);
+        mark.write(folder.path()).unwrap();
+        assert_eq!(Mark::read(folder.path()), Some(mark), "a torn one is written anew");
     }
 }

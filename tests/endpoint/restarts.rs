@@ -146,8 +146,10 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
         app.member(ON_PREMISES, group, "a").await;
     }
     assert_eq!(app.beat(ON_PREMISES, "g", "a", native("a", 1, 0, false)).await.body["Role"], 1);
-    // The mark cannot be written: its temporary name is a folder.
-    fs::create_dir(folder.path().join("endpoint.mark.new")).unwrap();
+    // The mark cannot be written: a folder has its name.
+    let mark = folder.path().join("endpoint.mark");
+    fs::remove_file(&mark).unwrap();
+    fs::create_dir(&mark).unwrap();
     let answer = app.beat(ON_PREMISES, "h", "a", native("a", 1, 0, false)).await;
     refused(&answer, StatusCode::SERVICE_UNAVAILABLE);
     // Neither is it in the heartbeats that follow, whatever the database holds by then.
@@ -156,7 +158,7 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
         assert_ne!(answer.body["Role"], 1, "{sequence}");
     }
     assert_eq!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, true)).await.body["Role"], 1);
-    fs::remove_dir(folder.path().join("endpoint.mark.new")).unwrap();
+    fs::remove_dir(&mark).unwrap();
     let begun = clock::now().uptime;
     let mut sequence = 5;
     while app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] != 1 {
