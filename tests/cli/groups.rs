@@ -136,6 +136,7 @@ async fn groups_and_sessions_show_who_is_primary_who_is_heard_and_what_is_forced
     let ran = plant.ask(&["override", "--group", "Line 1", "--session", "b"])?;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let ran = plant.ask(&["sessions", "--group", "Line 1"])?;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     let shown: Vec<Vec<&str>> = ran
         .out
         .lines()
