@@ -148,6 +148,17 @@ pub struct SeatRecord {
     pub at: Wall,
 }
 
+impl SeatRecord {
+    /// The number of this record, after the record numbered `last`.
+    ///
+    /// Wall time is in it so that another course of things, after an older copy of the database was put
+    /// back, never comes to a number that was used before.
+    #[must_use]
+    pub fn number_after(&self, last: u64) -> u64 {
+        (last + 1).max(u64::try_from(self.at.micros()).unwrap_or(0))
+    }
+}
+
 /// When a role override ends. By uptime while the machine runs, by wall time after a boot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiry {

@@ -53,6 +53,10 @@ pub struct HeartbeatAnswer {
     pub epoch: Option<Epoch>,
     /// Why, in a sentence; only an endpoint of ours says it.
     pub reason: Option<String>,
+    /// The FailoverTimeout that a Primary answer holds the seat for; only an endpoint of ours says it.
+    ///
+    /// A group may have been deleted and created anew since its member read it.
+    pub timeout: Option<FailoverTimeout>,
     /// The receipt of the group's last hand-over, for the two it is about.
     pub receipt: Option<Receipt>,
     /// What the member should know, each a sentence.
@@ -63,7 +67,15 @@ impl HeartbeatAnswer {
     /// An answer that says nothing but a role.
     #[must_use]
     pub const fn new(role: ClientRole) -> Self {
-        Self { role, last_data: None, epoch: None, reason: None, receipt: None, warnings: Vec::new() }
+        Self {
+            role,
+            last_data: None,
+            epoch: None,
+            reason: None,
+            timeout: None,
+            receipt: None,
+            warnings: Vec::new(),
+        }
     }
 }
 

@@ -20,19 +20,26 @@ const SIZE: usize = 127;
 
 /// What the mark says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub struct Mark {
     /// In which boot it was written.
-    pub(super) boot: BootId,
+    pub boot: BootId,
     /// How many seat records the database had then.
-    pub(super) seat_records: u64,
+    pub seat_records: u64,
     /// The highest epoch of any group.
-    pub(super) epoch: Option<Epoch>,
+    pub epoch: Option<Epoch>,
     /// Whether no group waited any more for a Primary that acts already. A mark that was written
     /// while one did proves nothing to the next start.
-    pub(super) settled: bool,
+    pub settled: bool,
 }
 
 impl Mark {
+    /// Whether it proves to an endpoint that begins in `boot`, with a database of `seat_records`
+    /// records, that the database is the last word.
+    #[must_use]
+    pub fn proves(&self, boot: &BootId, seat_records: u64) -> bool {
+        self.boot == *boot && self.settled && self.seat_records == seat_records
+    }
+
     /// The mark in `folder`; none when there is none, or none that can be read.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         let text = fs::read_to_string(folder.join(NAME)).ok()?;

@@ -15,3 +15,4 @@ pub mod machine;
 mod mark;
 
 pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
+pub use mark::Mark;

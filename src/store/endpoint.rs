@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sqlx::{Sqlite, Transaction};
+
 use super::{Store, StoreError, group_history::insert_change};
 use crate::domain::{
     Asked, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId, GroupKey,
@@ -63,32 +65,7 @@ impl Store {
     pub async fn insert_group(&self, group: &GroupSpec, at: Wall) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let (tenant, namespace) = columns(&group.place);
-        let id = group.draft.id.as_str();
-        let name = group.draft.name.as_ref().map(Name::as_str);
-        let description = group.draft.description.as_ref().map(Description::as_str);
-        let timeout = micros(group.draft.timeout.get());
-        let margin = group.preferences.margin.map(|margin| i64::from(margin.get()));
-        let dwell = group.preferences.dwell.map(micros);
-        let at = at.micros();
-        sqlx::query!(
-            "insert into endpoint_group (tenant, namespace, id, name, description, failover_timeout_us,
-                additional_data, margin, dwell_us, keep_silent_override, created_us)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            tenant,
-            namespace,
-            id,
-            name,
-            description,
-            timeout,
-            group.additional_data,
-            margin,
-            dwell,
-            group.preferences.keep_silent_override,
-            at
-        )
-        .execute(&mut *transaction)
-        .await?;
+        keep_group(&mut transaction, group, at).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -111,26 +88,30 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Keeps a new session.
+    /// Keeps a new session of `group`, and the group, should it be missing: a deletion that was said to
+    /// have failed may have been kept.
     ///
     /// # Errors
     /// When the store cannot.
     pub async fn insert_session(
         &self,
-        group: &GroupKey,
+        group: &GroupSpec,
         session: &RegisteredSession,
         at: Wall,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
+        keep_group(&mut transaction, group, at).await?;
+        let ((tenant, namespace), group) = (columns(&group.place), group.draft.id.as_str());
         let id = session.spec.id.as_str();
         let name = session.spec.name.as_ref().map(Name::as_str);
         let registration = i64::try_from(session.order).unwrap_or(i64::MAX);
         let at = at.micros();
         sqlx::query!(
             "insert into endpoint_session (tenant, namespace, group_id, id, name, additional_data,
-                registration, created_us) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                registration, created_us) values (?, ?, ?, ?, ?, ?, ?, ?)
+             on conflict (tenant, namespace, group_id, id) do update set name = excluded.name,
+                additional_data = excluded.additional_data, registration = excluded.registration",
             tenant,
             namespace,
             group,
@@ -250,8 +231,10 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        // As `SeatRecord::number_after` says it.
         let records = sqlx::query_scalar!(
-            "update endpoint_counter set seat_records = seat_records + 1 returning seat_records"
+            "update endpoint_counter set seat_records = max(seat_records + 1, ?) returning seat_records",
+            at
         )
         .fetch_one(&mut *transaction)
         .await?;
@@ -281,6 +264,46 @@ impl Store {
         let record = row.map(SeatRow::read).transpose()?.map(|(_, record)| record);
         Ok((record, u64::try_from(records).unwrap_or(0)))
     }
+}
+
+/// Keeps a group as it is said to be. What an earlier commit left although it was said to have failed is
+/// overwritten: an endpoint that was told of a failure does not know that it is there.
+async fn keep_group(
+    transaction: &mut Transaction<'_, Sqlite>,
+    group: &GroupSpec,
+    at: Wall,
+) -> Result<(), StoreError> {
+    let (tenant, namespace) = columns(&group.place);
+    let id = group.draft.id.as_str();
+    let name = group.draft.name.as_ref().map(Name::as_str);
+    let description = group.draft.description.as_ref().map(Description::as_str);
+    let timeout = micros(group.draft.timeout.get());
+    let margin = group.preferences.margin.map(|margin| i64::from(margin.get()));
+    let dwell = group.preferences.dwell.map(micros);
+    let at = at.micros();
+    sqlx::query!(
+        "insert into endpoint_group (tenant, namespace, id, name, description, failover_timeout_us,
+            additional_data, margin, dwell_us, keep_silent_override, created_us)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         on conflict (tenant, namespace, id) do update set name = excluded.name,
+            description = excluded.description, failover_timeout_us = excluded.failover_timeout_us,
+            additional_data = excluded.additional_data, margin = excluded.margin,
+            dwell_us = excluded.dwell_us, keep_silent_override = excluded.keep_silent_override",
+        tenant,
+        namespace,
+        id,
+        name,
+        description,
+        timeout,
+        group.additional_data,
+        margin,
+        dwell,
+        group.preferences.keep_silent_override,
+        at
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 struct GroupRow {

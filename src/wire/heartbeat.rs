@@ -120,6 +120,8 @@ pub struct HeartbeatAnswerBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    failover_timeout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     hand_over: Option<ReceiptBody>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -132,6 +134,7 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
             last_data_processed_time: answer.last_data.map(|at| at.to_string()),
             epoch: answer.epoch.map(Epoch::get),
             reason: answer.reason,
+            failover_timeout: answer.timeout.map(|timeout| timeout.to_string()),
             hand_over: answer.receipt.as_ref().map(ReceiptBody::from),
             warnings: answer.warnings,
         }

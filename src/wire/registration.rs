@@ -147,6 +147,8 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let last_data = reader.text("LastDataProcessedTime").value().and_then(|text| Wall::parse(&text));
     let epoch = reader.any("Epoch").value().and_then(|value| value.as_u64()).and_then(Epoch::new);
     let reason = reader.text("Reason").value();
+    let timeout = reader.text("FailoverTimeout").value();
+    let timeout = timeout.and_then(|text| FailoverTimeout::new(parse_span(&text)?).ok());
     let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt);
     let warnings = match reader.any("Warnings") {
         Field::Value(Value::Array(warnings)) => {
@@ -154,7 +156,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
         }
         Field::Value(_) | Field::Null | Field::Absent => Vec::new(),
     };
-    Ok(HeartbeatAnswer { role, last_data, epoch, reason, receipt, warnings })
+    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, receipt, warnings })
 }
 
 /// So many of an endpoint's warnings are shown.

@@ -119,6 +119,10 @@ struct Inner {
     boot: BootId,
     /// The highest epoch that the high-water mark knew at the start.
     known_epoch: Option<Epoch>,
+    /// When it began to answer.
+    begun: Moment,
+    /// Whether it knew then of every group that may have a Primary.
+    knows_all: bool,
     attention: Mutex<Attention>,
     hosted: Mutex<Hosted>,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
@@ -180,9 +184,9 @@ impl Endpoint {
         let boot = clock::boot_id()?;
         let records = store.hosted().await?;
         let found = Mark::read(store.folder());
-        let exact = found.as_ref().is_some_and(|mark| {
-            mark.boot == boot && mark.settled && mark.seat_records == records.seat_records
-        });
+        let exact = found.as_ref().is_some_and(|mark| mark.proves(&boot, records.seat_records));
+        // Without a group, a seat or a mark the folder is a new one, and nothing was before it.
+        let knows_all = exact || (found.is_none() && records.groups.is_empty() && records.seat_records == 0);
         let epoch = found.and_then(|mark| mark.epoch);
         let (groups, seats) = (records.groups.len(), records.seats.len());
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
@@ -217,6 +221,8 @@ impl Endpoint {
             settings,
             boot,
             known_epoch: epoch,
+            begun: now,
+            knows_all,
             attention: Mutex::new(Attention::new(begun)),
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
@@ -281,8 +287,10 @@ impl Endpoint {
         }
         self.inner.store.insert_group(&spec, clock::now().wall).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
-        let estate = hosted.estates.remove(&key);
-        let group = Group::create(spec.clone(), self.inner.settings.choosing, self.inner.known_epoch, estate);
+        let new = || Estate::restore(None, spec.draft.timeout, self.inner.knows_all, self.inner.begun);
+        let estate = hosted.estates.remove(&key).unwrap_or_else(new);
+        let (choosing, epoch) = (self.inner.settings.choosing, self.inner.known_epoch);
+        let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
         let cell = Cell::new(key.clone(), group, &self.inner.closing);
         self.keep_books(&cell, &mut cell.lock());
@@ -353,7 +361,8 @@ impl Endpoint {
             }
             Registered::New => {
                 let session = RegisteredSession { spec, order };
-                self.inner.store.insert_session(key, &session, clock::now().wall).await?;
+                let group = cell.lock().spec().clone();
+                self.inner.store.insert_session(&group, &session, clock::now().wall).await?;
                 cell.lock().register(self.now(), session);
                 tracing::info!(group = %key, session = %id, "a session was registered");
                 true

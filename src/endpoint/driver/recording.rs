@@ -94,7 +94,7 @@ impl Endpoint {
     ) -> Result<(), WriteError> {
         // Side by side, so that an answer waits for one disk's delay and not for two. Whichever is lost in
         // a crash, the numbers differ, and the next start waits for T.
-        let (next, epoch) = (mark.seat_records + 1, mark.epoch.max(seat.epoch));
+        let (next, epoch) = (seat.number_after(mark.seat_records), mark.epoch.max(seat.epoch));
         let (recorded, marked) = tokio::join!(
             self.inner.store.record_seat(key, seat, changes),
             self.write_mark(mark, next, epoch)

@@ -91,8 +91,9 @@ impl Group {
             };
         }
         let Some(best) = self.best(now) else {
+            // If this one is heard it asks again at once, and proves that answers reach it.
             let reason = "nobody can be made Primary: no answer has reached this adapter".to_owned();
-            return self.reply(now, ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::PendingPrimary, question, reason);
         };
         if best.spec.id != question.session {
             let reason = format!(
@@ -189,6 +190,7 @@ impl Group {
         if let Some(member) = self.members.get(&question.session).filter(|member| member.native.is_some()) {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
+            answer.timeout = Some(self.timeout());
             answer.receipt = self.receipt_for(now, member);
             answer.warnings = self.warnings(now, member);
         }

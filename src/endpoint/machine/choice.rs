@@ -22,7 +22,7 @@ const CALM: u32 = 10;
 impl Group {
     /// Who may be made Primary: heard within T, and not known to hear nothing.
     fn is_candidate(&self, now: Moment, member: &Member) -> bool {
-        member.is_live(now, self.timeout()) && !member.is_deaf()
+        member.is_live(now, self.timeout()) && !member.is_deaf(now, self.timeout())
     }
 
     pub(super) fn is_forced(&self, member: &Member) -> bool {

@@ -42,7 +42,7 @@ impl Group {
         if newer {
             member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
             if let Some(native) = &heartbeat.native {
-                member.listen(native);
+                member.listen(now, native);
                 self.note_epoch(now, id, native.epoch);
             }
             question.vacated = self.hear_holder(now, &question, heartbeat);
@@ -151,14 +151,17 @@ impl Member {
                 Err(Refusal::InUse { heard_ago: ago, free_in: timeout.get().saturating_sub(ago) })
             }
             (_, speaks) => {
-                self.native = speaks.map(Native::new);
+                self.native = speaks.map(|said| Native::new(now, said));
                 Ok(true)
             }
         }
     }
 
-    fn listen(&mut self, said: &NativeHeartbeat) {
+    fn listen(&mut self, now: Moment, said: &NativeHeartbeat) {
         let Some(native) = &mut self.native else { return };
+        if said.answered > native.answered {
+            native.proved = now.uptime;
+        }
         native.sequence = said.sequence;
         native.answered = native.answered.max(said.answered);
         native.acting = said.acting;
@@ -168,7 +171,7 @@ impl Member {
 }
 
 impl Native {
-    fn new(said: &NativeHeartbeat) -> Self {
+    fn new(now: Moment, said: &NativeHeartbeat) -> Self {
         Self {
             incarnation: said.incarnation.clone(),
             boot: said.boot.clone(),
@@ -177,6 +180,7 @@ impl Native {
             acting: said.acting,
             epoch: said.epoch,
             loss: said.loss,
+            proved: now.uptime,
             deaf_at: None,
         }
     }

@@ -162,6 +162,8 @@ struct Native {
     acting: bool,
     epoch: Option<Epoch>,
     loss: Option<EndpointLoss>,
+    /// When it last proved that answers reach it: `answered` rose, or this run was heard for the first time.
+    proved: Uptime,
     /// What `answered` was when it lost a seat that it never acted on; it is not chosen before it has
     /// heard an answer again.
     deaf_at: Option<u64>,
@@ -192,8 +194,13 @@ impl Member {
         self.heard.as_ref().is_some_and(|heard| now.uptime < heard.at.uptime + timeout.get())
     }
 
-    fn is_deaf(&self) -> bool {
-        self.native.as_ref().is_some_and(|native| native.deaf_at.is_some_and(|then| native.answered <= then))
+    /// Whether answers do not reach it: it lost a seat that it never acted on and has heard nothing since,
+    /// or has proved for T that it hears nothing. Each deaf member that got the seat would hold it for 2 T.
+    fn is_deaf(&self, now: Moment, timeout: FailoverTimeout) -> bool {
+        self.native.as_ref().is_some_and(|native| {
+            native.deaf_at.is_some_and(|then| native.answered <= then)
+                || now.uptime >= native.proved + timeout.get()
+        })
     }
 
     fn is(&self, holder: &Holder) -> bool {

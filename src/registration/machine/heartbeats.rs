@@ -90,6 +90,11 @@ impl Machine {
         if let Some(receipt) = &answer.receipt {
             self.note_receipt(now, receipt);
         }
+        if answer.timeout.is_some_and(|timeout| self.group_timeout != Some(timeout)) {
+            // The group was created anew since it was read: the endpoint holds the seat no longer than this.
+            self.group_timeout = answer.timeout;
+            self.note_timeouts(now);
+        }
         if answer.role != ClientRole::PendingPrimary {
             self.confirmations = 0;
         }
