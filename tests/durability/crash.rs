@@ -170,6 +170,7 @@ async fn a_restart_restores_configuration_session_and_history() {
         found
     };
     let mut server = Server::serve(folder.path(), &[]);
+    server.until_history("ServerStarted", "Started").await;
     server.configure(&hot).await;
     let (first_session, shown) = (session(&server).await, server.get(FACET).await.body);
     for orderly in [true, false] {
