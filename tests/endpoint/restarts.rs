@@ -17,7 +17,8 @@ async fn until(app: &App, session: &str, role: u64) -> Duration {
     let begun = clock::now().uptime;
     let mut sequence = 1_000;
     loop {
-        let answer = app.beat(ON_PREMISES, "g", session, native(session, sequence, 0, false)).await;
+        let answer =
+            app.beat(ON_PREMISES, "g", session, native(session, sequence, sequence - 1, false)).await;
         let waited = clock::now().uptime.since(begun);
         if answer.body["Role"] == role {
             return waited;
