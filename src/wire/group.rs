@@ -76,9 +76,10 @@ impl GroupHistoryBody {
     }
 }
 
+/// One change in a group.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct ChangeBody {
+pub struct ChangeBody {
     time: String,
     kind: &'static str,
     session_id: Option<String>,
@@ -86,7 +87,8 @@ struct ChangeBody {
     explanation: String,
     epoch: Option<u64>,
     requested_by: Option<String>,
-    members: Vec<MemberBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<Vec<MemberBody>>,
     hand_over: Option<HandOverBody>,
 }
 
@@ -100,9 +102,17 @@ impl From<&GroupChange> for ChangeBody {
             explanation: change.explanation.clone(),
             epoch: change.epoch.map(Epoch::get),
             requested_by: change.asked_by.as_ref().map(ToString::to_string),
-            members: change.members.iter().map(MemberBody::from).collect(),
+            members: Some(change.members.iter().map(MemberBody::from).collect()),
             hand_over: change.receipt.as_ref().map(|receipt| HandOverBody::new(change.at, receipt)),
         }
+    }
+}
+
+impl ChangeBody {
+    /// The change as an event: what was known of the members is in the history, and would be long here.
+    #[must_use]
+    pub fn told(change: &GroupChange) -> Self {
+        Self { members: None, ..Self::from(change) }
     }
 }
 
