@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Command};
 
 /// What the shell prints for `sql`, or why it refuses.
 pub fn sqlite(database: &Path, arguments: &[&str], sql: &str) -> Result<String, String> {
-    let output = Command::new("sqlite3").args(arguments).arg(database).arg(sql).output().unwrap();
+    // A server that recovers its log holds the database for a moment.
+    let patient = ["-cmd", ".timeout 5000"];
+    let output =
+        Command::new("sqlite3").args(patient).args(arguments).arg(database).arg(sql).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim_end().to_owned();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
 }
