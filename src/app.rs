@@ -84,6 +84,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
+    // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, routes, signal).await
@@ -98,7 +99,8 @@ pub async fn endpoint(settings: EndpointSettings) -> Result<(), AppError> {
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let mut half = Half::new(store.clone());
-    let routes = health::routes(store).merge(half.host(settings.endpoint).await?);
+    let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
+    half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }
 

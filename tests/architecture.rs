@@ -97,8 +97,12 @@ const ROOMS: &[Room] = &[
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),
+            ("groups.rs", &["serde_json"]),
             ("remote.rs", &["reqwest", "serde", "serde_json"]),
             ("table.rs", &["serde_json"]),
+            // The user's number and the host's name.
+            ("who.rs", &["rustix"]),
+            ("why.rs", &["serde_json"]),
         ],
     },
     Room { name: "main", may_import: &["cli"], crates: &[], files: &[] },

@@ -5,6 +5,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use super::group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs};
 use crate::{
     domain::{ConfigurationId, EndpointLoss},
     settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
@@ -48,6 +49,14 @@ pub(super) enum Command {
     Remove(RemoveArgs),
     /// Show what happened, the newest first.
     History(HistoryArgs),
+    /// Show the groups of a failover endpoint: who is Primary, how many adapters are heard.
+    Groups(GroupsArgs),
+    /// Show the adapters of a group: role, score, when they were heard.
+    Sessions(SessionsArgs),
+    /// Make an adapter Primary whatever the scores say, or end that.
+    Override(OverrideArgs),
+    /// Say why the roles of a group changed, the newest first.
+    Why(WhyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +113,9 @@ pub(super) struct EndpointArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// For how many days history is kept [default: 365]
+    #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
+    history_days: Option<HistoryDays>,
     /// How long a silent session is remembered [default: 24h]
     #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
     session_retention: Option<Duration>,
@@ -118,6 +130,7 @@ impl EndpointArgs {
         EndpointPartial {
             listen: self.listen,
             data_dir: self.data_dir,
+            history_days: self.history_days,
             log_format: self.log_format,
             session_retention: self.session_retention,
         }
@@ -247,16 +260,20 @@ pub(super) struct HistoryArgs {
 }
 
 impl Command {
-    /// Which server the command asks, if it asks one.
-    fn remote(&self) -> Option<&RemoteArgs> {
+    /// Which server the command asks, if it asks one, and the flag that names it.
+    fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
             Self::Serve(_) | Self::Endpoint(_) => None,
-            Self::Get(args) => Some(&args.remote),
-            Self::Set(args) => Some(&args.remote),
-            Self::Add(args) => Some(&args.remote),
-            Self::Edit(args) => Some(&args.remote),
-            Self::Remove(args) => Some(&args.remote),
-            Self::History(args) => Some(&args.remote),
+            Self::Get(args) => Some(("--url", &args.remote.url)),
+            Self::Set(args) => Some(("--url", &args.remote.url)),
+            Self::Add(args) => Some(("--url", &args.remote.url)),
+            Self::Edit(args) => Some(("--url", &args.remote.url)),
+            Self::Remove(args) => Some(("--url", &args.remote.url)),
+            Self::History(args) => Some(("--url", &args.remote.url)),
+            Self::Groups(args) => Some(("--endpoint", &args.remote.endpoint)),
+            Self::Sessions(args) => Some(("--endpoint", &args.remote.endpoint)),
+            Self::Override(args) => Some(("--endpoint", &args.remote.endpoint)),
+            Self::Why(args) => Some(("--endpoint", &args.remote.endpoint)),
         }
     }
 }
@@ -270,11 +287,12 @@ pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<CommandL
         return Err(conflict("--id belongs to `get clientfailover`: failover has one state"));
     }
     // Not a rule of the value itself, whose refusal would repeat the password.
-    let url = line.command.remote().map(|remote| &remote.url);
-    if url.is_some_and(|url| !url.username().is_empty() || url.password().is_some()) {
-        return Err(conflict(
-            "--url must not carry a user name or password: command lines can be read by others",
-        ));
+    if let Some((flag, url)) = line.command.server()
+        && (!url.username().is_empty() || url.password().is_some())
+    {
+        return Err(conflict(&format!(
+            "{flag} must not carry a user name or password: command lines can be read by others"
+        )));
     }
     Ok(line)
 }
@@ -286,14 +304,17 @@ fn conflict(reason: &str) -> clap::Error {
 /// An Id that can be a segment of a path. `.` and `..` cannot, however they are escaped: URLs are
 /// resolved before they are sent, and a DELETE of `..` would go elsewhere.
 pub(super) fn identifier(text: &str) -> Result<ConfigurationId, String> {
-    if matches!(text, "." | "..") {
-        return Err("it cannot stand in a URL; leave --id out".to_owned());
-    }
-    ConfigurationId::new(text).map_err(|error| format!("it {error}"))
+    let id = segment(text).ok_or("it cannot stand in a URL; leave --id out")?;
+    ConfigurationId::new(id).map_err(|error| format!("it {error}"))
+}
+
+/// The same, if it can be one.
+pub(super) fn segment(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !matches!(*text, "." | ".."))
 }
 
 /// The address of a server.
-fn server(text: &str) -> Result<Url, String> {
+pub(super) fn server(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         Err("it is not an http or https address, such as http://127.0.0.1:5590".to_owned())
@@ -348,6 +369,33 @@ mod tests {
     }
 
     #[test]
+    fn commands_about_groups_name_what_they_need() {
+        for words in [
+            "groups",
+            "sessions --group G",
+            "override --group G --session S",
+            "override --group G --session S --for 08:00:00 --reason Maintenance --by shift-lead",
+            "override --group G --session S --off",
+            "why --group G --limit 1000 --endpoint https://h/api/v1/Tenants/t/Namespaces/n/ClientFailover",
+        ] {
+            assert!(line(words).is_ok(), "{words}: {:?}", line(words));
+        }
+        for (words, said) in [
+            ("sessions", "--group"),
+            ("override --group G", "--session"),
+            ("override --group G --session S --off --for 01:00:00", "--for"),
+            ("override --group G --session S --for 8h", "08:00:00"),
+            ("override --group G --session S --for 00:00:00", "08:00:00"),
+            ("override --group .. --session S", "URL"),
+            ("why --group G --limit 0", "1..=1000"),
+            ("why --group G --limit 1001", "1..=1000"),
+            ("groups --url http://h", "--url"),
+        ] {
+            assert!(line(words).is_err_and(|error| error.contains(said)), "{words}");
+        }
+    }
+
+    #[test]
     fn flags_become_settings() -> Result<(), String> {
         let Command::Serve(args) = line("serve --listen [::1]:80 --with-endpoint --session-retention 1h")?
         else {
@@ -371,6 +419,8 @@ mod tests {
             assert!(line(words).is_err(), "{words}");
         }
         assert!(line("remove --id ..").is_err_and(|error| error.contains("leave --id out")));
-        assert!(line("get --url http://u:secret@host").is_err_and(|error| !error.contains("secret")));
+        for words in ["get --url http://u:secret@host", "groups --endpoint http://u:secret@host"] {
+            assert!(line(words).is_err_and(|error| !error.contains("secret")), "{words}");
+        }
     }
 }

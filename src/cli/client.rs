@@ -10,10 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    args::{
-        AddArgs, EditArgs, GetArgs, HistoryArgs, Output, Readable, RemoteArgs, RemoveArgs, SetArgs,
-        identifier,
-    },
+    args::{AddArgs, EditArgs, GetArgs, HistoryArgs, Output, Readable, RemoveArgs, SetArgs, identifier},
     failure::Failure,
     remote::{Method, Refusal, Remote, RemoteError},
     table,
@@ -22,8 +19,8 @@ use crate::domain::ConfigurationId;
 
 /// `get`: shows a resource.
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
-    let output = output(&args.remote);
-    let remote = Remote::new(args.remote.url)?;
+    let output = output(args.remote.output);
+    let remote = Remote::adapter(args.remote.url)?;
     let url = match args.what {
         Readable::Configuration => remote.configuration(args.id.as_ref()),
         Readable::State => remote.diagnostics("FailoverState"),
@@ -46,7 +43,7 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
 /// `set`: replaces the configuration.
 pub(super) async fn set(args: SetArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(&args.remote), Remote::new(args.remote.url)?);
+    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
     remote.call(Method::PUT, remote.configuration(args.id.as_ref()), Some(body)).await?;
     done(output, "The client failover configuration is set.")
 }
@@ -54,7 +51,7 @@ pub(super) async fn set(args: SetArgs) -> Result<(), Failure> {
 /// `add`: adds the configuration where there is none.
 pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(&args.remote), Remote::new(args.remote.url)?);
+    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
     remote.call(Method::POST, remote.configuration(None), Some(body)).await?;
     done(output, "The client failover configuration is added.")
 }
@@ -62,7 +59,7 @@ pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
 /// `edit`: changes members of the configuration.
 pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(&args.remote), Remote::new(args.remote.url)?);
+    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
     // Adapters of earlier versions know PATCH only with an Id in the path.
     let id = match args.id {
         Some(id) => id,
@@ -74,7 +71,7 @@ pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
 
 /// `remove`: removes the configuration.
 pub(super) async fn remove(args: RemoveArgs) -> Result<(), Failure> {
-    let (output, remote) = (output(&args.remote), Remote::new(args.remote.url)?);
+    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
     remote.call(Method::DELETE, remote.configuration(args.id.as_ref()), None).await?;
     done(output, "The client failover configuration is removed.")
 }
@@ -91,8 +88,8 @@ struct Page {
 
 /// `history`: shows what happened.
 pub(super) async fn history(args: HistoryArgs) -> Result<(), Failure> {
-    let output = output(&args.remote);
-    let remote = Remote::new(args.remote.url.clone())?;
+    let output = output(args.remote.output);
+    let remote = Remote::adapter(args.remote.url.clone())?;
     let mut page = history_page(&remote, &args, None).await?;
     while args.all
         && let Some(cursor) = page.next_cursor.take()
@@ -159,18 +156,21 @@ async fn stored_id(remote: &Remote) -> Result<ConfigurationId, Failure> {
         .ok_or_else(|| remote.misunderstood("It names no Id that can stand in a URL.").into())
 }
 
-fn parse(remote: &Remote, answer: &str) -> Result<Value, Failure> {
+/// Reads an answer.
+pub(super) fn parse(remote: &Remote, answer: &str) -> Result<Value, Failure> {
     parse_as(remote, answer)
 }
 
-fn parse_as<'a, T: Deserialize<'a>>(remote: &Remote, answer: &'a str) -> Result<T, Failure> {
+/// Reads an answer of a shape that is known.
+pub(super) fn parse_as<'a, T: Deserialize<'a>>(remote: &Remote, answer: &'a str) -> Result<T, Failure> {
     serde_json::from_str(answer)
         .map_err(|error| remote.misunderstood(&format!("It is of another shape: {error}.")).into())
 }
 
-fn output(args: &RemoteArgs) -> Output {
+/// How an answer is shown: as asked for, else as its reader needs it.
+pub(super) fn output(asked: Option<Output>) -> Output {
     let by_reader = if io::stdout().is_terminal() { Output::Table } else { Output::Json };
-    args.output.unwrap_or(by_reader)
+    asked.unwrap_or(by_reader)
 }
 
 /// Reads the file of a request; `-` is standard input.
@@ -193,7 +193,7 @@ fn done(output: Output, sentence: &str) -> Result<(), Failure> {
 }
 
 /// Writes to standard output, with a line's end. That nobody reads on (`| head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
+pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -59,11 +59,9 @@ impl Failure {
             Self::Settings(faults) => eprintln!("{faults}"),
             Self::Stopped => {}
             Self::Failed(what) => eprintln!("Error:       {what}"),
-            Self::Remote(RemoteError::NotReached { url, reason }) => tell(
-                &format!("{url} was not reached."),
-                reason,
-                "Start the adapter with `client-failover serve`, or say with --url where it listens.",
-            ),
+            Self::Remote(RemoteError::NotReached { url, reason, half }) => {
+                tell(&format!("{url} was not reached."), reason, half.start_it());
+            }
             Self::Remote(RemoteError::Refused(Refusal { error, reason, resolution })) => {
                 tell(error, reason, resolution);
             }

@@ -1,4 +1,5 @@
-//! The command line: `serve` and `endpoint` run a half, every other command asks a running adapter.
+//! The command line: `serve` and `endpoint` run a half; every other command asks a running adapter, or
+//! a running failover endpoint about its groups.
 //!
 //! Promises: it ends with 0 when it was done, 1 when it was refused or failed, 2 when the usage or
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
@@ -10,8 +11,12 @@
 mod args;
 mod client;
 mod failure;
+mod group_args;
+mod groups;
 mod remote;
 mod table;
+mod who;
+mod why;
 
 use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
@@ -60,6 +65,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Edit(args) => runtime.block_on(client::edit(args)),
         Command::Remove(args) => runtime.block_on(client::remove(args)),
         Command::History(args) => runtime.block_on(client::history(args)),
+        Command::Groups(args) => runtime.block_on(groups::groups(args)),
+        Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
+        Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Why(args) => runtime.block_on(groups::why(args)),
     };
     // Whatever still blocks has had its time; the process ends all the same.
     runtime.shutdown_timeout(LAST_WAIT);

@@ -1,4 +1,4 @@
-//! The adapter's interface, as the command line calls it.
+//! The interfaces of both halves, as the command line calls them.
 
 use std::{error::Error, time::Duration};
 
@@ -7,9 +7,9 @@ use reqwest::{Client, header, redirect::Policy};
 use serde::Deserialize;
 use url::Url;
 
-use crate::domain::ConfigurationId;
+use crate::domain::{ConfigurationId, GroupId};
 
-/// How long a request may take. A person waits, and an adapter answers from memory or its disk.
+/// How long a request may take. A person waits, and a server answers from memory or its disk.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest answer that is read: many times the largest page of history.
@@ -24,6 +24,8 @@ pub(super) enum RemoteError {
         url: Url,
         /// What was observed.
         reason: String,
+        /// Who was asked there.
+        half: Half,
     },
     /// The server refused it, or answered what its interface does not.
     Refused(Refusal),
@@ -38,15 +40,57 @@ pub(super) struct Refusal {
     pub(super) resolution: String,
 }
 
-/// An adapter that can be asked.
+/// A server that can be asked.
 pub(super) struct Remote {
     client: Client,
     url: Url,
+    half: Half,
+}
+
+/// Which half a server is; what to do when it is not there differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Half {
+    Adapter,
+    Endpoint,
+}
+
+impl Half {
+    /// What to do where it is not reached.
+    pub(super) const fn start_it(self) -> &'static str {
+        match self {
+            Self::Adapter => {
+                "Start the adapter with `client-failover serve`, or say with --url where it listens."
+            }
+            Self::Endpoint => {
+                "Start the failover endpoint with `client-failover endpoint`, or say with --endpoint where it is."
+            }
+        }
+    }
+
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::Adapter => "--url",
+            Self::Endpoint => "--endpoint",
+        }
+    }
 }
 
 impl Remote {
     /// An adapter at `url`; nothing is sent yet.
-    pub(super) fn new(url: Url) -> Result<Self, RemoteError> {
+    pub(super) fn adapter(url: Url) -> Result<Self, RemoteError> {
+        Self::new(url, Half::Adapter)
+    }
+
+    /// A failover endpoint whose base is `url`. An address without a path means the on-premises base
+    /// there. Nothing is sent yet.
+    pub(super) fn endpoint(mut url: Url) -> Result<Self, RemoteError> {
+        if url.path() == "/" {
+            url.set_path("/api/v1/clientfailover");
+        }
+        Self::new(url, Half::Endpoint)
+    }
+
+    fn new(url: Url, half: Half) -> Result<Self, RemoteError> {
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -57,8 +101,8 @@ impl Remote {
             builder = builder.tls_certs_only([]);
         }
         match builder.build() {
-            Ok(client) => Ok(Self { client, url }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error) }),
+            Ok(client) => Ok(Self { client, url, half }),
+            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error), half }),
         }
     }
 
@@ -102,11 +146,27 @@ impl Remote {
         self.resource(["diagnostics", resource])
     }
 
+    /// The URL of a failover endpoint's groups, after the first `skip`, `count` at the most.
+    pub(super) fn groups(&self, skip: usize, count: usize) -> Url {
+        let mut url = self.below(["groups"]);
+        url.query_pairs_mut().append_pair("skip", &skip.to_string()).append_pair("count", &count.to_string());
+        url
+    }
+
+    /// The URL of a group, or of what is below it.
+    pub(super) fn group(&self, group: &GroupId, below: &[&str]) -> Url {
+        self.below(["groups", group.as_str()].into_iter().chain(below.iter().copied()))
+    }
+
     /// The base may have a path of its own, behind a reverse proxy.
     fn resource<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
+        self.below(["api", "v1"].into_iter().chain(segments))
+    }
+
+    fn below<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "v1"]).extend(segments);
+            path.pop_if_empty().extend(segments);
         }
         url
     }
@@ -117,7 +177,7 @@ impl Remote {
         } else {
             root_cause(error)
         };
-        RemoteError::NotReached { url: self.url.clone(), reason }
+        RemoteError::NotReached { url: self.url.clone(), reason, half: self.half }
     }
 
     /// An answer that is none of the interface's. `reason` says what about it, as a sentence.
@@ -125,8 +185,10 @@ impl Remote {
         RemoteError::Refused(Refusal {
             error: format!("The answer of {} is not understood.", self.url),
             reason: reason.to_owned(),
-            resolution: "Check with --url that a client-failover listens there, and look into its log."
-                .to_owned(),
+            resolution: format!(
+                "Check with {} that a client-failover listens there, and look into its log.",
+                self.half.flag()
+            ),
         })
     }
 }
@@ -146,7 +208,8 @@ mod tests {
 
     fn configuration(base: &str, id: Option<&str>) -> Result<String, Box<dyn Error>> {
         let id = id.map(ConfigurationId::new).transpose()?;
-        let remote = Remote { client: Client::builder().tls_certs_only([]).build()?, url: base.parse()? };
+        let client = Client::builder().tls_certs_only([]).build()?;
+        let remote = Remote { client, url: base.parse()?, half: Half::Adapter };
         Ok(remote.configuration(id.as_ref()).to_string())
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    BootId, Description, Epoch, FailoverScore, FailoverTimeout, GroupDraft, GroupId, Incarnation, Name,
+    BootId, Description, Epoch, FailoverScore, FailoverTimeout, GroupDraft, GroupId, Incarnation, Name, Seen,
     SessionId, Uptime, Wall,
 };
 
@@ -223,4 +223,25 @@ pub struct GroupStatus {
     pub pending: Option<SessionId>,
     /// Up to when a Primary of the group has processed data.
     pub last_data: Option<Wall>,
+    /// The highest epoch of the group that is on disk; the Primary's, where there is one.
+    pub epoch: Option<Epoch>,
+    /// Why it is so, as a sentence without its full stop.
+    pub reason: String,
+    /// The role override that is in force.
+    pub forced: Option<OverrideView>,
+    /// What is known of each member, in the order of registration.
+    pub members: Vec<Seen>,
+    /// What an operator should look at, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+/// A role override as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverrideView {
+    /// Who is to be Primary.
+    pub session: SessionId,
+    /// When it ends; empty when only somebody can end it.
+    pub expires: Option<Wall>,
+    /// Who asked for it, and why.
+    pub asked: Asked,
 }

@@ -32,8 +32,8 @@ pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
 pub use group::{
-    Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, Place, Preferences,
-    RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
+    Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
+    Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;

@@ -12,7 +12,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
-use super::kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal};
+use super::{
+    kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
+    page::{Asked, Page},
+};
 use crate::{
     clock,
     domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
@@ -22,10 +25,6 @@ use crate::{
         state::{FailoverBody, FailoverStateBody, HistoryBody},
     },
 };
-
-/// Rows of a page of history when nothing is said, and at the most.
-const HISTORY_PAGE: u16 = 100;
-const HISTORY_PAGE_LIMIT: u16 = 1_000;
 
 /// What the handlers of the adapter half need.
 #[derive(Debug, Clone)]
@@ -173,31 +172,12 @@ async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Respons
 }
 
 fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
-    let mut faults = query.unknown(&["from", "to", "kind", "limit", "cursor"]);
-    let mut read = |name: &str, resolution: &str, read: &dyn Fn(&str) -> Option<i64>| {
-        let text = query.get(name)?;
-        let value = read(text);
-        if value.is_none() {
-            faults.push(Fault::new(name, "cannot be read", resolution));
-        }
-        value
-    };
-    let time = |text: &str| Wall::parse(text).map(Wall::micros);
     let rfc3339 = "A time is written like 2026-01-31T08:00:00Z.";
-    let from = read("from", rfc3339, &time).map(Wall::from_micros);
-    let to = read("to", rfc3339, &time).map(Wall::from_micros);
-    let limit = read("limit", "limit is a whole number from 1 to 1000.", &|text| {
-        text.parse().ok().filter(|limit| (1..=i64::from(HISTORY_PAGE_LIMIT)).contains(limit))
-    });
-    let before = read("cursor", "cursor is the NextCursor of the page before.", &|text| text.parse().ok());
-    let kind = query.get("kind").map(|word| {
-        let kinds = TransitionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-        TransitionKind::parse(word)
-            .ok_or_else(|| Fault::new("kind", "is not a kind of event", format!("The kinds are {kinds}.")))
-    });
-    let kind = kind.and_then(|kind| faults.take(kind));
-    let limit = limit.and_then(|limit| u16::try_from(limit).ok()).unwrap_or(HISTORY_PAGE);
-    faults.or(HistoryQuery { from, to, kind, before, limit })
+    let mut asked = Asked::new(query, &["from", "to", "kind", "limit", "cursor"]);
+    let from = asked.value("from", rfc3339, Wall::parse);
+    let to = asked.value("to", rfc3339, Wall::parse);
+    let Page { kind, before, limit } = asked.page(TransitionKind::ALL, TransitionKind::as_str);
+    asked.finish(HistoryQuery { from, to, kind, before, limit })
 }
 
 impl Adapter {

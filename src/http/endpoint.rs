@@ -13,15 +13,17 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
+    page::{Asked, Page},
 };
 use crate::{
-    domain::{Fault, GroupId, GroupKey, Name, Place, SessionId, TextError},
+    domain::{Fault, GroupChangeKind, GroupId, GroupKey, Name, Place, SessionId, TextError},
     endpoint::{CallError, Created, Endpoint},
+    store::ChangeQuery,
     wire::{
         endpoint::{
-            GroupBody, OverrideBody, SessionBody, StatusBody, VersionBody, read_group, read_override,
-            read_session,
+            GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_override, read_session,
         },
+        group::{GroupHistoryBody, StatusBody},
         heartbeat::{HeartbeatAnswerBody, read_heartbeat},
     },
 };
@@ -46,11 +48,12 @@ macro_rules! under_both_bases {
 /// All routes of the endpoint half.
 #[must_use]
 pub fn routes(endpoint: Endpoint) -> Routes {
-    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 9] = under_both_bases! {
+    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 10] = under_both_bases! {
         "" => get(version),
         "/groups" => get(list_groups).post(create_group),
         "/groups/{group}" => get(read_one_group).delete(delete_group),
         "/groups/{group}/status" => get(status),
+        "/groups/{group}/history" => get(history),
         "/groups/{group}/events" => get(listen),
         "/groups/{group}/clientsessions" => get(list_sessions).post(create_session),
         "/groups/{group}/clientsessions/{session}" => get(read_one_session).delete(delete_session),
@@ -188,6 +191,18 @@ async fn status(
     OfGroup(key): OfGroup,
 ) -> Result<Json<StatusBody>, Failure> {
     Ok(Json(endpoint.status(&key)?.into()))
+}
+
+async fn history(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+    query: Query,
+) -> Result<Json<GroupHistoryBody>, Failure> {
+    let mut asked = Asked::new(&query, &["kind", "limit", "cursor"]);
+    let Page { kind, before, limit } = asked.page(GroupChangeKind::ALL, GroupChangeKind::as_str);
+    let query = asked.finish(ChangeQuery { kind, before, limit })?;
+    let page = endpoint.history(&key, &query).await?;
+    Ok(Json(GroupHistoryBody::new(&page.changes, page.next)))
 }
 
 async fn listen(State(endpoint): State<Endpoint>, OfGroup(key): OfGroup) -> Result<Response, Failure> {

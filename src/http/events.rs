@@ -14,7 +14,10 @@ use futures_util::{StreamExt, stream};
 use super::kit::to_json;
 use crate::{
     endpoint::{GroupEvent, Listener},
-    wire::events::{LISTENING, NUDGE, NudgeBody},
+    wire::{
+        events::{CHANGE, LISTENING, NUDGE, NudgeBody},
+        group::ChangeBody,
+    },
 };
 
 /// How often a stream that is silent says that it lives. Who listens gives up after three of them.
@@ -32,6 +35,9 @@ pub(super) fn answer(listener: Listener) -> Response {
         let event = match listener.next().await? {
             GroupEvent::Nudge(session) => {
                 Event::default().event(NUDGE).data(to_json(&NudgeBody::new(session.as_ref())))
+            }
+            GroupEvent::Change(change) => {
+                Event::default().event(CHANGE).data(to_json(&ChangeBody::told(&change)))
             }
         };
         Some((event, listener))

@@ -11,6 +11,7 @@ pub mod endpoint;
 mod events;
 pub mod health;
 pub mod kit;
+mod page;
 mod serve;
 
 pub use serve::serve;

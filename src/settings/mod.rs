@@ -58,6 +58,8 @@ pub struct EndpointSettings {
     pub listen: SocketAddr,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
+    /// How long its history is kept.
+    pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// How it keeps its groups and sessions.
@@ -91,6 +93,7 @@ pub struct ServePartial {
 pub struct EndpointPartial {
     pub listen: Option<SocketAddr>,
     pub data_dir: Option<PathBuf>,
+    pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub session_retention: Option<Duration>,
 }
@@ -149,6 +152,7 @@ impl Partial for EndpointPartial {
         Self {
             listen: source.take("listen"),
             data_dir: source.take("data_dir"),
+            history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             session_retention: source.take("session_retention"),
         }
@@ -158,6 +162,7 @@ impl Partial for EndpointPartial {
         Self {
             listen: self.listen.or(weaker.listen),
             data_dir: self.data_dir.or(weaker.data_dir),
+            history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             session_retention: self.session_retention.or(weaker.session_retention),
         }
@@ -170,6 +175,7 @@ impl EndpointPartial {
         EndpointSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             endpoint: hosted(self.session_retention),
         }

@@ -34,6 +34,7 @@ fn nothing_said_means_defaults() -> Result<(), SettingsError> {
     assert_eq!(serve.hosted_endpoint, None);
     let endpoint = endpoint(EndpointPartial::default(), None, &no_variables)?;
     assert_eq!(endpoint.listen.to_string(), "127.0.0.1:5591");
+    assert_eq!(endpoint.history_days.get(), 365);
     assert_eq!(endpoint.endpoint.session_retention, Duration::from_secs(86_400));
     Ok(())
 }
@@ -88,6 +89,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
     let endpoint = endpoint(EndpointPartial::default(), None, &variables)?;
     assert_eq!(endpoint.listen, expected.listen);
     assert_eq!(endpoint.data_dir, expected.data_dir);
+    assert_eq!(endpoint.history_days, expected.history_days);
     assert_eq!(endpoint.log_format, expected.log_format);
     assert_eq!(Some(endpoint.endpoint), expected.hosted_endpoint);
     Ok(())

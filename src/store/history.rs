@@ -115,8 +115,8 @@ impl Store {
         Ok(HistoryPage { rows, next })
     }
 
-    /// Removes the oldest rows if they were written before `cutoff`, one batch; tells whether there may
-    /// be more to remove.
+    /// Removes the oldest rows of both halves' history if they were written before `cutoff`, one batch
+    /// of each table; tells whether there may be more to remove.
     ///
     /// # Errors
     /// When the store cannot; then nothing was removed.
@@ -145,11 +145,20 @@ impl Store {
         .execute(&mut *transaction)
         .await?
         .rows_affected();
+        let hosted = sqlx::query!(
+            "delete from endpoint_change where at_us < ?1 and sequence in
+                (select sequence from endpoint_change order by sequence limit ?2)",
+            cutoff,
+            PRUNE_BATCH
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
         sqlx::query!("update history_retention set removable_before_us = 0")
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(observed.max(changed) == PRUNE_BATCH.unsigned_abs())
+        Ok(observed.max(changed).max(hosted) == PRUNE_BATCH.unsigned_abs())
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use super::members::{Content, Field, Members, Reader, Unknown};
 use crate::domain::{
     Asked, ClientRole, Description, Epoch, FailoverTimeout, Fault, Faults, GroupDraft, GroupId, GroupSpec,
-    GroupStatus, Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView,
-    TextError, Wall, parse_span,
+    Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView, TextError, Wall,
+    parse_span,
 };
 
 /// The longest AdditionalData, in bytes of JSON: room for settings and notes, not for data.
@@ -283,25 +283,6 @@ impl From<&GroupSpec> for GroupBody {
 
 fn additional_data(kept: Option<&str>) -> Option<Map<String, Value>> {
     kept.and_then(|text| serde_json::from_str(text).ok())
-}
-
-/// A group's state.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct StatusBody {
-    primary: Option<String>,
-    pending_primary: Option<String>,
-    last_data_processed_time: Option<String>,
-}
-
-impl From<GroupStatus> for StatusBody {
-    fn from(status: GroupStatus) -> Self {
-        Self {
-            primary: status.primary.map(|id| id.to_string()),
-            pending_primary: status.pending.map(|id| id.to_string()),
-            last_data_processed_time: status.last_data.map(|at| at.to_string()),
-        }
-    }
 }
 
 /// A session.

@@ -14,7 +14,10 @@ pub const LISTENING: &str = "Listening";
 /// A heartbeat is waited for.
 pub const NUDGE: &str = "Nudge";
 
-/// The longest line, and the most data of an event; a nudge has some hundred bytes.
+/// Something happened in the group: an item of its history, without what was known of the members.
+pub const CHANGE: &str = "Change";
+
+/// The longest line, and the most data of an event; a change has some thousand bytes at the most.
 const LONGEST: usize = 16 * 1024;
 
 /// The data of [`NUDGE`].

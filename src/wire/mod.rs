@@ -10,6 +10,7 @@ pub mod configuration;
 pub mod endpoint;
 pub mod error;
 pub mod events;
+pub mod group;
 pub mod heartbeat;
 pub mod members;
 pub mod registration;

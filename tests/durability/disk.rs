@@ -1,36 +1,23 @@
 //! A full disk: refused clearly, nothing lost, and all well again once there is space.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    net::TcpListener,
-    path::{Path, PathBuf},
-};
+use std::{fs, net::TcpListener};
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     database::ask_copy,
-    folder::{Mount, refused_start},
-    support::{Answer, FACET, HISTORY, STATE, Server, ear::Ear, until},
+    folder::refused_start,
+    support::{
+        Answer, FACET, HISTORY, STATE, Server,
+        ear::Ear,
+        mount::{Mount, fill},
+        until,
+    },
 };
 
 /// Leaves this much of the file system free: some dozens of changes.
 const LEFT: u64 = 512 * 1024;
-
-/// Fills the file system but for `left` bytes.
-fn fill(folder: &Path, left: u64) -> PathBuf {
-    let path = folder.join("ballast");
-    let mut ballast = File::create(&path).unwrap();
-    let block = vec![7; 4096];
-    let mut written = 0;
-    while ballast.write_all(&block).is_ok() {
-        written += 4096;
-    }
-    ballast.set_len(written - left.min(written)).unwrap();
-    path
-}
 
 fn change(number: u32, endpoint: &str) -> String {
     json!({

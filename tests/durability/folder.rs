@@ -2,14 +2,14 @@
 
 use std::{
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use client_failover::clock;
 
-use crate::support::{FACET, LIMIT, PROGRAM, Server};
+use crate::support::{FACET, LIMIT, PROGRAM, Server, mount::Mount};
 
 /// The exit code and standard error of a server that does not start.
 pub fn refused_start(data: &Path) -> (Option<i32>, String) {
@@ -31,42 +31,6 @@ pub fn refused_start(data: &Path) -> (Option<i32>, String) {
     }
     let output = child.wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
-}
-
-/// A file system of the test's own, unmounted when it is dropped.
-pub struct Mount {
-    /// Where it is mounted.
-    pub path: PathBuf,
-}
-
-impl Mount {
-    /// A tmpfs of this size at `path`, which must exist. `None`, loudly, where this cannot be had.
-    pub fn tmpfs(path: &Path, size: &str) -> Option<Self> {
-        let options = format!("size={size},mode=0700");
-        let mount = mounts(&["-t", "tmpfs", "-o", &options, "client-failover-test", path.to_str()?]);
-        mount.then(|| Self { path: path.to_owned() })
-    }
-
-    /// Makes it read-only.
-    pub fn seal(&self) {
-        assert!(mounts(&["-o", "remount,ro", self.path.to_str().unwrap()]));
-    }
-}
-
-fn mounts(arguments: &[&str]) -> bool {
-    let output = Command::new("mount").args(arguments).output().unwrap();
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr);
-        eprintln!("SKIPPED, NOT PROVEN: mount {arguments:?} needs root: {why}");
-    }
-    output.status.success()
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        // Lazily, because a server that a failed test left behind may still hold files in it.
-        Command::new("umount").arg("--lazy").arg(&self.path).status().ok();
-    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod crash;
 mod database;
 mod disk;
 mod folder;
+mod groups;
 mod history;
 mod key;
 mod planted;

@@ -93,13 +93,18 @@ struct Stream {
 }
 
 impl Stream {
-    /// Reads on until this was said, and forgets it and what came before.
-    async fn until(&mut self, event: &str) {
-        while !self.text.contains(event) {
+    /// Reads on until this was said.
+    async fn until_text(&mut self, text: &str) {
+        while !self.text.contains(text) {
             let piece = timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap();
-            let piece = piece.unwrap_or_else(|| panic!("the stream ended before {event:?}: {:?}", self.text));
+            let piece = piece.unwrap_or_else(|| panic!("the stream ended before {text:?}: {:?}", self.text));
             self.text.push_str(std::str::from_utf8(&piece).unwrap());
         }
+    }
+
+    /// Reads on until this was said, and forgets it and what came before.
+    async fn until(&mut self, event: &str) {
+        self.until_text(event).await;
         self.text.drain(..self.text.find(event).unwrap() + event.len());
     }
 
@@ -165,6 +170,22 @@ async fn a_silent_primarys_successor_is_nudged_when_its_t_is_over_without_any_he
     stream.until_nudge("b").await;
     assert!(clock::now().uptime.since(asked).as_millis() >= 300);
     assert_eq!(served.beat("g", "b", 2, false).await, 1);
+}
+
+#[tokio::test]
+async fn what_happens_in_a_group_is_told_with_its_epoch_and_reason() {
+    let served = Served::start().await;
+    served.group(ON_PREMISES, "g", "00:01:00").await;
+    served.member("g", "a").await;
+    let mut stream = served.listen(ON_PREMISES, "g").await;
+    assert_eq!(served.beat("g", "a", 1, false).await, 1);
+    stream.until("event: Change\ndata: ").await;
+    stream.until_text("\n\n").await;
+    let told: Value = serde_json::from_str(stream.text.split("\n\n").next().unwrap()).unwrap();
+    assert_eq!((&told["Kind"], &told["SessionId"]), (&json!("Promoted"), &json!("a")));
+    assert_eq!(told["Reason"], "NobodyWasPrimary");
+    assert!(told["Epoch"].as_u64().is_some_and(|epoch| epoch > 100_000_000), "{told}");
+    assert_eq!(told.get("Members"), None, "what was known of the members is in the history");
 }
 
 #[tokio::test]

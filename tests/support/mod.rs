@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 pub mod ear;
+pub mod mount;
 pub mod scripted;
 pub mod shape;
 

@@ -1,24 +1,26 @@
-//! Tells whoever listens that a heartbeat is waited for.
+//! Tells whoever listens what happened in a group, and that a heartbeat is waited for.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, CallError, Endpoint, GroupKey, SessionId};
+use super::{Call, CallError, Endpoint, GroupChange, GroupKey, SessionId};
 
 /// Listeners at the same time, of all groups together: each holds a connection and some kilobytes. A
 /// member without a place goes on by polling.
 const MOST_LISTENERS: usize = 4_096;
 
-/// Nudges that may wait for a slow listener. One that misses some is told to ask without being named.
-const BACKLOG: usize = 16;
+/// Events that may wait for a slow listener. One that misses some is told to ask without being named.
+const BACKLOG: usize = 64;
 
 /// What a listener is told. It carries no authority: the answer to a heartbeat does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupEvent {
     /// A heartbeat of this session is waited for; of any session where none is named.
     Nudge(Option<SessionId>),
+    /// This happened.
+    Change(Arc<GroupChange>),
 }
 
 /// How many may listen, and who does.
@@ -34,19 +36,19 @@ impl Default for Places {
 /// Whom a group tells.
 #[derive(Debug)]
 pub(super) struct Audience {
-    nudges: broadcast::Sender<SessionId>,
+    events: broadcast::Sender<GroupEvent>,
     /// The group was deleted, or the endpoint ends.
     over: CancellationToken,
 }
 
 impl Audience {
     pub(super) fn new(over: CancellationToken) -> Self {
-        Self { nudges: broadcast::Sender::new(BACKLOG), over }
+        Self { events: broadcast::Sender::new(BACKLOG), over }
     }
 
     /// Tells all listeners there are; there may be none.
-    pub(super) fn nudge(&self, session: SessionId) {
-        self.nudges.send(session).ok();
+    pub(super) fn tell(&self, event: GroupEvent) {
+        self.events.send(event).ok();
     }
 
     /// Ends all streams.
@@ -60,7 +62,7 @@ impl Audience {
 pub struct Listener {
     /// Who was nudged before it listened, and is still waited for.
     missed: Option<SessionId>,
-    nudges: broadcast::Receiver<SessionId>,
+    events: broadcast::Receiver<GroupEvent>,
     over: CancellationToken,
     _place: OwnedSemaphorePermit,
 }
@@ -79,8 +81,8 @@ impl Listener {
         tokio::select! {
             biased;
             () = self.over.cancelled() => None,
-            told = self.nudges.recv() => match told {
-                Ok(session) => Some(GroupEvent::Nudge(Some(session))),
+            told = self.events.recv() => match told {
+                Ok(event) => Some(event),
                 Err(RecvError::Lagged(_)) => Some(GroupEvent::Nudge(None)),
                 Err(RecvError::Closed) => None,
             },
@@ -97,11 +99,11 @@ impl Endpoint {
         let cell = self.cell(key)?;
         let place = Arc::clone(&self.inner.places.0).try_acquire_owned();
         let place = place.map_err(|_full| CallError::TooManyListeners)?;
-        // Nudges are given under the same lock, so none falls between the two.
+        // Events are told under the same lock, so none falls between the two.
         let group = cell.lock();
         Ok(Listener {
             missed: group.nudged().cloned(),
-            nudges: cell.audience.nudges.subscribe(),
+            events: cell.audience.events.subscribe(),
             over: cell.audience.over.clone(),
             _place: place,
         })

@@ -3,6 +3,7 @@
 //! Nothing is decided here: a heartbeat is handed to its group's machine, what the machine wants
 //! written is written, and what it answers is answered.
 
+mod history;
 mod housekeeping;
 mod listening;
 mod lookout;
@@ -308,6 +309,7 @@ impl Endpoint {
             return Err(CallError::GroupInUse);
         }
         self.inner.store.delete_group(key).await?;
+        // Nobody writes what happened in a group that is gone.
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);

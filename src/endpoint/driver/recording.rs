@@ -3,8 +3,8 @@
 use std::{io, sync::Arc};
 
 use super::{
-    Cell, Endpoint, Group, GroupChange, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError, chain,
-    unpoisoned,
+    Cell, Endpoint, Group, GroupChange, GroupEvent, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError,
+    chain, unpoisoned,
 };
 use crate::domain::{Epoch, GroupChangeKind, SessionId};
 
@@ -18,13 +18,13 @@ impl Endpoint {
     pub(super) fn keep_books(&self, cell: &Arc<Cell>, group: &mut Group) {
         let changes = group.take_changes();
         for change in &changes {
-            say(&cell.key, change);
+            say(cell, change);
         }
         cell.keep(changes);
         let now = self.now();
         if let Some(session) = group.take_nudge(now) {
             tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
-            cell.audience.nudge(session);
+            cell.audience.tell(GroupEvent::Nudge(Some(session)));
         }
         if let Some(moment) = group.next_wake(now) {
             let moment = unpoisoned(&self.inner.attention).clock_at(moment);
@@ -60,7 +60,7 @@ impl Endpoint {
             return;
         }
         if let Some(promotion) = &record.promotion {
-            say(&cell.key, promotion);
+            say(&cell, promotion);
         }
         self.keep_books(&cell, &mut cell.lock());
         if written.is_ok() {
@@ -76,6 +76,9 @@ impl Endpoint {
         // In the order in which seats are written.
         let _mark = self.inner.mark.lock().await;
         let changes = cell.take_unwritten();
+        if changes.is_empty() {
+            return;
+        }
         if let Err(error) = self.inner.store.record_changes(&cell.key, &changes).await {
             tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
             cell.keep_first(changes);
@@ -184,8 +187,10 @@ impl Cell {
     }
 }
 
-/// One line of log for each change.
-fn say(group: &GroupKey, change: &GroupChange) {
+/// One line of log for each change, and an event for whoever listens.
+fn say(cell: &Cell, change: &GroupChange) {
+    cell.audience.tell(GroupEvent::Change(Arc::new(change.clone())));
+    let group = &cell.key;
     let (session, epoch) = (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
     let (kind, reason) = (change.kind.as_str(), change.reason.as_str());
     match change.kind {

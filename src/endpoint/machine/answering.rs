@@ -177,7 +177,7 @@ impl Group {
         }
     }
 
-    fn renewing_reason(&self, now: Moment) -> String {
+    pub(super) fn renewing_reason(&self, now: Moment) -> String {
         let left = self.renewing_until.map_or_else(String::new, |until| seconds(until.since(now.uptime)));
         let timeout = limit(self.timeout().get());
         format!(

@@ -38,6 +38,9 @@ pub struct Attention {
     stalled: Duration,
     /// Until the next tick nothing counts: what arrived during a stall is read first.
     resting: bool,
+    /// The time from the last tick to the next: that wait is under way, and keeps its length.
+    wait: Duration,
+    /// The same from the next tick on.
     pace: Duration,
 }
 
@@ -51,11 +54,11 @@ impl Attention {
     /// The endpoint begins to listen.
     #[must_use]
     pub const fn new(now: Now) -> Self {
-        Self { ticked: now.uptime, stalled: Duration::ZERO, resting: false, pace: FASTEST }
+        Self { ticked: now.uptime, stalled: Duration::ZERO, resting: false, wait: FASTEST, pace: FASTEST }
     }
 
-    /// The time between two ticks: a 25th of the smallest T, which is a part of T that a lease's
-    /// allowance does not notice.
+    /// The time between two ticks, from the next one on: a 25th of the smallest T, which is a part of T that
+    /// a lease's allowance does not notice.
     pub fn keep_pace(&mut self, smallest: Option<FailoverTimeout>) {
         self.pace = smallest.map_or(SLOWEST, |timeout| timeout.get() / 25).clamp(FASTEST, SLOWEST);
     }
@@ -63,13 +66,13 @@ impl Attention {
     /// When the next tick is due.
     #[must_use]
     pub fn next_tick(&self) -> Uptime {
-        self.ticked + self.pace
+        self.ticked + self.wait
     }
 
     /// How long after a tick the next one may come without being a stall: a busy processor is none, and an
     /// eighth of T is less than members leave between their heartbeats and the end of their time.
     fn patience(&self) -> Duration {
-        if self.resting { Duration::ZERO } else { self.pace * 3 }
+        if self.resting { Duration::ZERO } else { self.wait * 3 }
     }
 
     /// The endpoint listens at `now`; how long it was stalled, where it was.
@@ -77,7 +80,7 @@ impl Attention {
         let late = now.uptime.since(self.ticked + self.patience());
         let rested = std::mem::take(&mut self.resting);
         self.stalled += late;
-        self.ticked = now.uptime;
+        (self.ticked, self.wait) = (now.uptime, self.pace);
         let stall = !rested && !late.is_zero();
         self.resting = stall;
         stall.then_some(late)
@@ -127,6 +130,18 @@ mod tests {
         assert_eq!(attended(&attention, 61_010), 1_030, "what arrived during the stall is read first");
         assert_eq!(attention.tick(at(61_010)), None);
         assert_eq!(attended(&attention, 61_015), 1_035, "then time goes on");
+    }
+
+    #[test]
+    fn a_tick_that_keeps_the_old_pace_of_its_wait_is_not_late() {
+        let mut attention = Attention::new(at(0));
+        attention.keep_pace(None);
+        assert_eq!(attention.tick(at(10)), None);
+        // The first group comes while the endpoint waits for as long as it may without one.
+        attention.keep_pace(FailoverTimeout::new(Duration::from_secs(1)).ok());
+        assert_eq!(attention.next_tick(), at(260).uptime);
+        assert_eq!(attention.tick(at(265)), None);
+        assert_eq!(attention.next_tick(), at(305).uptime);
     }
 
     #[test]

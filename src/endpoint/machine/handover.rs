@@ -67,15 +67,15 @@ impl Group {
             session,
             epoch: self.floor,
             asked_by: None,
-            members: self.seen(now),
+            members: self.seen(now).into_iter().take(MOST_SEEN).collect(),
             receipt: None,
         }
     }
 
-    fn seen(&self, now: Moment) -> Vec<Seen> {
+    /// What is known of each member, in the order of registration.
+    pub(super) fn seen(&self, now: Moment) -> Vec<Seen> {
         let mut members: Vec<&Member> = self.members.values().collect();
         members.sort_by_key(|member| member.order);
-        members.truncate(MOST_SEEN);
         let seen = |member: &Member| Seen {
             session: member.spec.id.clone(),
             score: member.heard.as_ref().map(|heard| heard.score),

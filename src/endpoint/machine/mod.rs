@@ -20,6 +20,7 @@ mod nudges;
 mod overrides;
 mod records;
 mod seat;
+mod status;
 mod warnings;
 
 #[cfg(test)]
@@ -366,50 +367,6 @@ impl Group {
     /// What happened since this was last asked.
     pub fn take_changes(&mut self) -> Vec<GroupChange> {
         std::mem::take(&mut self.changes)
-    }
-
-    /// The group's state at `now`.
-    #[must_use]
-    pub fn status(&self, now: Moment) -> GroupStatus {
-        let primary = self.seat.primary(now).map(|holder| holder.session.clone());
-        let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
-        GroupStatus {
-            pending: pending.filter(|pending| self.has(pending)),
-            primary,
-            last_data: self.last_data,
-        }
-    }
-
-    /// The session `id` at `now`.
-    #[must_use]
-    pub fn session(&self, now: Moment, id: &SessionId) -> Option<SessionView> {
-        self.members.get(id).map(|member| self.view(now, member))
-    }
-
-    /// All sessions at `now`, in the order of their registration.
-    #[must_use]
-    pub fn sessions(&self, now: Moment) -> Vec<SessionView> {
-        let mut members: Vec<&Member> = self.members.values().collect();
-        members.sort_by_key(|member| member.order);
-        members.into_iter().map(|member| self.view(now, member)).collect()
-    }
-
-    fn view(&self, now: Moment, member: &Member) -> SessionView {
-        let forced = self.forced.as_ref().filter(|forced| forced.session == member.spec.id);
-        let role = if self.seat.primary(now).is_some_and(|holder| member.may_be(holder)) {
-            ClientRole::Primary
-        } else if self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by)) {
-            ClientRole::PendingPrimary
-        } else {
-            ClientRole::Secondary
-        };
-        SessionView {
-            spec: member.spec.clone(),
-            heartbeat: member.heard.as_ref().map(|heard| (heard.score, heard.last_data, heard.at.wall)),
-            role,
-            forced: forced.is_some(),
-            forced_until: forced.and_then(|forced| forced.expires.as_ref().map(|expires| expires.wall)),
-        }
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Forced {
     pub(super) since: Uptime,
     /// When it ends, in this boot's uptime and in wall time.
     pub(super) expires: Option<Ends>,
+    /// Who asked for it, and why.
+    pub(super) asked: Asked,
 }
 
 /// When an override ends.
@@ -40,7 +42,7 @@ impl Group {
         let mut change = self.change(now, GroupChangeKind::OverrideBegan, Some(session.clone()), why);
         change.asked_by.clone_from(&asked.by);
         self.changes.push(change);
-        self.forced = Some(Forced { session, since: now.uptime, expires });
+        self.forced = Some(Forced { session, since: now.uptime, expires, asked });
         self.override_ended = false;
         self.pass(now);
     }

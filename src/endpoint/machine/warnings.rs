@@ -2,6 +2,9 @@
 
 use super::{FailoverScore, Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Why};
 
+const POLICIES_DIFFER: &str = "The members of the group do not agree on what a Primary does that loses the \
+     endpoint: some keep the role, others step down. Set the same endpoint-loss policy on all.";
+
 impl Group {
     /// Another process was refused under a session that is in use.
     pub(super) fn note_contest(&mut self, now: Moment, id: &SessionId) {
@@ -46,11 +49,7 @@ impl Group {
             );
         }
         if self.policies_differ {
-            warnings.push(
-                "The members of the group do not agree on what a Primary does that loses the endpoint: some \
-                 keep the role, others step down. Set the same endpoint-loss policy on all."
-                    .to_owned(),
-            );
+            warnings.push(POLICIES_DIFFER.to_owned());
         }
         if self.is_forced(member) && member.score() == FailoverScore::ZERO {
             warnings.push(
@@ -60,5 +59,38 @@ impl Group {
             );
         }
         warnings
+    }
+
+    /// What an operator should look at in the whole group, each a sentence.
+    pub(super) fn all_warnings(&self, now: Moment) -> Vec<String> {
+        let timeout = self.timeout();
+        let contested = self
+            .members
+            .values()
+            .filter(|member| member.contested.is_some_and(|last| now.uptime < last + timeout.get()));
+        let contested = contested.map(|member| {
+            format!(
+                "Another process sends heartbeats under the session {}. Was its data folder copied? Stop one of \
+                 the two, and start it with an empty folder.",
+                member.spec.id
+            )
+        });
+        let policies = self.policies_differ.then(|| POLICIES_DIFFER.to_owned());
+        let forced = self.forced.as_ref().and_then(|forced| self.members.get(&forced.session));
+        let forced = forced.and_then(|member| {
+            let id = &member.spec.id;
+            if !member.is_live(now, timeout) {
+                Some(format!(
+                    "A role override asks for {id}, which is silent. End the override, or start the adapter."
+                ))
+            } else if member.score() == FailoverScore::ZERO {
+                Some(format!(
+                    "A role override asks for {id}, although its score is 0. End the override, or mend the adapter."
+                ))
+            } else {
+                None
+            }
+        });
+        contested.chain(policies).chain(forced).collect()
     }
 }

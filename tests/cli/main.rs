@@ -1,5 +1,10 @@
 //! The command itself: what it sends, what it shows, and how it ends.
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod groups;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufRead, BufReader, Read, Write},
@@ -28,12 +33,16 @@ fn run(words: &str) -> io::Result<Ran> {
 }
 
 fn run_with(words: &str, input: &str, variables: &[(&str, &str)]) -> io::Result<Ran> {
+    run_words(&words.split(' ').collect::<Vec<_>>(), input, variables)
+}
+
+fn run_words(words: &[&str], input: &str, variables: &[(&str, &str)]) -> io::Result<Ran> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_client-failover"));
-    for name in ["URL", "CONFIG", "LISTEN", "DATA_DIR", "LOG", "LOG_FORMAT"] {
+    for name in ["URL", "ENDPOINT", "CONFIG", "LISTEN", "DATA_DIR", "LOG", "LOG_FORMAT"] {
         command.env_remove(format!("CLIENT_FAILOVER_{name}"));
     }
     let mut child = command
-        .args(words.split(' '))
+        .args(words)
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -279,7 +288,15 @@ fn a_file_that_cannot_be_read_ends_with_1() -> Outcome {
 
 #[test]
 fn help_and_version_end_with_0() -> Outcome {
-    for words in ["--help", "serve --help", "endpoint --help", "history --help", "--version"] {
+    for words in [
+        "--help",
+        "serve --help",
+        "endpoint --help",
+        "history --help",
+        "override --help",
+        "why --help",
+        "--version",
+    ] {
         let ran = run(words)?;
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{words}");
     }

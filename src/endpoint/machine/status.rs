@@ -1,0 +1,73 @@
+//! A group and its members as they are shown.
+
+use super::{ClientRole, Group, GroupStatus, Member, Moment, SessionId, SessionView};
+use crate::domain::OverrideView;
+
+impl Group {
+    /// The group's state at `now`.
+    #[must_use]
+    pub fn status(&self, now: Moment) -> GroupStatus {
+        let primary = self.seat.primary(now).map(|holder| holder.session.clone());
+        let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
+        let forced = self.forced.as_ref().map(|forced| OverrideView {
+            session: forced.session.clone(),
+            expires: forced.expires.map(|expires| expires.wall),
+            asked: forced.asked.clone(),
+        });
+        GroupStatus {
+            reason: self.reason(now, primary.is_some()),
+            pending: pending.filter(|pending| self.has(pending)),
+            primary,
+            last_data: self.last_data,
+            epoch: self.books.epoch,
+            forced,
+            members: self.seen(now),
+            warnings: self.all_warnings(now),
+        }
+    }
+
+    /// Why the seat is as it is, and what is about to change.
+    fn reason(&self, now: Moment, held: bool) -> String {
+        let why =
+            if self.is_renewing() && !held { self.renewing_reason(now) } else { self.why.sentence.clone() };
+        match &self.challenge {
+            // Whoever holds the seat was told why; until then it is about the present Primary.
+            Some(challenge) if challenge.why.sentence != why => {
+                format!("{why}; {} is to take over: {}", challenge.by.session, challenge.why.sentence)
+            }
+            _ => why,
+        }
+    }
+
+    /// The session `id` at `now`.
+    #[must_use]
+    pub fn session(&self, now: Moment, id: &SessionId) -> Option<SessionView> {
+        self.members.get(id).map(|member| self.view(now, member))
+    }
+
+    /// All sessions at `now`, in the order of their registration.
+    #[must_use]
+    pub fn sessions(&self, now: Moment) -> Vec<SessionView> {
+        let mut members: Vec<&Member> = self.members.values().collect();
+        members.sort_by_key(|member| member.order);
+        members.into_iter().map(|member| self.view(now, member)).collect()
+    }
+
+    fn view(&self, now: Moment, member: &Member) -> SessionView {
+        let forced = self.forced.as_ref().filter(|forced| forced.session == member.spec.id);
+        let role = if self.seat.primary(now).is_some_and(|holder| member.may_be(holder)) {
+            ClientRole::Primary
+        } else if self.challenge.as_ref().is_some_and(|challenge| member.is(&challenge.by)) {
+            ClientRole::PendingPrimary
+        } else {
+            ClientRole::Secondary
+        };
+        SessionView {
+            spec: member.spec.clone(),
+            heartbeat: member.heard.as_ref().map(|heard| (heard.score, heard.last_data, heard.at.wall)),
+            role,
+            forced: forced.is_some(),
+            forced_until: forced.and_then(|forced| forced.expires.as_ref().map(|expires| expires.wall)),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The endpoint's disk: heartbeats cost it nothing, and a full one keeps nobody from acting on.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use client_failover::clock;
+use serde_json::json;
+
+use crate::{
+    plant::{Plan, Plant},
+    support::mount::{Mount, fill},
+};
+
+const T: Duration = Duration::from_secs(1);
+
+/// Length and time of change of what is in a folder.
+fn files(folder: &Path) -> Vec<(String, u64, SystemTime)> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let mut files: Vec<_> = entries
+        // An index in shared memory: readers change it too, and it never reaches the disk by itself.
+        .filter(|entry| !entry.file_name().to_string_lossy().ends_with("-shm"))
+        .map(|entry| {
+            let known = entry.metadata().unwrap();
+            (entry.file_name().to_string_lossy().into_owned(), known.len(), known.modified().unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+/// What the kernel counted as written to disk by a process.
+fn written_bytes(pid: u32) -> u64 {
+    let counters = fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    let line = counters.lines().find_map(|line| line.strip_prefix("write_bytes: ")).unwrap();
+    line.parse().unwrap()
+}
+
+#[test]
+fn heartbeats_cost_no_disk_write() {
+    let plant = Plant::start(Plan::pair(T));
+    let data = &plant.endpoint.data;
+    // After its first start an endpoint waits for T, and writes once that this is over.
+    plant.until("the endpoint has settled", || {
+        fs::read_to_string(data.join("endpoint.mark")).is_ok_and(|mark| mark.contains("settled"))
+    });
+    // A Primary and a Secondary of a group of their own, by hand: as fast as they are answered.
+    let group = json!({ "Id": "Quiet", "FailoverTimeout": "00:01:00" });
+    assert_eq!(plant.ask_endpoint("POST", "groups", &group).status, 201);
+    let sessions = "groups/Quiet/clientsessions";
+    for session in ["a", "b"] {
+        plant.ask_endpoint("POST", sessions, &json!({ "Id": session, "Name": session }));
+    }
+    let beat = |session: &str, sequence: u64, acting: bool| {
+        let heartbeat = json!({
+            "FailoverScore": 100, "LastDataProcessedTime": "2026-01-01T00:00:00", "Incarnation": session,
+            "BootId": "boot", "Sequence": sequence, "Answered": sequence - 1,
+            "AppliedRole": if acting { "Primary" } else { "Secondary" },
+        });
+        plant.ask_endpoint("POST", &format!("{sessions}/{session}/heartbeat"), &heartbeat).body["Role"]
+            .clone()
+    };
+    assert_eq!((beat("a", 1, false), beat("b", 1, false)), (json!(1), json!(0)));
+    let mut sequence = 1;
+    let mut both = || {
+        sequence += 1;
+        assert_eq!((beat("a", sequence, true), beat("b", sequence, false)), (json!(1), json!(0)));
+    };
+    // What there was to write about the beginning of these roles is written within a second.
+    let (mut before, mut since) = (files(data), clock::now().uptime);
+    plant.until("all that happened is written", || {
+        both();
+        let now = (files(data), clock::now().uptime);
+        if now.0 != before {
+            (before, since) = now;
+        }
+        now.1.since(since) > T * 2
+    });
+    let bytes = written_bytes(plant.endpoint.pid());
+    for _ in 0..200 {
+        both();
+    }
+    assert_eq!(files(data), before);
+    assert_eq!(written_bytes(plant.endpoint.pid()), bytes);
+    plant.verdict(T).assert_sound();
+}
+
+#[test]
+fn on_a_full_disk_the_primary_is_renewed_and_nobody_becomes_primary_unrecorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::tmpfs(folder.path(), "8m") else { return };
+    let data = Some(mount.path.join("data"));
+    let mut plant = Plant::start(Plan { endpoint_data: data, ..Plan::pair(T) });
+    let epoch = plant.acting().unwrap().epoch;
+    let ballast = fill(&mount.path, 0);
+    let full = plant.sink.len();
+    let since = clock::now().uptime;
+    let renewed = plant.until_write("it is renewed again and again", full, |write| {
+        write.answered && write.deadline > since + T * 3
+    });
+    assert_eq!((renewed.member, renewed.epoch), (0, epoch));
+
+    plant.members[0].process.kill();
+    plant.until("the promotion is refused", || {
+        let error = plant.members[1].diagnostics()["LastError"].as_str().map(str::to_owned);
+        error.is_some_and(|error| error.contains("503"))
+    });
+    assert_eq!(plant.sink.find(full, |write| write.member == 1), None);
+    fs::remove_file(ballast).unwrap();
+    assert!(plant.until_acts(full, 1).epoch > epoch);
+    plant.verdict(T).assert_sound();
+}
