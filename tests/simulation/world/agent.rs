@@ -252,7 +252,7 @@ impl World {
                 }
                 Ask::Call(Call::Heartbeat(group, session, heartbeat))
             }
-            other => other,
+            other @ (Ask::Call(_) | Ask::Delete(..)) => other,
         };
         let request = Request { back, port, ask, sent: self.now };
         self.send_up(request);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client_failover::{
-    domain::{Mode, RoleOverride, SessionId},
+    domain::{GroupKey, Mode, RoleOverride, SessionId},
     registration::machine,
 };
 
@@ -56,8 +56,7 @@ impl World {
             Fault::AgentCrash => self.crash_agent(site),
             Fault::AgentStop => {
                 self.stop_agent(site);
-                let pause = self.some_time();
-                self.push(pause, Event::Start(site));
+                self.push(until - self.now, Event::Start(site));
             }
             Fault::AgentReboot => self.reboot_agent(site),
             Fault::AgentFreeze => self.freeze_agent(site, until - self.now),
@@ -67,53 +66,20 @@ impl World {
                 self.sites[site].disk_fails = self.dice.pick(&[0, 50, 100]);
             }
             Fault::AgentCopy => self.copy(site),
-            Fault::WallJump => {
-                let jump = self.dice.pick(&[-DAY_US, DAY_US]);
-                if self.dice.percent(50) {
-                    self.endpoint_clock.wall_offset += jump;
-                    self.clock_was_set_back |= jump < 0;
-                    self.excuse_epochs();
-                } else {
-                    self.sites[site].clock.wall_offset += jump;
-                }
+            Fault::WallJump => self.jump(site),
+            Fault::Cut | Fault::Lossy | Fault::SlowAnswers => self.hurt_link(fault, site, until),
+            Fault::EndpointCrash => self.down_endpoint(),
+            Fault::EndpointReboot => {
+                self.down_endpoint();
+                self.reboot_endpoint();
             }
-            Fault::Cut => {
-                let way = self.dice.below(3);
-                let link = &mut self.sites[site].link;
-                if way != 1 {
-                    link.up_cut = until;
-                }
-                if way != 0 {
-                    link.down_cut = until;
-                }
-            }
-            Fault::Lossy => {
-                self.sites[site].link.lossy = self.dice.between(20, 95);
-                self.sites[site].link.lossy_until = until;
-            }
-            Fault::SlowAnswers => {
-                let forever = self.dice.percent(50);
-                let t = self.plan.timeout;
-                self.sites[site].link.slow_until = if forever { Instant::MAX } else { until };
-                let late = self.dice.percent(30);
-                let (low, high) = if late { (t / 2, t) } else { (21 * t / 20, 6 * t / 5) };
-                self.sites[site].link.slow_by = self.dice.between(low, high);
-            }
-            Fault::EndpointCrash
-            | Fault::EndpointReboot
-            | Fault::EndpointFreeze
-            | Fault::StoreSetBack
-            | Fault::StoreTrouble => self.strike_endpoint(fault, until),
-            Fault::Override | Fault::DeleteSession | Fault::RecreateGroup => self.operator(fault, site),
-            Fault::Configure => self.configure(site),
-        }
-    }
-
-    fn strike_endpoint(&mut self, fault: Fault, until: Instant) {
-        match fault {
             Fault::EndpointFreeze => {
                 self.judge.endpoint_was_disturbed(until);
                 self.freeze_endpoint(until - self.now);
+            }
+            Fault::StoreSetBack => {
+                self.down_endpoint();
+                self.set_store_back();
             }
             Fault::StoreTrouble => {
                 self.endpoint.mood = match self.dice.below(4) {
@@ -123,15 +89,42 @@ impl World {
                     _ => Mood { fails: 0, fails_but_keeps: 0, late: 60 },
                 };
             }
-            Fault::StoreSetBack => {
-                self.down_endpoint();
-                self.set_store_back();
+            Fault::Override => self.override_role(site),
+            Fault::DeleteSession => self.delete_session(site),
+            Fault::RecreateGroup => self.recreate_group(site),
+            Fault::Configure => self.configure(site),
+        }
+    }
+
+    fn jump(&mut self, site: SiteId) {
+        let jump = self.dice.pick(&[-DAY_US, DAY_US]);
+        if self.dice.percent(50) {
+            self.endpoint_clock.wall_offset += jump;
+            self.clock_was_set_back |= jump < 0;
+            self.excuse_epochs();
+        } else {
+            self.sites[site].clock.wall_offset += jump;
+        }
+    }
+
+    fn hurt_link(&mut self, fault: Fault, site: SiteId, until: Instant) {
+        let t = self.plan.timeout;
+        let (way, forever, late) = (self.dice.below(3), self.dice.percent(50), self.dice.percent(30));
+        let (low, high) = if late { (t / 2, t) } else { (21 * t / 20, 6 * t / 5) };
+        let (lossy, slow_by) = (self.dice.between(20, 95), self.dice.between(low, high));
+        let link = &mut self.sites[site].link;
+        if fault == Fault::Lossy {
+            (link.lossy, link.lossy_until) = (lossy, until);
+        } else if fault == Fault::SlowAnswers {
+            link.slow_until = if forever { Instant::MAX } else { until };
+            link.slow_by = slow_by;
+        } else {
+            if way != 1 {
+                link.up_cut = until;
             }
-            Fault::EndpointReboot => {
-                self.down_endpoint();
-                self.reboot_endpoint();
+            if way != 0 {
+                link.down_cut = until;
             }
-            _ => self.down_endpoint(),
         }
     }
 
@@ -207,11 +200,8 @@ impl World {
         if shares || self.sites[site].clock.is_asleep() {
             return;
         }
-        let pid = self.sites[site].pid();
         self.crash_agent(site);
-        if let Some(pid) = pid {
-            self.judge.sink.forget(pid);
-        }
+        self.judge.sink.machine_died(site);
         let uptime = self.dice.between(MILLISECOND, AFTER_BOOT);
         self.sites[site].clock.reboot(self.now, uptime);
     }
@@ -266,37 +256,41 @@ impl World {
         self.start(self.sites.len() - 1);
     }
 
-    fn operator(&mut self, fault: Fault, site: SiteId) {
-        if !self.endpoint.is_up() {
-            return;
-        }
-        let Some(config) = self.sites[site].disk.config else { return };
-        let (id, session) = (group_id(config.group), self.sites[site].disk.session.clone());
-        let key = group_key(&id);
+    /// What an operator would speak to the endpoint about, if it runs: the group and session of `site`.
+    fn operator(&mut self, site: SiteId) -> Option<(GroupKey, SessionId)> {
+        let config = self.sites[site].disk.config.filter(|_| self.endpoint.is_up())?;
         self.judge.everything_was_disturbed(self.now);
-        match fault {
-            Fault::Override => {
-                let period = Duration::from_micros(self.some_time());
-                let asked = match self.dice.below(3) {
-                    0 => RoleOverride::Off,
-                    1 => RoleOverride::Primary(None),
-                    _ => RoleOverride::Primary(Some(period)),
-                };
-                self.operate(Operation::Override(key, session, asked), None);
-            }
-            Fault::DeleteSession => self.operate(Operation::DeleteSession(key, session), None),
-            _ => {
-                let sessions: Vec<SessionId> =
-                    self.sites.iter().map(|site| site.disk.session.clone()).collect();
-                for session in sessions {
-                    self.operate(Operation::DeleteSession(key.clone(), session), None);
-                }
-                self.operate(Operation::DeleteGroup(key), None);
-                if self.plan.shrinks() && self.dice.percent(70) {
-                    let smaller = plan::timeout(self.plan.timeout * self.dice.between(1, 9) / 10);
-                    self.operate(Operation::CreateGroup(group_spec(&id, smaller)), None);
-                }
-            }
+        Some((group_key(&group_id(config.group)), self.sites[site].disk.session.clone()))
+    }
+
+    fn override_role(&mut self, site: SiteId) {
+        let Some((key, session)) = self.operator(site) else { return };
+        let period = Duration::from_micros(self.some_time());
+        let asked = match self.dice.below(3) {
+            0 => RoleOverride::Off,
+            1 => RoleOverride::Primary(None),
+            _ => RoleOverride::Primary(Some(period)),
+        };
+        self.operate(Operation::Override(key, session, asked), None);
+    }
+
+    fn delete_session(&mut self, site: SiteId) {
+        if let Some((key, session)) = self.operator(site) {
+            self.operate(Operation::DeleteSession(key, session), None);
+        }
+    }
+
+    /// A group is emptied and deleted, and perhaps created anew with a smaller T.
+    fn recreate_group(&mut self, site: SiteId) {
+        let Some((key, _)) = self.operator(site) else { return };
+        let sessions: Vec<SessionId> = self.sites.iter().map(|site| site.disk.session.clone()).collect();
+        for session in sessions {
+            self.operate(Operation::DeleteSession(key.clone(), session), None);
+        }
+        self.operate(Operation::DeleteGroup(key.clone()), None);
+        if self.plan.shrinks() && self.dice.percent(70) {
+            let smaller = plan::timeout(self.plan.timeout * self.dice.between(1, 9) / 10);
+            self.operate(Operation::CreateGroup(group_spec(&key.id, smaller)), None);
         }
     }
 

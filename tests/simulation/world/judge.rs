@@ -201,14 +201,11 @@ impl World {
         }
     }
 
-    /// How long a hand-over may take where no event makes it faster: the old Primary has stopped, and the
+    /// How long a hand-over may take where no nudge makes it faster: the old Primary has stopped, and the
     /// new one asks at its own pace. A stock member says at its next heartbeat only that it stopped.
-    const fn hand_over_of(timeout: Span, native: bool) -> Span {
-        at_most(if native { timeout / 4 } else { timeout }) + SLACK / 4
-    }
-
     fn hand_over(&self) -> Span {
-        Self::hand_over_of(self.longest_timeout, self.plan.is_native())
+        let timeout = self.longest_timeout;
+        at_most(if self.plan.is_native() { timeout / 4 } else { timeout }) + SLACK / 4
     }
 
     /// The group that the running process at `site` is to be a member of.

@@ -68,7 +68,7 @@ impl World {
                     let event = Event::Endpoint(self.endpoint.run, AtEndpoint::Registry);
                     self.push(latency, event);
                 }
-                Err(outcome) => self.answer_operation(back, outcome),
+                Err(outcome) => self.answer_operation(back, *outcome),
             }
         }
     }
@@ -80,21 +80,23 @@ impl World {
     }
 
     /// What the store is to do; or the answer, where there is nothing to do.
-    fn prepare(&mut self, operation: &Operation) -> Result<Transaction, Outcome> {
+    fn prepare(&mut self, operation: &Operation) -> Result<Transaction, Box<Outcome>> {
         if let Operation::Override(key, id, asked) = operation {
             return self.prepare_override(key, id, *asked);
         }
-        let not_found = || Err(failure(FailureKind::NotFound));
+        let not_found = || Box::new(Err(failure(FailureKind::NotFound)));
         let cells = &self.endpoint.cells;
         match operation {
             Operation::CreateGroup(spec) => match cells.get(&spec.key()) {
-                Some(cell) if cell.group.spec().agrees_with(spec) => Err(group_answer(cell.group.spec())),
-                Some(_) => Err(Err(failure(FailureKind::Conflict))),
+                Some(cell) if cell.group.spec().agrees_with(spec) => {
+                    Err(Box::new(group_answer(cell.group.spec())))
+                }
+                Some(_) => Err(Box::new(Err(failure(FailureKind::Conflict)))),
                 None => Ok(Transaction::InsertGroup(spec.clone())),
             },
             Operation::DeleteGroup(key) => match cells.get(key) {
                 Some(cell) if cell.group.is_empty() => Ok(Transaction::DeleteGroup(key.clone())),
-                Some(_) => Err(Err(failure(FailureKind::Conflict))),
+                Some(_) => Err(Box::new(Err(failure(FailureKind::Conflict)))),
                 None => Err(not_found()),
             },
             Operation::CreateSession(key, id) => {
@@ -106,7 +108,7 @@ impl World {
                         let group = cell.group.spec().clone();
                         Ok(Transaction::InsertSession(group, RegisteredSession { spec, order }))
                     }
-                    Registered::Same | Registered::Differs => Err(Ok(Answer::Session)),
+                    Registered::Same | Registered::Differs => Err(Box::new(Ok(Answer::Session))),
                 }
             }
             Operation::DeleteSession(key, id) => match cells.get(key) {
@@ -128,13 +130,13 @@ impl World {
         key: &GroupKey,
         id: &SessionId,
         asked: RoleOverride,
-    ) -> Result<Transaction, Outcome> {
+    ) -> Result<Transaction, Box<Outcome>> {
         let now = self.endpoint_now();
         let view = self.endpoint.cells.get(key).and_then(|cell| cell.group.session(now, id));
-        let Some(view) = view else { return Err(Err(failure(FailureKind::NotFound))) };
+        let Some(view) = view else { return Err(Box::new(Err(failure(FailureKind::NotFound)))) };
         match asked {
             RoleOverride::Off if view.forced => Ok(Transaction::ReplaceOverride(key.clone(), None)),
-            RoleOverride::Off => Err(Ok(Answer::Session)),
+            RoleOverride::Off => Err(Box::new(Ok(Answer::Session))),
             RoleOverride::Primary(period) => {
                 let expires = period.map(|period| Expiry {
                     uptime: now.clock + period,

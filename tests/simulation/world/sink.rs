@@ -111,6 +111,11 @@ impl Sink {
         }
     }
 
+    /// With a machine all its collectors end, also those of processes that were killed before.
+    pub(crate) fn machine_died(&mut self, site: SiteId) {
+        self.permits.retain(|_, permit| permit.site != site);
+    }
+
     pub(crate) fn forget(&mut self, pid: Pid) {
         self.permits.remove(&pid);
     }

@@ -226,7 +226,7 @@ impl Site {
             Source::Own => return own,
             Source::Constant(score) => score,
             Source::Alternating(span, one, other) => {
-                if now / span % 2 == 0 {
+                if (now / span).is_multiple_of(2) {
                     one
                 } else {
                     other

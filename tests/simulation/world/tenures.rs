@@ -74,7 +74,14 @@ impl World {
                     self.accuse("Tenure", what);
                 }
             }
-            _ => {}
+            GroupChangeKind::SeatFreed
+            | GroupChangeKind::ChallengeDropped
+            | GroupChangeKind::HandOver
+            | GroupChangeKind::StoreWasSetBack
+            | GroupChangeKind::OverrideBegan
+            | GroupChangeKind::OverrideEnded
+            | GroupChangeKind::SessionContested
+            | GroupChangeKind::PoliciesDiffer => {}
         }
     }
 

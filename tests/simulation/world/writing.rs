@@ -113,10 +113,8 @@ impl World {
     }
 
     fn enter(&mut self, job: Option<Job>, stage: Stage) {
-        let (latency, keeps, says_yes) = match stage {
-            Stage::Pause => (PAUSE, false, true),
-            _ => self.store_outcome(),
-        };
+        let (latency, keeps, says_yes) =
+            if matches!(stage, Stage::Pause) { (PAUSE, false, true) } else { self.store_outcome() };
         self.endpoint.writer.running = Some(Running { job, stage, keeps, says_yes, reached: false });
         self.push(latency, Event::Endpoint(self.endpoint.run, AtEndpoint::Seat));
     }
@@ -158,10 +156,12 @@ impl World {
                     self.endpoint.writer.mark = mark.clone();
                 }
             }
-            (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) if keeps => {
-                folder.mark = Some(mark.clone());
+            (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
+                if keeps {
+                    folder.mark = Some(mark.clone());
+                }
             }
-            _ => {}
+            (Stage::Both { .. } | Stage::ReadBack | Stage::Pause | Stage::Changes, _) => {}
         }
     }
 
