@@ -46,6 +46,10 @@ pub const BASE: &str = "/api/v1/clientfailover";
 /// How often a collector writes.
 pub const PACE: Duration = Duration::from_millis(5);
 
+/// How much of its logs, and of what adapters said, a failure shows.
+const LAST_LINES: usize = 100;
+const LAST_SAID: usize = 20;
+
 /// How a plant is built.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -265,14 +269,18 @@ impl Plant {
         judge(&self.sink.from(0), &said, least)
     }
 
-    /// The ends of all logs.
+    /// The ends of all logs, and of what the adapters said.
     pub fn story(&self) -> String {
         let members = self.members.iter().enumerate();
-        let logs = members.map(|(number, member)| (format!("member {number}"), member.process.log()));
+        let logs = members.map(|(number, member)| {
+            let said = member.link.said();
+            let said = &said[said.len().saturating_sub(LAST_SAID)..];
+            (format!("member {number}, {}, said {said:?}", member.session), member.process.log())
+        });
         let logs = logs.chain([("endpoint".to_owned(), self.endpoint.log())]);
         let ends = logs.map(|(who, log)| {
             let lines: Vec<_> = log.lines().collect();
-            let end = lines[lines.len().saturating_sub(30)..].join("\n");
+            let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
             format!("== {who}\n{end}\n")
         });
         ends.collect()
