@@ -121,8 +121,15 @@ impl Endpoint {
         Ok(())
     }
 
+    /// Whether any group still waits for a Primary that acts already; also one that was deleted, or that
+    /// this run of the endpoint does not know yet.
     pub(super) fn is_renewing(&self) -> bool {
-        self.cells().iter().any(|cell| cell.lock().is_renewing())
+        let cells = self.cells();
+        if cells.iter().any(|cell| cell.lock().is_renewing()) || (cells.is_empty() && !self.inner.knows_all) {
+            return true;
+        }
+        let now = self.now();
+        unpoisoned(&self.inner.hosted).estates.values().any(|estate| estate.is_renewing(now))
     }
 
     /// Reads what the store holds until it says so, with the mark brought to its number; whether the last

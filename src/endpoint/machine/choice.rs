@@ -1,7 +1,7 @@
 //! The choice of a Primary, and of who may challenge it.
 
 use super::{
-    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Why, hearing, limit,
+    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why, hearing, limit,
 };
 
 /// Somebody who is to take over from the Primary. The incumbent is told only once it has confirmed.
@@ -29,6 +29,13 @@ impl Group {
         self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
     }
 
+    /// When `member` gave up the seat without having acted on it, in the last 10 T: answers reach it too
+    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago.
+    fn idled_lately(&self, now: Moment, member: &Member) -> Option<Uptime> {
+        let idle = member.native.as_ref().and_then(|native| native.idle);
+        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
+    }
+
     /// The best candidate among those that `may`: forced, then whoever has confirmed that it takes over
     /// (the one that is told to stop may look well again once it stood by), then the highest score, then
     /// whoever was asked to take over, then the earliest registered.
@@ -39,6 +46,7 @@ impl Group {
             |member| {
                 let challenge = successor(member);
                 (
+                    std::cmp::Reverse(self.idled_lately(now, member)),
                     self.is_forced(member),
                     challenge.is_some_and(|challenge| challenge.confirmed),
                     member.score(),

@@ -109,6 +109,10 @@ impl Group {
         };
         if stopped {
             let (told, tenure) = (tenure.told.is_some(), tenure.clone());
+            // Whoever acts says so within T/4, unless it stops before.
+            if tenure.first_act.is_none() && now.uptime >= tenure.granted + tenure.timeout.get() / 2 {
+                self.note_idle(now, &question.session);
+            }
             self.remember_former(&tenure, LastAct::Said, now.clock - since);
             let why = if told {
                 self.why.clone()
@@ -118,6 +122,13 @@ impl Group {
             self.free(now, why);
         }
         stopped
+    }
+
+    /// A member gives up a seat that it has not acted on: answers reach it too late, or not at all.
+    pub(super) fn note_idle(&mut self, now: Moment, id: &SessionId) {
+        if let Some(native) = self.members.get_mut(id).and_then(|member| member.native.as_mut()) {
+            native.idle = Some(now.uptime);
+        }
     }
 
     /// A challenger that was told PendingPrimary and is heard again has confirmed (R1).
@@ -181,7 +192,7 @@ impl Native {
             epoch: said.epoch,
             loss: said.loss,
             proved: now.uptime,
-            deaf_at: None,
+            idle: None,
         }
     }
 

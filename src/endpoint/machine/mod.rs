@@ -162,11 +162,10 @@ struct Native {
     acting: bool,
     epoch: Option<Epoch>,
     loss: Option<EndpointLoss>,
-    /// When it last proved that answers reach it: `answered` rose, or this run was heard for the first time.
+    /// When it last proved that answers reach it: `answered` rose; or when this run was first heard.
     proved: Uptime,
-    /// What `answered` was when it lost a seat that it never acted on; it is not chosen before it has
-    /// heard an answer again.
-    deaf_at: Option<u64>,
+    /// When it last gave up a seat that it had not acted on: answers reach it too late, or not at all.
+    idle: Option<Uptime>,
 }
 
 impl Member {
@@ -194,13 +193,10 @@ impl Member {
         self.heard.as_ref().is_some_and(|heard| now.uptime < heard.at.uptime + timeout.get())
     }
 
-    /// Whether answers do not reach it: it lost a seat that it never acted on and has heard nothing since,
-    /// or has proved for T that it hears nothing. Each deaf member that got the seat would hold it for 2 T.
+    /// Whether it has not proved for T that answers reach it. One that they do not reach would hold the seat
+    /// for 2 T without acting.
     fn is_deaf(&self, now: Moment, timeout: FailoverTimeout) -> bool {
-        self.native.as_ref().is_some_and(|native| {
-            native.deaf_at.is_some_and(|then| native.answered <= then)
-                || now.uptime >= native.proved + timeout.get()
-        })
+        self.native.as_ref().is_some_and(|native| now.uptime >= native.proved + timeout.get())
     }
 
     fn is(&self, holder: &Holder) -> bool {

@@ -132,6 +132,12 @@ impl Estate {
         };
         Self { seat, floor: record.epoch, renewing_until, dirty: false }
     }
+
+    /// Whether a group that took this up now would wait for a Primary that acts already (R4).
+    #[must_use]
+    pub fn is_renewing(&self, now: Moment) -> bool {
+        self.renewing_until.is_some_and(|until| now.uptime < until)
+    }
 }
 
 impl Group {
@@ -196,16 +202,14 @@ impl Group {
             return;
         }
         let holder = tenure.holder.clone();
-        let Some(member) = self.members.get_mut(&holder.session).filter(|member| member.is(&holder)) else {
+        let Some(member) = self.members.get(&holder.session).filter(|member| member.is(&holder)) else {
             return;
         };
         // A silent one needs no telling: its seat is freed by the time that passed.
         if !member.is_live(now, timeout) {
             return;
         }
-        if let Some(native) = member.native.as_mut() {
-            native.deaf_at = Some(native.answered);
-        }
+        self.note_idle(now, &holder.session);
         let sentence = format!(
             "{} has not acted for {} after it was made Primary",
             holder.session,

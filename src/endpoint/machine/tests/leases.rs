@@ -61,7 +61,13 @@ fn renewals_need_no_store() {
     for millis in [2_500, 5_000, 20_000 - 1] {
         // B is heard just after A fell silent, so that a refused promotion is tried as well.
         plant.at(millis);
-        plant.adapter("A").answered = plant.adapters["A"].sequence;
+        if millis > 5_000 {
+            assert_eq!(
+                plant.beat("A"),
+                PendingPrimary,
+                "after a silence it proves first that it is answered"
+            );
+        }
         let heartbeat = plant.compose("A");
         let answer = plant.ask("A", &heartbeat).unwrap();
         if millis <= 5_000 {
@@ -330,4 +336,46 @@ fn silence_counts_from_the_last_heartbeat_or_the_registration() {
     assert_eq!(plant.group.silent_for(moment(9_999), limit), []);
     assert_eq!(plant.group.silent_for(moment(10_000), limit), [id("B")]);
     assert_eq!(plant.group.silent_for(moment(11_000), limit), [id("A"), id("B")]);
+}
+
+#[test]
+fn whoever_hears_nothing_for_t_is_not_chosen_while_somebody_else_hears() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100).native("C", 1);
+    plant.beat("A");
+    plant.beat("B");
+    plant.beat("C");
+    // B's answers are lost from here on, then A dies: C takes over, although B scores better.
+    for millis in (2_500..=10_000).step_by(2_500) {
+        plant.at(millis);
+        plant.beat("A");
+        plant.beat_unheard("B");
+        plant.beat("C");
+    }
+    for millis in (12_500..=20_000).step_by(2_500) {
+        plant.at(millis);
+        plant.beat_unheard("B");
+        plant.beat("C");
+    }
+    plant.at(20_100);
+    assert_eq!(plant.beat_unheard("B"), Secondary);
+    assert_eq!(plant.beat("C"), Primary);
+}
+
+#[test]
+fn whoever_hears_too_late_to_act_does_not_get_the_seat_again_and_again() {
+    let mut plant = Plant::new().native("A", 100).native("B", 1);
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    let mut chosen = None;
+    for millis in (2_500..=60_000).step_by(2_500) {
+        plant.at(millis);
+        // A hears every answer, but only once the lease that it gives is over.
+        plant.adapter("A").answered = plant.adapters["A"].sequence.saturating_sub(3);
+        plant.beat_unheard("A");
+        if plant.beat("B") == Primary {
+            chosen = chosen.or(Some(millis));
+        }
+    }
+    // A was told at T to stop, and held the seat for at most T more.
+    assert!(chosen.is_some_and(|millis| millis <= 20_000), "{chosen:?}");
+    assert_eq!(plant.primary().as_deref(), Some("B"));
 }

@@ -1,0 +1,463 @@
+//! A native adapter's process around its machine: what `registration::driver` does, in the same order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use client_failover::{
+    domain::{CallFailure, FailoverScore, FailureKind, Incarnation, Now, Standing},
+    registration::machine::{Answer, Call, Effect, Event as Step, Farewell, Identity, Machine},
+};
+
+use super::{
+    World,
+    clock::{MILLISECOND, SECOND},
+    endpoint::group_key,
+    event::{Ask, AtSite, Event, Pid, Request, Return, Route, SiteId},
+    site::{Item, Kind, Native, Parting, Process, Recorder, Row},
+    stock::Stock,
+};
+
+/// How long a promotion waits for its record.
+const RECORD_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// How long a process may take to say farewell and write its last rows.
+const LAST_WORDS: u64 = 7 * SECOND;
+
+/// The wait before a store that refused is asked again.
+const RETRY: u64 = 500 * MILLISECOND;
+
+impl World {
+    /// A new run of the process at `site`, unless one runs there.
+    pub(crate) fn start(&mut self, site: SiteId) {
+        let place = &self.sites[site];
+        let is_over = place.is_copy && self.healed_at.is_some();
+        if place.process.is_some() || place.clock.is_asleep() || is_over {
+            return;
+        }
+        self.pids += 1;
+        let pid = self.pids;
+        let now = self.site_now(site);
+        let place = &mut self.sites[site];
+        let kind = if place.member.native {
+            let incarnation = Incarnation::new(format!("run-{pid}")).expect("a short id is one");
+            let identity = Identity {
+                session: place.disk.session.clone(),
+                incarnation: incarnation.clone(),
+                replaces: place.disk.incarnation.replace(incarnation),
+                boot: place.clock.boot_id(),
+                known: place.disk.known.clone(),
+                jitter_seed: self.dice.next(),
+            };
+            Kind::Native(Box::new(Native {
+                machine: Machine::new(identity, place.member.loss, now),
+                inbox: VecDeque::from([Step::Configured(place.disk.desired())]),
+                todo: VecDeque::new(),
+                calls: BTreeMap::new(),
+                partings: Vec::new(),
+                partings_made: 0,
+                recorder: Recorder::default(),
+                listens: None,
+                unwritten: false,
+                awaits_record: false,
+                waits: 0,
+                waited: false,
+                alarm_at: 0,
+                stopping: false,
+            }))
+        } else {
+            Kind::Stock(Stock::new())
+        };
+        let port = 1_000 + u16::try_from(pid % 60_000).unwrap_or(0);
+        place.process = Some(Process {
+            pid,
+            started: self.now,
+            turned: self.now,
+            frozen: false,
+            went_on: self.now,
+            acts_until: None,
+            port,
+            found: Vec::new(),
+            kind,
+        });
+        self.judge.member_was_disturbed(site, self.now);
+        self.log(|world| {
+            format!("site {site}: run-{pid} begins, session {}", world.sites[site].disk.session)
+        });
+        self.go_on(site);
+    }
+
+    pub(crate) fn site_now(&self, site: SiteId) -> Now {
+        self.sites[site].clock.now(self.now)
+    }
+
+    /// Lets the process at `site` do what it can do now.
+    pub(crate) fn go_on(&mut self, site: SiteId) {
+        match self.sites[site].process.as_ref().map(|process| &process.kind) {
+            Some(Kind::Native(_)) => self.work(site),
+            Some(Kind::Stock(_)) => self.beat_stock(site),
+            None => {}
+        }
+    }
+
+    fn work(&mut self, site: SiteId) {
+        let mut idle_ticks = 0;
+        while self.sites[site].runs() && self.violation.is_none() {
+            let Some(native) = self.sites[site].native() else { return };
+            if native.awaits_record {
+                return;
+            }
+            if let Some(effect) = native.todo.pop_front() {
+                if self.plan.freezes_between > 0 && self.is_stopped_between(site) {
+                    if let Some(native) = self.sites[site].native() {
+                        native.todo.push_front(effect);
+                    }
+                    return;
+                }
+                self.carry_out(site, effect);
+                continue;
+            }
+            if let Some(event) = next_event(&mut native.inbox) {
+                self.step(site, event);
+                continue;
+            }
+            let Some(wake) = native.machine.next_wake() else { return };
+            let clock = &self.sites[site].clock;
+            if clock.uptime(self.now) >= wake {
+                idle_ticks += 1;
+                if idle_ticks > 3 {
+                    return self.accuse("Stuck", format!("site {site}: a tick does not get on"));
+                }
+                self.step(site, Step::Tick);
+                continue;
+            }
+            let at = clock.when(wake).max(self.now + 1);
+            return self.set_alarm(site, at);
+        }
+    }
+
+    fn set_alarm(&mut self, site: SiteId, at: u64) {
+        let Some(native) = self.sites[site].native() else { return };
+        if native.alarm_at != at {
+            native.alarm_at = at;
+            let pid = self.sites[site].pid().unwrap_or(0);
+            self.queue.push(at, Event::Site(site, pid, AtSite::Alarm));
+        }
+    }
+
+    fn is_stopped_between(&mut self, site: SiteId) -> bool {
+        let stopped = self.healed_at.is_none() && self.dice.below(1_000) < self.plan.freezes_between;
+        if stopped {
+            let span = self.dice.between(MILLISECOND, 3 * self.plan.timeout / 2);
+            self.freeze_agent(site, span);
+        }
+        stopped
+    }
+
+    fn step(&mut self, site: SiteId, event: Step) {
+        let now = self.site_now(site);
+        let pid = self.sites[site].pid().unwrap_or(0);
+        self.log(|_| format!("site {site}: run-{pid} takes {}", describe(&event)));
+        let Some(native) = self.sites[site].native() else { return };
+        let effects = native.machine.step(now, event);
+        native.unwritten = false;
+        native.waited = false;
+        native.todo.extend(effects);
+        let effects: &VecDeque<Effect> = &native.todo;
+        if let Some((kind, what)) = self.judge.history.stepped(pid, effects) {
+            self.accuse(kind, format!("site {site}: {what}"));
+        }
+    }
+
+    fn carry_out(&mut self, site: SiteId, effect: Effect) {
+        let now = self.now;
+        let pid = self.sites[site].pid().unwrap_or(0);
+        let Some(native) = self.sites[site].native() else { return };
+        match effect {
+            Effect::Record(row) => {
+                native.unwritten = true;
+                native.recorder.queue.push(Item::Row(Row::of(pid, &row)));
+                self.log(|_| {
+                    format!("site {site}: row {} {} {}: {}", row.kind, row.reason, row.role, row.explanation)
+                });
+                self.write_history(site);
+            }
+            Effect::Remember(known) => {
+                native.unwritten = true;
+                native.recorder.queue.push(Item::Known(known));
+                self.write_history(site);
+            }
+            Effect::Publish(standing) => {
+                if native.unwritten && !native.waited && !native.recorder.is_idle() {
+                    native.awaits_record = true;
+                    native.waits += 1;
+                    let waits = native.waits;
+                    native.todo.push_front(Effect::Publish(standing));
+                    let span = self.sites[site].clock.true_span(RECORD_WAIT);
+                    self.push(span, Event::Site(site, pid, AtSite::WaitedForRecord(waits)));
+                } else {
+                    self.publish(site, &standing);
+                }
+            }
+            Effect::Farewell(farewell) => self.part(site, *farewell),
+            Effect::Adopt => {
+                native.calls.clear();
+                native.listens = None;
+            }
+            Effect::Listen(what) => native.listens = Some((what.group, what.session)),
+            Effect::StopListening => native.listens = None,
+            Effect::Call { id, call, at_most } => {
+                native.calls.insert(id, now);
+                let slept = self.sites[site].clock.slept;
+                let span = self.sites[site].clock.true_span(at_most);
+                self.push(span, Event::Site(site, pid, AtSite::CallEnds(Route::Call(id), slept)));
+                self.ask(site, Route::Call(id), Ask::Call(call));
+            }
+            Effect::Cancel(id) => {
+                native.calls.remove(&id);
+            }
+        }
+    }
+
+    fn publish(&mut self, site: SiteId, standing: &Standing) {
+        let Some(process) = self.sites[site].process.as_mut() else { return };
+        let acts = standing.acting != client_failover::domain::Acting::No;
+        if acts != self.judge.sink.has_permit(self.now, process.pid) {
+            process.turned = self.now;
+        }
+        let pid = process.pid;
+        self.note_lease(site, standing);
+        self.log(|_| {
+            format!(
+                "site {site}: run-{pid} stands as {} {:?} epoch {:?}",
+                standing.role, standing.acting, standing.epoch
+            )
+        });
+        let accused = self.judge.sink.publish(self.now, site, pid, standing, &self.sites[site].clock);
+        self.accuse_if(accused);
+    }
+
+    /// Sends a request of the process at `site`.
+    pub(crate) fn ask(&mut self, site: SiteId, route: Route, ask: Ask) {
+        let place = &self.sites[site];
+        let Some(process) = &place.process else { return };
+        let (back, port) = (Return { site, pid: process.pid, route }, process.port);
+        let ask = match ask {
+            Ask::Call(Call::Heartbeat(group, session, mut heartbeat)) => {
+                let acting = match &heartbeat.native {
+                    Some(native) => native.acting,
+                    None => self.judge.sink.has_permit(self.now, process.pid),
+                };
+                heartbeat.score = place.score(self.now, acting, heartbeat.score);
+                if acting && heartbeat.score > FailoverScore::ZERO {
+                    self.judge.tenures.scored(&session);
+                }
+                Ask::Call(Call::Heartbeat(group, session, heartbeat))
+            }
+            other @ (Ask::Call(_) | Ask::Delete(..)) => other,
+        };
+        let request = Request { back, port, ask, sent: self.now };
+        self.send_up(request);
+    }
+
+    fn part(&mut self, site: SiteId, farewell: Farewell) {
+        let pid = self.sites[site].pid().unwrap_or(0);
+        let slept = self.sites[site].clock.slept;
+        let span = self.sites[site].clock.true_span(farewell.at_most);
+        let Some(native) = self.sites[site].native() else { return };
+        native.partings_made += 1;
+        let id = native.partings_made;
+        native.partings.push(Parting { id, farewell, said: 0, deleting: false });
+        self.push(span, Event::Site(site, pid, AtSite::CallEnds(Route::Farewell(id), slept)));
+        self.say_next(site, id);
+    }
+
+    /// The next word of a farewell: a heartbeat after the answer to the one before, then DELETE.
+    fn say_next(&mut self, site: SiteId, id: u32) {
+        let Some(native) = self.sites[site].native() else { return };
+        let Some(parting) = native.partings.iter_mut().find(|parting| parting.id == id) else { return };
+        let Farewell { group, session, heartbeats, .. } = &parting.farewell;
+        let ask = match heartbeats.get(parting.said) {
+            Some(heartbeat) => Ask::Call(Call::Heartbeat(group.clone(), session.clone(), heartbeat.clone())),
+            None => {
+                parting.deleting = true;
+                Ask::Delete(group.clone(), session.clone())
+            }
+        };
+        parting.said += 1;
+        self.ask(site, Route::Farewell(id), ask);
+    }
+
+    fn end_farewell(&mut self, site: SiteId, id: u32) {
+        let Some(native) = self.sites[site].native() else { return };
+        let Some(index) = native.partings.iter().position(|parting| parting.id == id) else { return };
+        let parting = native.partings.swap_remove(index);
+        native.inbox.push_back(Step::FarewellEnded(parting.farewell.endpoint, parting.farewell.group));
+        self.leave_if_done(site);
+    }
+
+    /// An answer, or the end of waiting for one.
+    pub(crate) fn call_ended(&mut self, site: SiteId, route: Route, outcome: Result<Answer, CallFailure>) {
+        match route {
+            Route::Call(id) => {
+                let Some(native) = self.sites[site].native() else { return };
+                if let Some(asked) = native.calls.remove(&id) {
+                    if outcome.is_ok() && self.now - asked <= self.prompt(site) {
+                        self.judge.member_heard(site, self.now);
+                    }
+                    if let Some(native) = self.sites[site].native() {
+                        native.inbox.push_back(Step::Answered(id, outcome));
+                    }
+                }
+            }
+            Route::Farewell(id) => self.farewell_answered(site, id, outcome.is_ok()),
+            Route::Stock(call) => self.stock_answered(site, call, outcome),
+        }
+        self.go_on(site);
+    }
+
+    /// How soon an answer has to come for its member to be in contact: later ones may come too late to act.
+    fn prompt(&self, site: SiteId) -> u64 {
+        let cell = self.group_of(site).and_then(|group| self.endpoint.cells.get(&group_key(&group)));
+        let timeout = cell.map_or(self.plan.timeout, |cell| {
+            u64::try_from(cell.group.spec().draft.timeout.get().as_micros()).unwrap_or(u64::MAX)
+        });
+        timeout / 4
+    }
+
+    fn farewell_answered(&mut self, site: SiteId, id: u32, heard: bool) {
+        let Some(native) = self.sites[site].native() else { return };
+        let Some(parting) = native.partings.iter_mut().find(|parting| parting.id == id) else { return };
+        if parting.deleting {
+            return self.end_farewell(site, id);
+        }
+        if !heard {
+            parting.said = parting.farewell.heartbeats.len();
+        }
+        self.say_next(site, id);
+    }
+
+    pub(crate) fn call_timed_out(&mut self, site: SiteId, route: Route) {
+        if let Route::Farewell(id) = route {
+            self.end_farewell(site, id);
+            return self.go_on(site);
+        }
+        let failure = CallFailure { kind: FailureKind::TimedOut, detail: String::new(), retry_after: None };
+        self.call_ended(site, route, Err(failure));
+    }
+
+    /// However many nudges come, the process takes them for one.
+    pub(crate) fn nudged(&mut self, site: SiteId) {
+        let Some(native) = self.sites[site].native() else { return };
+        if native.listens.is_some() && !native.inbox.iter().any(|event| matches!(event, Step::Nudged)) {
+            native.inbox.push_back(Step::Nudged);
+            self.work(site);
+        }
+    }
+
+    /// The process is told to stop, and is gone once its last words are said and written.
+    pub(crate) fn stop_agent(&mut self, site: SiteId) {
+        let pid = self.sites[site].pid().unwrap_or(0);
+        let Some(native) = self.sites[site].native() else { return };
+        if !native.stopping {
+            native.stopping = true;
+            native.inbox.push_front(Step::Stop);
+            self.push(LAST_WORDS, Event::Site(site, pid, AtSite::Exit));
+            self.judge.member_was_disturbed(site, self.now);
+            self.work(site);
+            self.leave_if_done(site);
+        }
+    }
+
+    fn leave_if_done(&mut self, site: SiteId) {
+        let runs = self.sites[site].runs();
+        let pid = self.sites[site].pid().unwrap_or(0);
+        let Some(native) = self.sites[site].native() else { return };
+        let done = native.stopping
+            && native.partings.is_empty()
+            && native.recorder.is_idle()
+            && native.todo.is_empty()
+            && !native.inbox.iter().any(|event| matches!(event, Step::Stop));
+        if done && runs {
+            self.exit(site, pid);
+        }
+    }
+
+    pub(crate) fn exit(&mut self, site: SiteId, pid: Pid) {
+        self.log(|_| format!("site {site}: run-{pid} is gone"));
+        self.sites[site].process = None;
+        self.judge.sink.forget(pid);
+        self.judge.member_was_disturbed(site, self.now);
+    }
+
+    /// Hands the history's queue to the disk, one batch at a time.
+    fn write_history(&mut self, site: SiteId) {
+        let slow = self.now < self.sites[site].disk_trouble_until;
+        let latency = self.dice.between(0, if slow { 60 } else { 6 }) * MILLISECOND;
+        let pid = self.sites[site].pid().unwrap_or(0);
+        let Some(native) = self.sites[site].native() else { return };
+        if !native.recorder.busy && !native.recorder.queue.is_empty() {
+            native.recorder.busy = true;
+            let batch = std::mem::take(&mut native.recorder.queue);
+            native.recorder.writing.extend(batch);
+            self.push(latency, Event::Site(site, pid, AtSite::Written));
+        }
+    }
+
+    /// The disk has answered the history's writer. While the process cannot look, it looks later.
+    pub(crate) fn history_written(&mut self, site: SiteId) {
+        let place = &self.sites[site];
+        let pid = place.pid().unwrap_or(0);
+        if self.now < place.disk_trouble_until && self.dice.percent(place.disk_fails) {
+            self.push(RETRY, Event::Site(site, pid, AtSite::Written));
+            return;
+        }
+        let Some(native) = self.sites[site].native() else { return };
+        let written = std::mem::take(&mut native.recorder.writing);
+        native.recorder.busy = false;
+        let done = native.recorder.queue.is_empty();
+        if done && native.awaits_record {
+            (native.awaits_record, native.waited) = (false, true);
+        }
+        for item in written {
+            match item {
+                Item::Row(row) => self.sites[site].disk.rows.push(row),
+                Item::Known(known) => self.sites[site].disk.known = Some(known),
+            }
+        }
+        self.write_history(site);
+        self.work(site);
+        self.leave_if_done(site);
+    }
+
+    pub(crate) fn waited_for_record(&mut self, site: SiteId, waits: u32) {
+        let Some(native) = self.sites[site].native() else { return };
+        if native.awaits_record && native.waits == waits {
+            (native.awaits_record, native.waited) = (false, true);
+            self.work(site);
+        }
+    }
+}
+
+/// The next event in the driver's order: a stop, answers, farewells, then changes of the configuration.
+fn next_event(inbox: &mut VecDeque<Step>) -> Option<Step> {
+    let rank = |event: &Step| match event {
+        Step::Stop => 0,
+        Step::Answered(..) => 1,
+        Step::FarewellEnded(..) => 2,
+        Step::Configured(_) => 3,
+        Step::Tick => 4,
+        Step::Nudged => 5,
+    };
+    let (index, _) = inbox.iter().enumerate().min_by_key(|(_, event)| rank(event))?;
+    inbox.remove(index)
+}
+
+fn describe(event: &Step) -> String {
+    match event {
+        Step::Answered(id, outcome) => format!("{id:?} {outcome:?}"),
+        Step::Configured(_) => "a configuration".to_owned(),
+        Step::FarewellEnded(..) => "the end of a farewell".to_owned(),
+        Step::Tick => "a tick".to_owned(),
+        Step::Nudged => "a nudge".to_owned(),
+        Step::Stop => "the order to stop".to_owned(),
+    }
+}

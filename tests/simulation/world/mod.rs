@@ -1,0 +1,270 @@
+//! A plant in which everything goes wrong that may: adapters and their endpoint are the real machines;
+//! networks, clocks, disks and processes around them are virtual.
+//!
+//! A schedule is drawn from its seed alone. Time is true time in microseconds, and moves from event to
+//! event. The judge looks after every event; the first violation ends the schedule.
+
+mod agent;
+mod clock;
+mod dice;
+mod endpoint;
+mod event;
+mod faults;
+mod history;
+mod judge;
+mod network;
+mod plan;
+mod registry;
+mod sink;
+mod site;
+mod stock;
+mod store;
+mod tenures;
+mod writing;
+
+use client_failover::domain::{Mode, SessionId};
+
+use clock::{Clock, Instant, MILLISECOND, Span};
+use dice::Dice;
+use endpoint::Endpoint;
+use event::{AtSite, Event, Pid, Queue, SiteId};
+use judge::Judge;
+use plan::Plan;
+use sink::Accusation;
+use site::{Config, Disk, Link, Site};
+
+/// No schedule has so many events; one that does goes in circles.
+const MOST_EVENTS: u64 = 2_000_000;
+
+/// What became of a schedule.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) events: u64,
+    pub(crate) violation: Option<Violation>,
+    /// What happened, line by line, where it was asked for.
+    pub(crate) log: Vec<String>,
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone)]
+pub(crate) struct Violation {
+    pub(crate) kind: &'static str,
+    pub(crate) at_ms: u64,
+    pub(crate) what: String,
+}
+
+/// A plant.
+struct World {
+    now: Instant,
+    queue: Queue,
+    dice: Dice,
+    plan: Plan,
+    sites: Vec<Site>,
+    endpoint: Endpoint,
+    endpoint_clock: Clock,
+    judge: Judge,
+    pids: Pid,
+    /// Since when nothing goes wrong any more.
+    healed_at: Option<Instant>,
+    /// Whether the endpoint's wall clock was ever set back, and its mark lost or put back.
+    clock_was_set_back: bool,
+    mark_was_lost: bool,
+    /// The longest FailoverTimeout that any group may have.
+    longest_timeout: Span,
+    violation: Option<Violation>,
+    log: Option<Vec<String>>,
+}
+
+/// Runs the schedule of `seed`.
+pub(crate) fn run(seed: u64, logs: bool) -> Outcome {
+    let mut world = World::new(seed, logs);
+    let mut events = 0;
+    while world.violation.is_none() {
+        let Some((at, event)) = world.queue.pop() else { break };
+        world.now = at;
+        events += 1;
+        if matches!(event, Event::End) {
+            world.judge_now();
+            world.judge_end();
+            break;
+        }
+        world.take(event);
+        world.judge_now();
+        if events > MOST_EVENTS {
+            world.accuse("Stuck", "the schedule goes in circles".to_owned());
+        }
+    }
+    Outcome { events, violation: world.violation, log: world.log.unwrap_or_default() }
+}
+
+impl World {
+    fn new(seed: u64, logs: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let plan = Plan::draw(&mut dice);
+        let endpoint_clock = Clock::new(0, plan.endpoint_rate, plan.endpoint_uptime);
+        let mut world = Self {
+            now: 0,
+            queue: Queue::default(),
+            sites: Vec::new(),
+            endpoint: Endpoint::new(endpoint_clock.boot_id()),
+            endpoint_clock,
+            judge: Judge::default(),
+            pids: 0,
+            healed_at: None,
+            clock_was_set_back: false,
+            mark_was_lost: false,
+            longest_timeout: plan.timeout,
+            violation: None,
+            log: logs.then(Vec::new),
+            dice,
+            plan,
+        };
+        world.judge.sink.judges = world.plan.is_pure();
+        world.judge.sink.judges_epochs = world.plan.is_pure();
+        world.judge.judges_epochs = world.plan.is_pure();
+        world.judge.judges_flapping = world.plan.is_calm();
+        world.log(|world| format!("{:?}", world.plan));
+        world.settle_in();
+        world
+    }
+
+    /// The plant as it is at first, and what is to come.
+    fn settle_in(&mut self) {
+        for (index, member) in self.plan.members.clone().into_iter().enumerate() {
+            let config = Config {
+                group: 0,
+                timeout: plan::timeout(self.plan.timeout),
+                mode: if member.mode == Mode::None { Mode::Hot } else { member.mode },
+                client: 1,
+            };
+            self.sites.push(Site {
+                machine: index + 1,
+                clock: Clock::new(index + 1, member.rate, member.uptime),
+                link: Link::default(),
+                disk: Disk {
+                    session: SessionId::new(format!("session-{index}")).expect("a short id is one"),
+                    incarnation: None,
+                    known: None,
+                    rows: Vec::new(),
+                    config: Some(config),
+                    revision: 1,
+                },
+                member,
+                process: None,
+                is_copy: false,
+                disk_trouble_until: 0,
+                disk_fails: 0,
+            });
+            let late = if self.dice.percent(80) { 100 * MILLISECOND } else { 2 * self.plan.timeout };
+            let at = self.dice.between(0, late);
+            self.queue.push(at, Event::Start(index));
+        }
+        self.queue.push(0, Event::EndpointStart);
+        let first = self.dice.between(MILLISECOND, self.plan.timeout);
+        self.queue.push(first, Event::Misfortune);
+        if self.plan.stalls {
+            self.queue.push(first, Event::Stall);
+        }
+        self.queue.push(self.plan.length, Event::Heal);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Request(request) => self.request_comes(request),
+            Event::Reply(reply) => self.reply_comes(*reply),
+            Event::Site(site, pid, event) => self.at_site(site, pid, event),
+            Event::Start(site) => self.start(site),
+            Event::WakeUp(site) => self.wake_up(site),
+            Event::Endpoint(run, event) => self.at_endpoint(run, event),
+            Event::EndpointStart => self.let_endpoint_start(),
+            Event::Misfortune => self.misfortune(),
+            Event::Stall => self.stall(),
+            Event::Heal => self.heal(),
+            Event::End => {}
+        }
+    }
+
+    fn at_site(&mut self, site: SiteId, pid: Pid, event: AtSite) {
+        if self.sites[site].pid() != Some(pid) {
+            return;
+        }
+        if matches!(event, AtSite::Thaw) {
+            return self.thaw_agent(site);
+        }
+        if !self.sites[site].runs() {
+            // What the kernel has ready is found when the process goes on.
+            if let Some(process) = self.sites[site].process.as_mut() {
+                process.found.push(event);
+            }
+            return;
+        }
+        match event {
+            AtSite::Alarm => self.go_on(site),
+            AtSite::Nudge => self.nudged(site),
+            AtSite::CallEnds(route, slept) => {
+                // Time-outs are on the monotonic clock, which stands still while the machine sleeps.
+                let missed = self.sites[site].clock.slept.saturating_sub(slept);
+                if missed > 0 {
+                    let slept = self.sites[site].clock.slept;
+                    self.push(missed, Event::Site(site, pid, AtSite::CallEnds(route, slept)));
+                } else {
+                    self.call_timed_out(site, route);
+                }
+            }
+            AtSite::Written => self.history_written(site),
+            AtSite::WaitedForRecord(waits) => self.waited_for_record(site, waits),
+            AtSite::Exit => self.exit(site, pid),
+            AtSite::Thaw => {}
+        }
+    }
+
+    /// A process that was stopped goes on.
+    fn thaw_agent(&mut self, site: SiteId) {
+        if let Some(process) = self.sites[site].process.as_mut().filter(|process| process.frozen) {
+            process.frozen = false;
+            process.went_on = self.now;
+            self.judge.member_was_disturbed(site, self.now);
+            self.log(|_| format!("site {site}: goes on"));
+            self.catch_up(site);
+        }
+    }
+
+    /// What became ready in the meantime is found now.
+    fn catch_up(&mut self, site: SiteId) {
+        let Some(process) = self.sites[site].process.as_mut() else { return };
+        let pid = process.pid;
+        for event in std::mem::take(&mut process.found) {
+            self.at_site(site, pid, event);
+        }
+        self.go_on(site);
+    }
+
+    /// Lets `event` happen `span` from now.
+    fn push(&mut self, span: Span, event: Event) {
+        self.queue.push(self.now.saturating_add(span), event);
+    }
+
+    fn log(&mut self, line: impl FnOnce(&Self) -> String) {
+        if self.log.is_some() {
+            let line = format!("{:>9.3} {}", (self.now / MILLISECOND) as f64 / 1_000.0, line(self));
+            if let Some(log) = self.log.as_mut() {
+                log.push(line);
+            }
+        }
+    }
+
+    /// A rule is broken; the first one ends the schedule.
+    fn accuse(&mut self, kind: &'static str, what: String) {
+        if self.violation.is_none() {
+            let violation = Violation { kind, at_ms: self.now / MILLISECOND, what };
+            self.log(|_| format!("VIOLATION {}: {}", violation.kind, violation.what));
+            self.violation = Some(violation);
+        }
+    }
+
+    fn accuse_if(&mut self, accusation: Option<Accusation>) {
+        if let Some((kind, what)) = accusation {
+            self.accuse(kind, what);
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! An installation of an adapter: its machine, its disk, its way to the endpoint, its process.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use client_failover::{
+    domain::{
+        AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, GroupId, HttpUrl, Incarnation, Known,
+        Mode, Reason, Role, SessionId, Transition, TransitionKind, Uptime,
+    },
+    registration::machine::{self, CallId, Desired, Effect, Farewell, Machine, Target},
+};
+
+use super::{
+    clock::{Clock, Instant, Span},
+    endpoint::group_id,
+    event::{AtSite, Pid},
+    plan::{self, Member, Source},
+    stock::Stock,
+};
+
+/// What a row of history says, as far as it is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) pid: Pid,
+    pub(crate) kind: TransitionKind,
+    pub(crate) reason: Reason,
+    pub(crate) role: Role,
+    pub(crate) state: AdapterState,
+}
+
+impl Row {
+    pub(crate) const fn of(pid: Pid, row: &Transition) -> Self {
+        Self { pid, kind: row.kind, reason: row.reason, role: row.role, state: row.adapter_state }
+    }
+}
+
+/// The stored configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Config {
+    pub(crate) group: usize,
+    pub(crate) timeout: FailoverTimeout,
+    pub(crate) mode: Mode,
+    pub(crate) client: u64,
+}
+
+/// What is in the data folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    pub(crate) session: SessionId,
+    pub(crate) incarnation: Option<Incarnation>,
+    pub(crate) known: Option<Known>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) config: Option<Config>,
+    pub(crate) revision: i64,
+}
+
+impl Disk {
+    pub(crate) fn desired(&self) -> Desired {
+        let Some(config) = self.config else { return Desired::Nothing };
+        Desired::Target(Target {
+            revision: self.revision,
+            configuration: ConfigurationId::new("c").expect("a short id is one"),
+            endpoint: HttpUrl::parse("http://endpoint").expect("it is an address"),
+            group: group_id(config.group),
+            timeout: config.timeout,
+            mode: config.mode,
+            warnings: Vec::new(),
+            client: config.client,
+        })
+    }
+}
+
+/// The way between a member and the endpoint.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Link {
+    /// Until when nothing goes up, or down.
+    pub(crate) up_cut: Instant,
+    pub(crate) down_cut: Instant,
+    /// Until when messages are lost more often, and how often, in percent.
+    pub(crate) lossy_until: Instant,
+    pub(crate) lossy: u64,
+    /// Until when answers take long, and how long; perhaps longer than anybody waits for them.
+    pub(crate) slow_until: Instant,
+    pub(crate) slow_by: Span,
+}
+
+impl Link {
+    /// Whether it carries everything.
+    pub(crate) const fn is_good(&self, now: Instant) -> bool {
+        now >= self.up_cut && now >= self.down_cut && now >= self.lossy_until && now >= self.slow_until
+    }
+
+    /// Whether answers come, but so late that there is little or nothing left of the lease they give.
+    pub(crate) const fn is_late(&self) -> bool {
+        self.slow_by > 0 && self.slow_by <= plan::T
+    }
+}
+
+/// What was queued for the history's writer.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    Row(Row),
+    Known(Known),
+}
+
+/// The writer of history: one batch at a time, retried until it is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    pub(crate) queue: Vec<Item>,
+    pub(crate) writing: Vec<Item>,
+    pub(crate) busy: bool,
+}
+
+impl Recorder {
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.busy
+    }
+}
+
+/// A farewell under way: which of its words is next.
+#[derive(Debug)]
+pub(crate) struct Parting {
+    pub(crate) id: u32,
+    pub(crate) farewell: Farewell,
+    pub(crate) said: usize,
+    pub(crate) deleting: bool,
+}
+
+/// A native process: the machine, and what its driver holds.
+#[derive(Debug)]
+pub(crate) struct Native {
+    pub(crate) machine: Machine,
+    pub(crate) inbox: VecDeque<machine::Event>,
+    pub(crate) todo: VecDeque<Effect>,
+    /// The calls under way, each with when it was made.
+    pub(crate) calls: BTreeMap<CallId, Instant>,
+    pub(crate) partings: Vec<Parting>,
+    pub(crate) partings_made: u32,
+    pub(crate) recorder: Recorder,
+    /// The group and session whose nudges it listens to.
+    pub(crate) listens: Option<(GroupId, SessionId)>,
+    pub(crate) unwritten: bool,
+    /// A promotion waits for its record; which wait.
+    pub(crate) awaits_record: bool,
+    pub(crate) waits: u32,
+    pub(crate) waited: bool,
+    pub(crate) alarm_at: Instant,
+    pub(crate) stopping: bool,
+}
+
+/// What runs.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    Native(Box<Native>),
+    Stock(Stock),
+}
+
+/// One run of a process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: Pid,
+    pub(crate) started: Instant,
+    /// Since when it acts, or stands by: its collector was started or stopped then.
+    pub(crate) turned: Instant,
+    pub(crate) frozen: bool,
+    /// When it was last able to run again.
+    pub(crate) went_on: Instant,
+    /// Until when it may act by what it published, where that has an end.
+    pub(crate) acts_until: Option<Uptime>,
+    pub(crate) port: u16,
+    /// What it will find when it goes on.
+    pub(crate) found: Vec<AtSite>,
+    pub(crate) kind: Kind,
+}
+
+/// An installation.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// Which machine it is on; a copy of a data folder may be on the same.
+    pub(crate) machine: usize,
+    pub(crate) clock: Clock,
+    pub(crate) link: Link,
+    pub(crate) disk: Disk,
+    pub(crate) member: Member,
+    pub(crate) process: Option<Process>,
+    /// A copy of another installation's data folder.
+    pub(crate) is_copy: bool,
+    /// Until when the disk is slow or refuses, and how often it refuses, in percent.
+    pub(crate) disk_trouble_until: Instant,
+    pub(crate) disk_fails: u64,
+}
+
+impl Site {
+    pub(crate) const fn pid(&self) -> Option<Pid> {
+        match &self.process {
+            Some(process) => Some(process.pid),
+            None => None,
+        }
+    }
+
+    /// Whether a process runs here, now.
+    pub(crate) fn runs(&self) -> bool {
+        !self.clock.is_asleep() && self.process.as_ref().is_some_and(|process| !process.frozen)
+    }
+
+    pub(crate) fn native(&mut self) -> Option<&mut Native> {
+        match self.process.as_mut().map(|process| &mut process.kind) {
+            Some(Kind::Native(native)) => Some(native),
+            Some(Kind::Stock(_)) | None => None,
+        }
+    }
+
+    pub(crate) fn stock(&mut self) -> Option<&mut Stock> {
+        match self.process.as_mut().map(|process| &mut process.kind) {
+            Some(Kind::Stock(stock)) => Some(stock),
+            Some(Kind::Native(_)) | None => None,
+        }
+    }
+
+    /// The score that a heartbeat says, in place of `own`.
+    pub(crate) fn score(&self, now: Instant, acting: bool, own: FailoverScore) -> FailoverScore {
+        let (started, turned) =
+            self.process.as_ref().map_or((0, 0), |process| (process.started, process.turned));
+        let running_for = |since: Instant| -> Span { now.saturating_sub(since) };
+        let score = match self.member.source {
+            Source::Own => return own,
+            Source::Constant(score) => score,
+            Source::Alternating(span, one, other) => {
+                if (now / span).is_multiple_of(2) {
+                    one
+                } else {
+                    other
+                }
+            }
+            // A Hot standby's collector runs; any other is started when it begins to act.
+            Source::SlowStart(span) => {
+                let since = if self.member.mode == Mode::Hot { started } else { turned };
+                if !acting && self.member.mode != Mode::Hot {
+                    1
+                } else if running_for(since) < span {
+                    0
+                } else {
+                    100
+                }
+            }
+            Source::ByRole(primary, secondary) => {
+                if acting {
+                    primary
+                } else {
+                    secondary
+                }
+            }
+        };
+        FailoverScore::new(i64::from(score)).unwrap_or(FailoverScore::ZERO)
+    }
+}

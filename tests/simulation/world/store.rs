@@ -1,0 +1,80 @@
+//! The endpoint's database, as its tables behave.
+
+use std::collections::BTreeMap;
+
+use client_failover::{
+    domain::{GroupKey, GroupSpec, OverrideRecord, RegisteredSession, SeatRecord, SessionId},
+    endpoint::Mark,
+};
+
+/// What is on the endpoint's disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Store {
+    pub(crate) groups: BTreeMap<GroupKey, GroupSpec>,
+    pub(crate) sessions: BTreeMap<(GroupKey, SessionId), RegisteredSession>,
+    pub(crate) overrides: BTreeMap<GroupKey, OverrideRecord>,
+    pub(crate) seats: BTreeMap<GroupKey, SeatRecord>,
+    pub(crate) seat_records: u64,
+}
+
+/// A transaction.
+#[derive(Debug, Clone)]
+pub(crate) enum Transaction {
+    InsertGroup(GroupSpec),
+    DeleteGroup(GroupKey),
+    /// With its group, should that be missing.
+    InsertSession(GroupSpec, RegisteredSession),
+    DeleteSession(GroupKey, SessionId),
+    ReplaceOverride(GroupKey, Option<OverrideRecord>),
+    RecordSeat(GroupKey, SeatRecord),
+}
+
+/// A constraint of the database forbids it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forbidden;
+
+impl Store {
+    pub(crate) fn commit(&mut self, transaction: &Transaction) -> Result<(), Forbidden> {
+        match transaction {
+            Transaction::InsertGroup(spec) => {
+                self.groups.insert(spec.key(), spec.clone());
+            }
+            Transaction::DeleteGroup(key) => {
+                self.groups.remove(key);
+                self.sessions.retain(|(group, _), _| group != key);
+                self.overrides.remove(key);
+            }
+            Transaction::InsertSession(group, session) => {
+                self.groups.insert(group.key(), group.clone());
+                self.sessions.insert((group.key(), session.spec.id.clone()), session.clone());
+            }
+            Transaction::DeleteSession(key, id) => {
+                self.sessions.remove(&(key.clone(), id.clone()));
+                if self.overrides.get(key).is_some_and(|record| record.session == *id) {
+                    self.overrides.remove(key);
+                }
+            }
+            Transaction::ReplaceOverride(key, record) => {
+                self.overrides.remove(key);
+                if let Some(record) = record {
+                    if !self.sessions.contains_key(&(key.clone(), record.session.clone())) {
+                        return Err(Forbidden);
+                    }
+                    self.overrides.insert(key.clone(), record.clone());
+                }
+            }
+            Transaction::RecordSeat(key, record) => {
+                self.seats.insert(key.clone(), record.clone());
+                self.seat_records = record.number_after(self.seat_records);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The endpoint's data folder: the database and the high-water mark beside it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Folder {
+    pub(crate) store: Store,
+    pub(crate) mark: Option<Mark>,
+}
