@@ -211,7 +211,7 @@ impl Chaos {
             if put_back {
                 fs::remove_file(&live).ok();
                 if old.exists() {
-                    fs::rename(&old, &live).unwrap();
+                    fs::copy(&old, &live).unwrap();
                 }
             }
             if new.exists() {
