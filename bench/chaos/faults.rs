@@ -84,7 +84,16 @@ impl Fault {
             Kind::CutToEndpoint => Ways { to_endpoint: gone, ..Ways::OPEN },
             Kind::CutToAdapter => Ways { to_adapter: gone, ..Ways::OPEN },
             Kind::CutBoth => Ways { to_endpoint: gone, to_adapter: random.one_of(&[Way::Held, Way::Lost]) },
-            _ => random.one_of(&[
+            Kind::KillAgent
+            | Kind::FreezeAgent
+            | Kind::StopAgent
+            | Kind::KillEndpoint
+            | Kind::FreezeEndpoint
+            | Kind::StopEndpoint
+            | Kind::SetBackEndpoint
+            | Kind::Delay
+            | Kind::Override
+            | Kind::DeleteSession => random.one_of(&[
                 Ways { to_endpoint: slow, ..Ways::OPEN },
                 Ways { to_adapter: slow, ..Ways::OPEN },
                 Ways { to_endpoint: slow, to_adapter: slow },
@@ -202,7 +211,7 @@ impl Chaos {
             if put_back {
                 fs::remove_file(&live).ok();
                 if old.exists() {
-                    fs::rename(&old, &live).unwrap();
+                    fs::copy(&old, &live).unwrap();
                 }
             }
             if new.exists() {

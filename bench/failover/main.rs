@@ -57,8 +57,10 @@ fn main() {
     }
 }
 
-/// The stages by their names.
-const STAGES: &[(&str, fn(&Run))] = &[
+/// A part of the run, by its name.
+type Stage = (&'static str, fn(&Run));
+
+const STAGES: &[Stage] = &[
     ("planned", Run::planned),
     ("override", Run::overrides),
     ("kill", Run::kills),

@@ -17,7 +17,13 @@ const PACE: Duration = Duration::from_micros(500);
 const BETWEEN_OVERRIDES: Duration = Duration::from_millis(200);
 
 fn plan(timeout: Duration) -> Plan {
-    Plan { pace: PACE, log: "client_failover=warn,client_failover::app=info", ..Plan::pair(timeout) }
+    // On disk, as the peer is: a promotion waits for it.
+    Plan {
+        pace: PACE,
+        in_memory: false,
+        log: "client_failover=warn,client_failover::app=info",
+        ..Plan::pair(timeout)
+    }
 }
 
 /// A pair that reaches its endpoint without a link in between: nothing is cut, and nothing is added.

@@ -162,6 +162,10 @@ impl Epoch {
         if number >= 1 && number <= Self::MAX { Some(Self(number)) } else { None }
     }
 
+    /// The highest epoch that a member can truly have known: half of all. Epochs are seconds since 2020 and
+    /// promotions, so none is near it; a higher one would leave a group without epochs to rise to.
+    pub const PLAUSIBLE: u64 = Self::MAX / 2;
+
     /// The number.
     #[must_use]
     pub const fn get(self) -> u64 {

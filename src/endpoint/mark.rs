@@ -8,6 +8,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::domain::{BootId, Epoch};
@@ -15,7 +16,7 @@ use crate::domain::{BootId, Epoch};
 /// The file's name in the data folder.
 const NAME: &str = "endpoint.mark";
 
-/// Bytes of a mark: a boot id (36), two numbers (20 each), two words and room. It fits into one sector.
+/// Bytes of a mark: a boot id (36), three numbers (20 at the most), two words and room. It fits into one sector.
 const SIZE: usize = 127;
 
 /// What the mark says.
@@ -27,6 +28,9 @@ pub struct Mark {
     pub seat_records: u64,
     /// The highest epoch of any group.
     pub epoch: Option<Epoch>,
+    /// The longest FailoverTimeout of any group there was: no lease of a group that this endpoint has
+    /// forgotten lasts longer.
+    pub longest: Duration,
     /// Whether no group waited any more for a Primary that acts already. A mark that was written
     /// while one did proves nothing to the next start.
     pub settled: bool,
@@ -48,6 +52,7 @@ impl Mark {
             boot: BootId::new(words.next()?),
             seat_records: words.next()?.parse().ok()?,
             epoch: Epoch::new(words.next()?.parse().ok()?),
+            longest: Duration::from_millis(words.next()?.parse().ok()?),
             settled: words.next()? == "settled",
         };
         // The last word proves that the file is whole.
@@ -73,7 +78,9 @@ impl Mark {
     fn text(&self) -> String {
         let settled = if self.settled { "settled" } else { "waiting" };
         let epoch = self.epoch.map_or(0, Epoch::get);
-        format!("{} {} {epoch} {settled} end", self.boot.as_str(), self.seat_records)
+        // A part of a millisecond counts as a whole one.
+        let longest = self.longest.as_micros().div_ceil(1_000);
+        format!("{} {} {epoch} {longest} {settled} end", self.boot.as_str(), self.seat_records)
     }
 }
 
@@ -95,13 +102,19 @@ mod tests {
     fn a_mark_is_read_as_it_was_written_and_a_torn_one_is_none() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Mark::read(folder.path()), None);
-        let mark = Mark { boot: BootId::new("b-1"), seat_records: 7, epoch: Epoch::new(9), settled: true };
+        let mark = Mark {
+            boot: BootId::new("b-1"),
+            seat_records: 7,
+            epoch: Epoch::new(9),
+            longest: Duration::from_secs(60),
+            settled: true,
+        };
         mark.write(folder.path()).unwrap();
         assert_eq!(Mark::read(folder.path()), Some(mark.clone()));
         let none = Mark { epoch: None, settled: false, ..mark.clone() };
         none.write(folder.path()).unwrap();
         assert_eq!(Mark::read(folder.path()), Some(none));
-        fs::write(folder.path().join(NAME), "b-1 7 9 settled").unwrap();
+        fs::write(folder.path().join(NAME), "b-1 7 9 60000 settled").unwrap();
         assert_eq!(Mark::read(folder.path()), None);
         mark.write(folder.path()).unwrap();
         assert_eq!(Mark::read(folder.path()), Some(mark), "a torn one is written anew");

@@ -57,6 +57,13 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
         }
     };
     let epoch = counter(reader, "Epoch").and_then(Epoch::new);
+    if let Some(epoch) = epoch.filter(|epoch| epoch.get() > Epoch::PLAUSIBLE) {
+        reader.fault(Fault::new(
+            "Epoch",
+            format!("is {epoch}, which no group has reached"),
+            "Epoch is the highest epoch that was answered in this group.",
+        ));
+    }
     // What cannot be read of these two is not known; neither changes a role.
     let applied_for = reader.text("AppliedFor").value().as_deref().and_then(parse_span);
     let loss = reader.text("EndpointLoss").value().as_deref().and_then(EndpointLoss::parse);
@@ -212,6 +219,9 @@ mod tests {
         let read = native(body).unwrap().unwrap();
         assert_eq!((read.sequence, read.answered, read.acting, read.epoch), (3, 2, true, Epoch::new(9)));
         let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":3,"AppliedRole":"x"}"#;
+        let far =
+            r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"AppliedRole":1,"Epoch":9007199254740991}"#;
+        assert_eq!(native(far).unwrap_err(), ["Epoch is 9007199254740991, which no group has reached"]);
         assert_eq!(
             native(body).unwrap_err(),
             ["Answered is 3, and Sequence 3", "AppliedRole is missing or no role"]

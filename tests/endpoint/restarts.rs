@@ -168,3 +168,37 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn after_a_start_that_proved_nothing_the_next_one_is_trusted_only_once_every_lease_there_was_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    app.group(ON_PREMISES, "long", "00:01:00").await;
+    app.member(ON_PREMISES, "long", "b").await;
+    assert_eq!(app.beat(ON_PREMISES, "long", "b", native("b", 1, 0, false)).await.body["Role"], 1);
+    app.close().await;
+
+    // The database is lost, the mark is not; and a group with a small T comes first.
+    for file in ["failover.db", "failover.db-wal", "failover.db-shm"] {
+        fs::remove_file(folder.path().join(file)).ok();
+    }
+    let app = App::open(folder.path()).await;
+    app.group(ON_PREMISES, "short", "00:00:00.25").await;
+    app.member(ON_PREMISES, "short", "a").await;
+    let begun = clock::now().uptime;
+    for sequence in 1.. {
+        let answer = app.beat(ON_PREMISES, "short", "a", native("a", sequence, sequence - 1, false)).await;
+        assert_eq!(answer.body["Role"], 0, "{}", answer.body);
+        if clock::now().uptime.since(begun) > Duration::from_millis(600) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.close().await;
+
+    let app = App::open(folder.path()).await;
+    app.group(ON_PREMISES, "long", "00:00:00.25").await;
+    app.member(ON_PREMISES, "long", "c").await;
+    let answer = app.beat(ON_PREMISES, "long", "c", native("c", 1, 0, false)).await;
+    assert_eq!(answer.body["Role"], 0, "B may still act: {}", answer.body);
+}

@@ -40,7 +40,7 @@ fn written_bytes(pid: u32) -> u64 {
 
 #[test]
 fn heartbeats_cost_no_disk_write() {
-    let plant = Plant::start(Plan::pair(T));
+    let plant = Plant::start(Plan { in_memory: false, ..Plan::pair(T) });
     let data = &plant.endpoint.data;
     // After its first start an endpoint waits for T, and writes once that this is over.
     plant.until("the endpoint has settled", || {

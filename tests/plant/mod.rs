@@ -46,6 +46,10 @@ pub const BASE: &str = "/api/v1/clientfailover";
 /// How often a collector writes.
 pub const PACE: Duration = Duration::from_millis(5);
 
+/// How much of its logs, and of what adapters said, a failure shows.
+const LAST_LINES: usize = 100;
+const LAST_SAID: usize = 20;
+
 /// How a plant is built.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -59,6 +63,9 @@ pub struct Plan {
     pub log: &'static str,
     /// Variables of all processes' environment.
     pub environment: Vec<(&'static str, String)>,
+    /// Whether data folders are in memory, where there is such a file system: a disk that others keep busy
+    /// can hold up a write for half a minute, and says nothing about us. No test here cuts the power.
+    pub in_memory: bool,
     /// Whether adapters reach the endpoint without their links, which then hear nothing.
     pub direct: bool,
     /// A folder for the endpoint's data other than one of its own.
@@ -75,6 +82,7 @@ impl Plan {
             pace: PACE,
             log,
             environment: Vec::new(),
+            in_memory: true,
             direct: false,
             endpoint_data: None,
         }
@@ -129,7 +137,8 @@ impl Plant {
         let net = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut folders = Vec::new();
         let mut folder = || {
-            let folder = tempfile::tempdir().unwrap();
+            let memory = plan.in_memory.then(|| tempfile::tempdir_in("/dev/shm").ok()).flatten();
+            let folder = memory.unwrap_or_else(|| tempfile::tempdir().unwrap());
             let path = folder.path().join("data");
             folders.push(folder);
             path
@@ -265,14 +274,18 @@ impl Plant {
         judge(&self.sink.from(0), &said, least)
     }
 
-    /// The ends of all logs.
+    /// The ends of all logs, and of what the adapters said.
     pub fn story(&self) -> String {
         let members = self.members.iter().enumerate();
-        let logs = members.map(|(number, member)| (format!("member {number}"), member.process.log()));
+        let logs = members.map(|(number, member)| {
+            let said = member.link.said();
+            let said = &said[said.len().saturating_sub(LAST_SAID)..];
+            (format!("member {number}, {}, said {said:?}", member.session), member.process.log())
+        });
         let logs = logs.chain([("endpoint".to_owned(), self.endpoint.log())]);
         let ends = logs.map(|(who, log)| {
             let lines: Vec<_> = log.lines().collect();
-            let end = lines[lines.len().saturating_sub(30)..].join("\n");
+            let end = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
             format!("== {who}\n{end}\n")
         });
         ends.collect()

@@ -86,21 +86,27 @@ impl Endpoint {
         let smallest = cells.iter().map(|cell| cell.lock().spec().draft.timeout).min();
         unpoisoned(&self.inner.attention).keep_pace(smallest);
         self.inner.lookout.begin(clock::now().uptime + TICK);
-        for cell in cells {
-            let (silent, lapsed) = {
-                let now = self.now();
-                let mut group = cell.lock();
-                group.tick(now);
-                self.keep_books(&cell, &mut group);
-                let silent = group.silent_for(now, self.inner.settings.session_retention);
-                (silent, group.override_to_remove())
+        for cell in &cells {
+            let mut group = cell.lock();
+            group.tick(self.now());
+            self.keep_books(cell, &mut group);
+        }
+        // No group waits for the disk of another: what needs it comes after all of them were looked at.
+        for cell in &cells {
+            let (silent, lapsed, waits) = {
+                let group = cell.lock();
+                let silent = group.silent_for(self.now(), self.inner.settings.session_retention);
+                (silent, group.override_to_remove(), group.waits_for_successor())
             };
-            self.write_changes(&cell).await;
+            // What happened is written with the promotion that is on its way.
+            if !waits {
+                self.write_changes(cell).await;
+            }
             for id in silent {
-                self.forget(&cell, &id).await;
+                self.forget(cell, &id).await;
             }
             if lapsed {
-                self.remove_override(&cell).await;
+                self.remove_override(cell).await;
             }
         }
         self.settle_mark().await;

@@ -31,9 +31,9 @@ use super::{
 use crate::{
     clock,
     domain::{
-        Asked, BootId, Epoch, Expiry, GroupChange, GroupKey, GroupSpec, GroupStatus, Heartbeat,
-        HeartbeatAnswer, OverrideRecord, Place, RegisteredSession, RoleOverride, SeatRecord, SessionId,
-        SessionSpec, SessionView, Wall,
+        Asked, BootId, Epoch, Expiry, FailoverTimeout, GroupChange, GroupKey, GroupSpec, GroupStatus,
+        Heartbeat, HeartbeatAnswer, OverrideRecord, Place, RegisteredSession, RoleOverride, SeatRecord,
+        SessionId, SessionSpec, SessionView, Wall,
     },
     store::{Store, StoreError},
 };
@@ -123,6 +123,8 @@ struct Inner {
     begun: Moment,
     /// Whether it knew then of every group that may have a Primary.
     knows_all: bool,
+    /// The longest FailoverTimeout that it knew of then, in groups it may have forgotten, too.
+    longest: Duration,
     attention: Mutex<Attention>,
     hosted: Mutex<Hosted>,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
@@ -187,7 +189,12 @@ impl Endpoint {
         let exact = found.as_ref().is_some_and(|mark| mark.proves(&boot, records.seat_records));
         // Without a group, a seat or a mark the folder is a new one, and nothing was before it.
         let knows_all = exact || (found.is_none() && records.groups.is_empty() && records.seat_records == 0);
-        let epoch = found.and_then(|mark| mark.epoch);
+        let epoch = found.as_ref().and_then(|mark| mark.epoch);
+        // No lease that the run before may have given lasts longer.
+        let timeouts = records.groups.iter().map(|group| group.draft.timeout.get());
+        let held = records.seats.iter().map(|(_, seat)| seat.timeout.get());
+        let marked = found.as_ref().map(|mark| mark.longest);
+        let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
         let (groups, seats) = (records.groups.len(), records.seats.len());
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
         let begun = clock::now();
@@ -212,10 +219,11 @@ impl Endpoint {
         }
         for (key, record) in records.overrides {
             if let Some(cell) = hosted.groups.get(&key) {
-                cell.lock().force(now, record, &boot);
+                cell.lock().remember_override(now, record, &boot);
             }
         }
-        let mark = Mark { boot: boot.clone(), seat_records: records.seat_records, epoch, settled: exact };
+        let seat_records = records.seat_records;
+        let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
         let inner = Inner {
             store,
             settings,
@@ -223,6 +231,7 @@ impl Endpoint {
             known_epoch: epoch,
             begun: now,
             knows_all,
+            longest,
             attention: Mutex::new(Attention::new(begun)),
             hosted: Mutex::new(hosted),
             registry: tokio::sync::Mutex::default(),
@@ -287,7 +296,10 @@ impl Endpoint {
         }
         self.inner.store.insert_group(&spec, clock::now().wall).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
-        let new = || Estate::restore(None, spec.draft.timeout, self.inner.knows_all, self.inner.begun);
+        // Who acts in it may do so by the T that it had.
+        let longest = FailoverTimeout::new(self.inner.longest).unwrap_or(spec.draft.timeout);
+        let waits = spec.draft.timeout.max(longest);
+        let new = || Estate::restore(None, waits, self.inner.knows_all, self.inner.begun);
         let estate = hosted.estates.remove(&key).unwrap_or_else(new);
         let (choosing, epoch) = (self.inner.settings.choosing, self.inner.known_epoch);
         let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
@@ -314,7 +326,10 @@ impl Endpoint {
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         cell.audience.dismiss();
-        hosted.estates.insert(key.clone(), cell.lock().clone().into_estate());
+        let estate = cell.lock().clone().into_estate();
+        if estate.matters() {
+            hosted.estates.insert(key.clone(), estate);
+        }
         tracing::info!(group = %key, "a group was deleted");
         Ok(())
     }

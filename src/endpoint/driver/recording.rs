@@ -114,7 +114,16 @@ impl Endpoint {
         seat_records: u64,
         epoch: Option<Epoch>,
     ) -> io::Result<()> {
-        let new = Mark { boot: self.inner.boot.clone(), seat_records, epoch, settled: !self.is_renewing() };
+        let cells = self.cells();
+        let longest =
+            cells.iter().map(|cell| cell.lock().spec().draft.timeout.get()).max().unwrap_or_default();
+        let new = Mark {
+            boot: self.inner.boot.clone(),
+            seat_records,
+            epoch,
+            longest: mark.longest.max(longest),
+            settled: !self.is_renewing(),
+        };
         let (written, folder) = (new.clone(), self.inner.store.folder().to_owned());
         tokio::task::spawn_blocking(move || written.write(&folder)).await??;
         *mark = new;
@@ -124,12 +133,11 @@ impl Endpoint {
     /// Whether any group still waits for a Primary that acts already; also one that was deleted, or that
     /// this run of the endpoint does not know yet.
     pub(super) fn is_renewing(&self) -> bool {
-        let cells = self.cells();
-        if cells.iter().any(|cell| cell.lock().is_renewing()) || (cells.is_empty() && !self.inner.knows_all) {
-            return true;
-        }
         let now = self.now();
-        unpoisoned(&self.inner.hosted).estates.values().any(|estate| estate.is_renewing(now))
+        let unknown = !self.inner.knows_all && now.uptime < self.inner.begun.uptime + self.inner.longest;
+        unknown
+            || self.cells().iter().any(|cell| cell.lock().is_renewing())
+            || unpoisoned(&self.inner.hosted).estates.values().any(|estate| estate.is_renewing(now))
     }
 
     /// Reads what the store holds until it says so, with the mark brought to its number; whether the last

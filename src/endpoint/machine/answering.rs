@@ -126,6 +126,7 @@ impl Group {
             granted: now.uptime,
             granted_at: now.clock,
             cause: why.reason,
+            before: std::mem::replace(&mut self.why, why),
             first_act: None,
             granted_sequence: question.sequence,
             last_primary: None,
@@ -140,7 +141,6 @@ impl Group {
         // The new Primary is told how far the one before it came; the first of all has only itself.
         self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
         self.floor = self.floor.max(Some(epoch));
-        self.why = why;
         self.challenge = None;
         self.worse_since = None;
         self.books.write_now();

@@ -36,7 +36,8 @@ impl Group {
         idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
     }
 
-    /// The best candidate among those that `may`: forced, then whoever has confirmed that it takes over
+    /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
+    /// in time; then forced, then whoever has confirmed that it takes over
     /// (the one that is told to stop may look well again once it stood by), then the highest score, then
     /// whoever was asked to take over, then the earliest registered.
     fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
@@ -45,9 +46,11 @@ impl Group {
         self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
             |member| {
                 let challenge = successor(member);
+                let forced = self.is_forced(member);
                 (
+                    forced || member.score() > FailoverScore::ZERO,
                     std::cmp::Reverse(self.idled_lately(now, member)),
-                    self.is_forced(member),
+                    forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),
                     member.score(),
                     challenge.is_some(),
@@ -88,6 +91,17 @@ impl Group {
     fn is_calm(&self, now: Moment) -> bool {
         let since = now.uptime - self.timeout().get() * CALM;
         self.promotions.iter().filter(|promoted| **promoted > since).count() < 2
+    }
+
+    /// Whether a Primary that can do nothing keeps its role only because the role has moved so often.
+    pub(super) fn is_kept_by_calm(&self, now: Moment) -> bool {
+        let nothing = |incumbent: &Member| {
+            let better =
+                |member: &Member| member.score() > FailoverScore::ZERO && !member.is(&incumbent.holder());
+            incumbent.score() == FailoverScore::ZERO
+                && self.members.values().any(|member| better(member) && self.is_candidate(now, member))
+        };
+        !self.is_calm(now) && self.incumbent(now).is_some_and(nothing)
     }
 
     /// Whether `member` lost the seat in the last 10 T by its silence or its score: a better score does

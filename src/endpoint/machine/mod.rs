@@ -246,6 +246,8 @@ pub struct Group {
     promotions: Vec<Uptime>,
     /// Whether members do not agree on what to do without the endpoint.
     policies_differ: bool,
+    /// When it was last seen that they do not.
+    policies_noted: Option<Uptime>,
     books: Books,
     changes: Vec<GroupChange>,
 }
@@ -281,6 +283,7 @@ impl Group {
             handed: None,
             promotions: Vec::new(),
             policies_differ: false,
+            policies_noted: None,
             books: Books::new(dirty, floor),
             changes: Vec::new(),
         };

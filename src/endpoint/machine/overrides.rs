@@ -29,19 +29,25 @@ impl Group {
     /// An expiry counts by uptime within the boot it was asked in (`boot` is the present one), by
     /// wall time across boots.
     pub fn force(&mut self, now: Moment, record: OverrideRecord, boot: &BootId) {
-        let OverrideRecord { session, expires, asked } = record;
-        let expires = expires.map(|Expiry { uptime, wall, boot: set_in }| {
-            // What is left by the clock is left in attended time: a stalled endpoint cannot end anything.
-            let left = if set_in == *boot { uptime.since(now.clock) } else { wall.since(now.wall) };
-            Ends { uptime: now.uptime + left, wall }
-        });
-        let score = self.members.get(&session).map_or(0, |member| member.score().get());
+        let OverrideRecord { session, asked, .. } = &record;
+        let score = self.members.get(session).map_or(0, |member| member.score().get());
         let because = asked.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
         let sentence = format!("an operator asks for {session}, whose score is {score}{because}");
         let why = Why::new(GroupReason::OperatorAsked, sentence);
         let mut change = self.change(now, GroupChangeKind::OverrideBegan, Some(session.clone()), why);
         change.asked_by.clone_from(&asked.by);
         self.changes.push(change);
+        self.remember_override(now, record, boot);
+    }
+
+    /// Takes up an override that the store remembers; what it says happened before.
+    pub fn remember_override(&mut self, now: Moment, record: OverrideRecord, boot: &BootId) {
+        let OverrideRecord { session, expires, asked } = record;
+        let expires = expires.map(|Expiry { uptime, wall, boot: set_in }| {
+            // What is left by the clock is left in attended time: a stalled endpoint cannot end anything.
+            let left = if set_in == *boot { uptime.since(now.clock) } else { wall.since(now.wall) };
+            Ends { uptime: now.uptime + left, wall }
+        });
         self.forced = Some(Forced { session, since: now.uptime, expires, asked });
         self.override_ended = false;
         self.pass(now);
@@ -53,6 +59,8 @@ impl Group {
             let because = asked.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
             let why = Why::new(GroupReason::OperatorEnded, format!("an operator ended it{because}"));
             self.end_override(now, why);
+            // Whoever asked has removed it from the store before.
+            self.override_ended = false;
             if let Some(change) = self.changes.last_mut() {
                 change.asked_by.clone_from(&asked.by);
             }
@@ -68,7 +76,7 @@ impl Group {
 
     /// The store has removed the override that had ended.
     pub fn override_removed(&mut self) {
-        self.override_ended = self.override_ended && self.forced.is_some();
+        self.override_ended = false;
     }
 
     pub(super) fn end_override(&mut self, now: Moment, why: Why) {
@@ -92,6 +100,8 @@ impl Group {
     pub(super) fn is_kept_in_silence(&self, tenure: &Tenure) -> bool {
         self.spec.preferences.keep_silent_override
             && self.forced.as_ref().is_some_and(|forced| forced.session == tenure.holder.session)
+            // Its next run is another holder, which must not wait for this one for ever.
+            && self.members.get(&tenure.holder.session).is_some_and(|member| member.may_be(&tenure.holder))
     }
 
     pub(super) fn lapse_override(&mut self, now: Moment) {

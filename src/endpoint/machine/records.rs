@@ -81,6 +81,12 @@ impl Group {
         Some(Record { seat, promotion })
     }
 
+    /// Whether a free seat waits to be written with the promotion that follows.
+    #[must_use]
+    pub fn waits_for_successor(&self) -> bool {
+        self.books.due().is_some()
+    }
+
     /// What could wait is to be written now: the endpoint stops.
     pub fn hurry(&mut self) {
         if self.books.differs.is_some() {
@@ -129,7 +135,8 @@ impl Group {
         self.books.doubt = false;
         self.books.in_flight = None;
         // The grant did not reach the disk, and nobody was told of it.
-        if self.seat.tenure().is_some_and(|tenure| tenure.unrecorded) {
+        if let Some(tenure) = self.seat.tenure().filter(|tenure| tenure.unrecorded) {
+            self.why = tenure.before.clone();
             self.seat = Seat::Free;
         }
         // A floor that rose for a promotion that failed need not be kept; one that a member reported must.

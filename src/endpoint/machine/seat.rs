@@ -28,6 +28,8 @@ pub(super) struct Tenure {
     pub(super) granted_at: Uptime,
     /// Why it was granted.
     pub(super) cause: GroupReason,
+    /// Why the seat was free until then: so it is again where the grant does not reach the disk.
+    pub(super) before: Why,
     /// When the holder first acted on it, by the boot clock; empty until it says that it acts.
     pub(super) first_act: Option<Uptime>,
     /// The sequence of the question that the grant was the answer to.
@@ -118,6 +120,7 @@ impl Estate {
                 granted: now.uptime,
                 granted_at: now.clock,
                 cause: GroupReason::ActsAlready,
+                before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
                 first_act: Some(now.clock),
                 granted_sequence: 0,
                 last_primary: None,
@@ -137,6 +140,14 @@ impl Estate {
     #[must_use]
     pub fn is_renewing(&self, now: Moment) -> bool {
         self.renewing_until.is_some_and(|until| now.uptime < until)
+    }
+}
+
+impl Estate {
+    /// Whether it says anything that a new group would not.
+    #[must_use]
+    pub fn matters(&self) -> bool {
+        self.seat.tenure().is_some() || self.floor.is_some() || self.renewing_until.is_some() || self.dirty
     }
 }
 

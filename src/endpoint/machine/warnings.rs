@@ -31,8 +31,14 @@ impl Group {
         let differ = keeps.zip(steps).map(|((_, keeps), (_, steps))| {
             format!("{} keeps its role without the endpoint, {} steps down", keeps.spec.id, steps.spec.id)
         });
-        let differed = std::mem::replace(&mut self.policies_differ, differ.is_some());
-        if let Some(sentence) = differ.filter(|_| !differed) {
+        self.policies_differ = differ.is_some();
+        // A member that says now this and now that is one row for each T.
+        let noted = self.policies_noted.is_some_and(|last| now.uptime < last + timeout.get());
+        if let Some(sentence) = differ {
+            self.policies_noted = Some(now.uptime);
+            if noted {
+                return;
+            }
             let why = Why::new(GroupReason::DifferentPolicies, sentence);
             self.note(now, GroupChangeKind::PoliciesDiffer, None, why);
         }
@@ -50,6 +56,13 @@ impl Group {
         }
         if self.policies_differ {
             warnings.push(POLICIES_DIFFER.to_owned());
+        }
+        if self.is_kept_by_calm(now) {
+            warnings.push(
+                "The Primary can do nothing, its score is 0, and the role has moved twice in the last ten \
+                 FailoverTimeouts: it moves again once they are over, or by a role override."
+                    .to_owned(),
+            );
         }
         if self.is_forced(member) && member.score() == FailoverScore::ZERO {
             warnings.push(

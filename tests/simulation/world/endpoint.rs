@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
+    time::Duration,
 };
 
 use client_failover::{
@@ -93,6 +94,7 @@ pub(crate) struct Endpoint {
     pub(crate) known_epoch: Option<Epoch>,
     pub(crate) begun: Moment,
     pub(crate) knows_all: bool,
+    pub(crate) longest: Duration,
     /// A folder that is empty is not started upon before this.
     pub(crate) not_before: Instant,
     attention: Attention,
@@ -151,10 +153,17 @@ impl Endpoint {
             known_epoch: None,
             begun: Moment::default(),
             knows_all: true,
+            longest: Duration::ZERO,
             not_before: 0,
             attention: Attention::new(Now::default()),
             catching_up: false,
-            writer: Writer::new(Mark { boot: boot.clone(), seat_records: 0, epoch: None, settled: false }),
+            writer: Writer::new(Mark {
+                boot: boot.clone(),
+                seat_records: 0,
+                epoch: None,
+                longest: Duration::ZERO,
+                settled: false,
+            }),
             boot,
             registry: Registry::default(),
             cells_made: 0,
@@ -169,8 +178,14 @@ impl Endpoint {
     /// this run of the endpoint does not know yet.
     pub(crate) fn is_renewing(&self, now: Moment) -> bool {
         self.cells.values().any(|cell| cell.group.is_renewing())
-            || (self.cells.is_empty() && !self.knows_all)
+            || (!self.knows_all && now.uptime < self.begun.uptime + self.longest)
             || self.estates.values().any(|estate| estate.is_renewing(now))
+    }
+
+    /// The longest T of any group there was, as far as it knows.
+    pub(crate) fn longest_now(&self) -> Duration {
+        let timeouts = self.cells.values().map(|cell| cell.group.spec().draft.timeout.get());
+        timeouts.chain([self.writer.mark.longest]).max().unwrap_or_default()
     }
 
     pub(crate) const fn is_up(&self) -> bool {
@@ -218,6 +233,11 @@ impl World {
         endpoint.knows_all =
             exact || (found.is_none() && records.groups.is_empty() && records.seat_records == 0);
         endpoint.begun = now;
+        let timeouts = records.groups.values().map(|group| group.draft.timeout.get());
+        let held = records.seats.values().map(|seat| seat.timeout.get());
+        let marked = found.as_ref().map(|mark| mark.longest);
+        let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
+        endpoint.longest = longest;
         let epoch = found.and_then(|mark| mark.epoch);
         for (key, record) in records.seats {
             let timeout = record.timeout;
@@ -238,12 +258,12 @@ impl World {
         }
         for (key, record) in records.overrides {
             if let Some(cell) = endpoint.cells.get_mut(&key) {
-                cell.group.force(now, record, &endpoint.boot);
+                cell.group.remember_override(now, record, &endpoint.boot);
             }
         }
         endpoint.known_epoch = epoch;
-        let mark =
-            Mark { boot: endpoint.boot.clone(), seat_records: records.seat_records, epoch, settled: exact };
+        let seat_records = records.seat_records;
+        let mark = Mark { boot: endpoint.boot.clone(), seat_records, epoch, longest, settled: exact };
         endpoint.writer = Writer::new(mark);
         self.judge.endpoint_was_disturbed(self.now);
         self.log(|world| {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use client_failover::{
     domain::{
-        Asked, CallFailure, Expiry, FailureKind, GroupKey, GroupSpec, OverrideRecord, RegisteredSession,
-        RoleOverride, SessionId, SessionSpec,
+        Asked, CallFailure, Expiry, FailoverTimeout, FailureKind, GroupKey, GroupSpec, OverrideRecord,
+        RegisteredSession, RoleOverride, SessionId, SessionSpec,
     },
     endpoint::machine::{Choosing, Estate, Group, Registered},
     registration::machine::{Answer, GroupTimeout},
@@ -186,7 +186,9 @@ impl World {
         match (operation, transaction) {
             (Operation::CreateGroup(spec), _) => {
                 let key = spec.key();
-                let new = || Estate::restore(None, spec.draft.timeout, endpoint.knows_all, endpoint.begun);
+                let longest = FailoverTimeout::new(endpoint.longest).unwrap_or(spec.draft.timeout);
+                let waits = spec.draft.timeout.max(longest);
+                let new = || Estate::restore(None, waits, endpoint.knows_all, endpoint.begun);
                 let estate = endpoint.estates.remove(&key).unwrap_or_else(new);
                 let (choosing, epoch) = (Choosing::default(), endpoint.known_epoch);
                 let group = Group::create(spec.clone(), choosing, epoch, Some(estate));

@@ -60,7 +60,7 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct Writer {
     /// What the process believes to be on disk.
-    mark: Mark,
+    pub(crate) mark: Mark,
     running: Option<Running>,
     waiting: VecDeque<Job>,
 }
@@ -219,6 +219,7 @@ impl World {
             boot: self.endpoint.boot.clone(),
             seat_records: self.endpoint.folder.store.seat_records,
             epoch: self.endpoint.writer.mark.epoch.max(epoch),
+            longest: self.endpoint.longest_now(),
             settled: !self.endpoint.is_renewing(now),
         }
     }

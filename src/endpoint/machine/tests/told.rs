@@ -182,3 +182,43 @@ fn time_in_which_the_endpoint_could_not_hear_is_not_silence() {
     assert_eq!(plant.beat("B"), Secondary, "A is not taken to be dead");
     assert_eq!(plant.beat("A"), Primary);
 }
+
+#[test]
+fn a_forced_primary_that_restarts_is_not_locked_out_by_the_vendors_way() {
+    let mut spec = spec(T);
+    spec.preferences.keep_silent_override = true;
+    let mut plant = Plant::with(spec).native("A", 100);
+    plant.beat("A");
+    plant.force("A", None);
+    plant.restart_adapter("A", true);
+    assert_eq!(plant.at(1_000).beat("A"), Secondary, "its earlier run may still act");
+    assert_eq!(plant.run(&["A"], 2_500, 12_500).as_deref(), Some("A"));
+    assert!(plant.adapters["A"].acting);
+}
+
+#[test]
+fn an_override_that_is_taken_up_again_did_not_happen_again() {
+    let mut plant = Plant::new().native("A", 100);
+    let record = crate::domain::OverrideRecord { session: id("A"), expires: None, asked: Asked::default() };
+    plant.group.remember_override(plant.now, record, &BootId::new("endpoint"));
+    assert!(plant.group.session(plant.now, &id("A")).is_some_and(|session| session.forced));
+    assert_eq!(plant.group.take_changes(), []);
+}
+
+#[test]
+fn members_are_told_when_only_calm_keeps_a_primary_that_can_do_nothing() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("A");
+    plant.beat("B");
+    plant.adapter("A").score = 0;
+    plant.at(100).beat("A");
+    assert_eq!(plant.run(&["B", "A"], 200, 2_700).as_deref(), Some("B"));
+    assert_eq!(beat_for(&mut plant, "A", 0).warnings, Vec::<String>::new());
+    plant.adapter("A").score = 100;
+    plant.beat("A");
+    plant.adapter("B").score = 0;
+    plant.beat("B");
+    let warnings = beat_for(&mut plant, "A", 0).warnings;
+    assert!(warnings[0].contains("the role has moved twice"), "{warnings:?}");
+}
