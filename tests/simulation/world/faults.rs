@@ -339,6 +339,7 @@ impl World {
         self.push(judge::settling_time(self.longest_timeout), Event::End);
         self.log(|_| "all is well from here on".to_owned());
         self.healed_at = Some(self.now);
+        self.judge.something_happened(self.now);
         self.plan.weather = plan::Weather::default();
         self.endpoint.mood = Mood::default();
         if self.endpoint.power == Power::Frozen {
