@@ -134,9 +134,12 @@ impl Endpoint {
     /// this run of the endpoint does not know yet.
     pub(super) fn is_renewing(&self) -> bool {
         let now = self.now();
-        let unknown = !self.inner.knows_all && now.uptime < self.inner.begun.uptime + self.inner.longest;
+        let (cells, longest) = (self.cells(), self.inner.longest);
+        // Where no T is known at all, nothing is known until a group is.
+        let nothing = longest.is_zero() && cells.is_empty();
+        let unknown = !self.inner.knows_all && (now.uptime < self.inner.begun.uptime + longest || nothing);
         unknown
-            || self.cells().iter().any(|cell| cell.lock().is_renewing())
+            || cells.iter().any(|cell| cell.lock().is_renewing())
             || unpoisoned(&self.inner.hosted).estates.values().any(|estate| estate.is_renewing(now))
     }
 

@@ -177,8 +177,9 @@ impl Endpoint {
     /// Whether any group still waits for a Primary that acts already; also one that was deleted, or that
     /// this run of the endpoint does not know yet.
     pub(crate) fn is_renewing(&self, now: Moment) -> bool {
+        let nothing = self.longest.is_zero() && self.cells.is_empty();
         self.cells.values().any(|cell| cell.group.is_renewing())
-            || (!self.knows_all && now.uptime < self.begun.uptime + self.longest)
+            || (!self.knows_all && (now.uptime < self.begun.uptime + self.longest || nothing))
             || self.estates.values().any(|estate| estate.is_renewing(now))
     }
 
@@ -398,7 +399,10 @@ impl World {
             cell.group.tick(now);
             let lapsed = cell.group.override_to_remove();
             self.keep_books(&key);
-            self.write_changes(&key);
+            let waits = self.endpoint.cells.get(&key).is_some_and(|cell| cell.group.waits_for_successor());
+            if !waits {
+                self.write_changes(&key);
+            }
             if lapsed {
                 self.operate(Operation::RemoveOverride(key), None);
             }

@@ -85,7 +85,7 @@ impl World {
                 self.endpoint.mood = match self.dice.below(4) {
                     0 => Mood::default(),
                     1 => Mood { fails: 100, ..Mood::default() },
-                    2 => Mood { fails: 20, fails_but_keeps: 40, late: 10 },
+                    2 => Mood { fails: 50, fails_but_keeps: 30, late: 5 },
                     _ => Mood { fails: 0, fails_but_keeps: 0, late: 60 },
                 };
             }
@@ -257,9 +257,8 @@ impl World {
     }
 
     /// What an operator would speak to the endpoint about, if it runs: the group and session of `site`.
-    fn operator(&mut self, site: SiteId) -> Option<(GroupKey, SessionId)> {
+    fn operator(&self, site: SiteId) -> Option<(GroupKey, SessionId)> {
         let config = self.sites[site].disk.config.filter(|_| self.endpoint.is_up())?;
-        self.judge.everything_was_disturbed(self.now);
         Some((group_key(&group_id(config.group)), self.sites[site].disk.session.clone()))
     }
 
@@ -276,6 +275,7 @@ impl World {
 
     fn delete_session(&mut self, site: SiteId) {
         if let Some((key, session)) = self.operator(site) {
+            self.judge.everything_was_disturbed(self.now);
             self.operate(Operation::DeleteSession(key, session), None);
         }
     }
@@ -283,6 +283,7 @@ impl World {
     /// A group is emptied and deleted, and perhaps created anew with a smaller T.
     fn recreate_group(&mut self, site: SiteId) {
         let Some((key, _)) = self.operator(site) else { return };
+        self.judge.everything_was_disturbed(self.now);
         let sessions: Vec<SessionId> = self.sites.iter().map(|site| site.disk.session.clone()).collect();
         for session in sessions {
             self.operate(Operation::DeleteSession(key.clone(), session), None);
@@ -338,6 +339,7 @@ impl World {
         self.push(judge::settling_time(self.longest_timeout), Event::End);
         self.log(|_| "all is well from here on".to_owned());
         self.healed_at = Some(self.now);
+        self.judge.something_happened(self.now);
         self.plan.weather = plan::Weather::default();
         self.endpoint.mood = Mood::default();
         if self.endpoint.power == Power::Frozen {

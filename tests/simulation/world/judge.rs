@@ -100,12 +100,12 @@ impl Judge {
     }
 
     /// Nobody can know that a member stops hearing just when it is chosen. Where it had proved in the T before
-    /// that it hears, the time in which somebody has to act begins anew; but once in 10 T for each.
+    /// that it hears, the time in which somebody has to act begins anew; but once in 5 T for each.
     pub(crate) fn excuse(&mut self, now: Instant, session: Option<&SessionId>) {
         let Some(session) = session else { return };
         let lately = |at: Instant, span: Span| now.saturating_sub(at) <= span;
         let proved = self.proofs.get(session).is_some_and(|proof| lately(proof.at, at_most(super::plan::T)));
-        let excused = self.excused.get(session).is_some_and(|at| lately(*at, 9 * super::plan::T));
+        let excused = self.excused.get(session).is_some_and(|at| lately(*at, 5 * super::plan::T));
         if proved && !excused {
             self.excused.insert(session.clone(), now);
             self.excused_until = now;

@@ -178,6 +178,10 @@ impl Plan {
         let mut faults: Vec<Fault> = Vec::new();
         // Few kinds at once, so that each has its time.
         let kinds = if calm { 0 } else { dice.between(1, 6) };
+        if calm && dice.percent(40) {
+            // A stall of the endpoint, however long, must not cost anybody who lives his role.
+            faults.push(Fault::EndpointFreeze);
+        }
         while u64::try_from(faults.len()).is_ok_and(|count| count < kinds) {
             let fault = dice.pick(&FAULTS);
             if !faults.contains(&fault) {
@@ -221,7 +225,7 @@ impl Plan {
 
     /// Whether nothing goes wrong, and sources stay as they are: the choice itself is judged.
     pub(crate) fn is_calm(&self) -> bool {
-        self.faults.is_empty()
+        self.faults.iter().all(|fault| *fault == Fault::EndpointFreeze)
             && self.weather == Weather::default()
             && self.freezes_between == 0
             && self.members.iter().all(|member| member.source.is_constant())
