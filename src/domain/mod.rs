@@ -15,9 +15,11 @@ mod draft;
 mod fault;
 mod field;
 mod group;
+mod health;
 mod heartbeat;
 mod known;
 mod loss;
+mod order;
 mod role;
 mod standing;
 mod text;
@@ -35,9 +37,11 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
+pub use health::{Coverage, Health, Proof};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;
+pub use order::Order;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{

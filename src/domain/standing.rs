@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    ConfigurationId, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId, Mode, Reason, Role,
+    ConfigurationId, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId, Mode, Proof, Reason, Role,
     SessionId, Uptime, Wall,
 };
 
@@ -81,6 +81,8 @@ pub struct Standing {
     pub role: Role,
     /// Until when a Primary may act.
     pub acting: Acting,
+    /// The number of the order that role and mode demand; see [`super::Order`].
+    pub order: u64,
     /// Since when it has the role.
     pub role_since: Option<Wall>,
     /// Why it has the role.
@@ -107,6 +109,8 @@ pub struct Standing {
     pub score: FailoverScore,
     /// Up to when data has been processed.
     pub last_data: Option<Wall>,
+    /// What the last answer proved of the Primary's gate.
+    pub proof: Option<Proof>,
     /// The adapter's state.
     pub adapter_state: AdapterState,
     /// What an operator should know, each a sentence.

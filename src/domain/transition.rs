@@ -39,6 +39,12 @@ words! {
         EffectiveTimeout,
         /// The receipt of a hand-over from or to this adapter.
         HandOver,
+        /// The protected collector was started, was stopped, or ended.
+        Collector,
+        /// What a component reports, or what a probe sees of it, changed.
+        Component,
+        /// Something at the gate that the collector sends through.
+        Egress,
     }
 }
 

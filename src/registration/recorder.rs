@@ -168,6 +168,9 @@ fn log(row: &Transition) {
         | TransitionKind::EndpointRestored
         | TransitionKind::AdapterState
         | TransitionKind::HandOver
+        | TransitionKind::Collector
+        | TransitionKind::Component
+        | TransitionKind::Egress
         | TransitionKind::EffectiveTimeout => {
             tracing::info!(kind, reason, role, group, epoch, "{}", row.explanation);
         }

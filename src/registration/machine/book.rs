@@ -1,8 +1,8 @@
 //! What the machine shows and records: the Standing, the rows of history, what outlives a crash.
 
 use super::{
-    Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Phase, Reason, Role,
-    Standing, Transition, TransitionKind,
+    Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Order, Phase, Reason,
+    Role, Standing, Transition, TransitionKind,
 };
 use crate::domain::Receipt;
 
@@ -213,6 +213,7 @@ impl Machine {
             session: target.filter(|_| self.is_member()).map(|_| self.identity.session.clone()),
             role: self.role,
             acting: self.acting,
+            order: self.order,
             role_since: Some(self.role_since),
             reason: Some(self.reason),
             explanation: self.explanation.clone(),
@@ -226,14 +227,26 @@ impl Machine {
             endpoint_loss: self.loss,
             score: self.score(),
             last_data: None,
+            proof: None,
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
         }
     }
 
+    /// The standing, with a new number where it demands something else of whoever obeys than the one before.
+    fn number_order(&mut self) -> Standing {
+        let mut standing = self.standing();
+        let demands = |standing: &Standing| Order { acting: Acting::No, ..Order::of(standing) };
+        if self.published.as_ref().is_none_or(|old| demands(old) != demands(&standing)) {
+            self.order += 1;
+            standing.order = self.order;
+        }
+        standing
+    }
+
     /// Orders what this step decided: a promotion is recorded before it is acted on, a demotion after.
     pub(super) fn close_books(&mut self, now: Now) -> Vec<Effect> {
-        let standing = self.standing();
+        let standing = self.number_order();
         if standing.adapter_state != self.recorded_state {
             self.recorded_state = standing.adapter_state;
             let explanation = format!("the adapter's state is {}", standing.adapter_state);

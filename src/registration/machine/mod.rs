@@ -18,8 +18,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
     Acting, AdapterState, BootId, CallFailure, ConfigurationId, EndpointLoss, Epoch, FailoverTimeout,
-    FailureKind, GroupId, Heartbeat, HeartbeatAnswer, HttpUrl, Incarnation, Known, Mode, Now, Reason, Role,
-    SessionId, Standing, Transition, TransitionKind, Uptime, Wall,
+    FailureKind, GroupId, Heartbeat, HeartbeatAnswer, HttpUrl, Incarnation, Known, Mode, Now, Order, Reason,
+    Role, SessionId, Standing, Transition, TransitionKind, Uptime, Wall,
 };
 pub(in crate::registration) use lease::Backoff;
 pub use lease::STOP_BUDGET;
@@ -279,6 +279,8 @@ pub struct Machine {
     answers: u64,
 
     acting: Acting,
+    /// The number of the order that was given last.
+    order: u64,
     /// Since when it acts, or does not; empty from a promotion to the next step.
     applied_since: Option<Uptime>,
     role: Role,
@@ -347,6 +349,7 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             acting: Acting::No,
+            order: 0,
             applied_since: Some(now.uptime),
             role: Role::None,
             role_since: now.wall,

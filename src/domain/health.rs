@@ -1,0 +1,47 @@
+//! What those who obey orders say of themselves: the collector's room and the gate, to the registration.
+
+use std::time::Duration;
+
+use super::{AdapterState, FailoverScore, Uptime, Wall};
+
+/// How the protected collector does, and which order is obeyed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// The highest number of an order that is obeyed whole: whatever it forbids has ended. Who is told to
+    /// stop says that it has stopped only once this is reached, or past the deadline.
+    pub obeyed: u64,
+    /// How well the adapter can do its work; empty where nothing looks, and role and mode decide.
+    pub score: Option<FailoverScore>,
+    /// The adapter's state; empty where nothing runs here, and role and mode decide.
+    pub state: Option<AdapterState>,
+    /// Up to when everything received has been delivered or otherwise settled.
+    pub last_data: Option<Wall>,
+    /// What an operator should know, each a sentence.
+    pub warnings: Vec<String>,
+}
+
+impl Health {
+    /// Of an adapter that protects nothing: every order is obeyed as it is given.
+    pub const NOTHING_PROTECTED: Self =
+        Self { obeyed: u64::MAX, score: None, state: None, last_data: None, warnings: Vec::new() };
+}
+
+/// What the gate of a Primary has received and settled, by its own boot clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// Since when it has received without a break, under the present epoch or before it.
+    pub covered_from: Uptime,
+    /// When the oldest thing that is not settled was received; empty if nothing waits.
+    pub unsettled_from: Option<Uptime>,
+}
+
+/// What a Secondary may believe of the Primary's gate: ages at the moment its question was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// When the question was sent whose answer this is.
+    pub asked: Uptime,
+    /// The Primary has received without a break since this long ago.
+    pub covered_from_age: Duration,
+    /// The oldest thing that the Primary has not settled is this old; zero if nothing waits.
+    pub oldest_unsettled_age: Duration,
+}

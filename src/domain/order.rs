@@ -1,0 +1,119 @@
+//! What role and mode demand of the collector.
+
+use super::{Acting, Epoch, Mode, Role, Standing, Uptime};
+
+/// What the collector is to do. Permission to send is a deadline: read it with [`Order::at`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Order {
+    /// Tells orders apart: rises with each that demands something else. A deadline that moves is no other order.
+    pub number: u64,
+    /// Whether the collector runs.
+    pub started: bool,
+    /// Whether it reads its source.
+    pub collecting: bool,
+    /// Whether what it reads is kept back, until the other is proved to have delivered it.
+    pub buffering: bool,
+    /// Whether what it reads is sent.
+    pub egress: bool,
+    /// The role that demands it.
+    pub role: Role,
+    /// The mode that is applied.
+    pub mode: Mode,
+    /// The epoch to send under.
+    pub epoch: Option<Epoch>,
+    /// Until when it may send.
+    pub acting: Acting,
+}
+
+impl Order {
+    /// What `standing` demands, as long as its permission to act lasts.
+    ///
+    /// A configuration that cannot be used has no mode: nothing is started then, because nobody knows what is
+    /// wanted, and a Secondary that is Cold harms nobody.
+    #[must_use]
+    pub fn of(standing: &Standing) -> Self {
+        let mode = match standing.role {
+            Role::None => Mode::None,
+            Role::Secondary | Role::Primary => standing.applied_mode.unwrap_or(Mode::Cold),
+        };
+        let order = Self { number: standing.order, mode, epoch: standing.epoch, ..Self::default() };
+        match standing.role {
+            Role::None | Role::Primary if standing.acting != Acting::No => Self {
+                started: true,
+                collecting: true,
+                egress: true,
+                role: standing.role,
+                acting: standing.acting,
+                ..order
+            },
+            Role::None => Self { role: Role::None, ..order },
+            Role::Primary | Role::Secondary => order.standing_by(),
+        }
+    }
+
+    /// The order at `now`: past its deadline, without anybody saying so, that of a Secondary.
+    #[must_use]
+    pub fn at(self, now: Uptime) -> Self {
+        if self.egress && !self.acting.permits(now) { self.standing_by() } else { self }
+    }
+
+    fn standing_by(self) -> Self {
+        Self {
+            started: matches!(self.mode, Mode::Hot | Mode::Warm),
+            collecting: self.mode == Mode::Hot,
+            buffering: self.mode == Mode::Hot,
+            egress: false,
+            role: Role::Secondary,
+            acting: Acting::No,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn order(role: Role, mode: Option<Mode>, acting: Acting) -> Order {
+        Order::of(&Standing { role, applied_mode: mode, acting, ..Standing::default() })
+    }
+
+    /// Started, collecting, buffering, egress.
+    fn demands(order: Order) -> [bool; 4] {
+        [order.started, order.collecting, order.buffering, order.egress]
+    }
+
+    #[test]
+    fn role_and_mode_demand_what_the_table_of_modes_says() {
+        let until = Acting::Until(Uptime::new(Duration::from_secs(10)));
+        for (role, mode, acting, wanted) in [
+            (Role::Secondary, Some(Mode::Hot), Acting::No, [true, true, true, false]),
+            (Role::Secondary, Some(Mode::Warm), Acting::No, [true, false, false, false]),
+            (Role::Secondary, Some(Mode::Cold), Acting::No, [false, false, false, false]),
+            (Role::Secondary, None, Acting::No, [false, false, false, false]),
+            (Role::Primary, Some(Mode::Hot), until, [true, true, false, true]),
+            (Role::Primary, Some(Mode::Warm), until, [true, true, false, true]),
+            (Role::Primary, Some(Mode::Cold), Acting::Unbounded, [true, true, false, true]),
+            (Role::None, None, Acting::Unbounded, [true, true, false, true]),
+            (Role::None, Some(Mode::None), Acting::Unbounded, [true, true, false, true]),
+            (Role::None, None, Acting::No, [false, false, false, false]),
+        ] {
+            assert_eq!(demands(order(role, mode, acting)), wanted, "{role} {mode:?} {acting:?}");
+        }
+    }
+
+    #[test]
+    fn past_its_deadline_an_order_is_that_of_a_secondary() {
+        let at = |secs| Uptime::new(Duration::from_secs(secs));
+        let hot = order(Role::Primary, Some(Mode::Hot), Acting::Until(at(10)));
+        assert_eq!(hot.at(at(9)), hot);
+        assert_eq!(demands(hot.at(at(10))), [true, true, true, false]);
+        assert_eq!(hot.at(at(10)).role, Role::Secondary);
+        let cold = order(Role::Primary, Some(Mode::Cold), Acting::Until(at(10)));
+        assert_eq!(demands(cold.at(at(10))), [false, false, false, false]);
+        let alone = order(Role::None, None, Acting::Unbounded);
+        assert_eq!(alone.at(at(1_000_000)), alone);
+    }
+}
