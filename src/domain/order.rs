@@ -57,6 +57,12 @@ impl Order {
         if self.egress && !self.acting.permits(now) { self.standing_by() } else { self }
     }
 
+    /// The order once it is over, because a later one was given: it permits to send no more.
+    #[must_use]
+    pub fn over(self) -> Self {
+        if self.egress { self.standing_by() } else { self }
+    }
+
     fn standing_by(self) -> Self {
         Self {
             started: matches!(self.mode, Mode::Hot | Mode::Warm),
@@ -102,6 +108,17 @@ mod tests {
         ] {
             assert_eq!(demands(order(role, mode, acting)), wanted, "{role} {mode:?} {acting:?}");
         }
+    }
+
+    #[test]
+    fn an_order_that_is_over_permits_nothing() {
+        let hot = order(Role::Primary, Some(Mode::Hot), Acting::Unbounded);
+        assert_eq!(demands(hot.over()), [true, true, true, false]);
+        assert_eq!(hot.over().role, Role::Secondary);
+        let alone = order(Role::None, None, Acting::Unbounded);
+        assert_eq!(demands(alone.over()), [false, false, false, false]);
+        let warm = order(Role::Secondary, Some(Mode::Warm), Acting::No);
+        assert_eq!(warm.over(), warm);
     }
 
     #[test]
