@@ -1,10 +1,15 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
@@ -12,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    domain::Health,
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -19,7 +25,9 @@ use crate::{
         health,
         kit::Routes,
     },
+    orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
+    reports::{Obeyers, Reports},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
 };
@@ -76,13 +84,30 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration =
-        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
-    let adapter =
-        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
+    let url = own_url(listener.local_addr()?);
+    let hook = settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url });
+    // Without a hook, whatever it would be told is told.
+    let told = watch::Sender::new(if hook.is_some() { 0 } else { u64::MAX });
+    let (_, collector) = watch::channel(Health::NOTHING_PROTECTED);
+    let reports = Reports::new(settings.probes, Obeyers { collector, told: told.subscribe() });
+    let obedience = Obedience {
+        health: reports.health(),
+        stops_within: hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit),
+    };
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
+    let standing = registration.standing();
+    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
+    let orders = Orders::new(standing.clone());
+    let mut routes = health::routes(store.clone())
+        .merge(adapter::routes(adapter))
+        .merge(http::order::routes(orders.clone()))
+        .merge(http::components::routes(reports.clone()));
 
     let mut half = Half::new(store.clone());
+    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
+    if let Some(hook) = hook {
+        half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
+    }
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -189,6 +214,19 @@ fn flat(ended: Result<io::Result<()>, JoinError>) -> io::Result<()> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+/// Where a process on this machine reaches this one.
+fn own_url(listens: SocketAddr) -> String {
+    let mut address = listens;
+    if listens.ip().is_unspecified() {
+        address.set_ip(if listens.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    format!("http://{address}")
 }
 
 async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {

@@ -25,6 +25,8 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // Runs a command of the operator's within a time limit.
+    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -34,10 +36,12 @@ const ROOMS: &[Room] = &[
         crates: &["sqlx", "chacha20poly1305"],
         files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
+    // Writes rows of the adapter's history.
+    Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store"],
+        may_import: &["domain", "wire", "clock", "store", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -46,12 +50,21 @@ const ROOMS: &[Room] = &[
             ("driver.rs", &["rustix"]),
         ],
     },
+    // Tells collectors that listen what role and mode demand of them.
+    Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
+    // What is reported of the collector's source: components, probes, the score.
+    Room {
+        name: "reports",
+        may_import: &["domain", "clock", "command", "store", "recorder"],
+        crates: &[],
+        files: &[("probe.rs", &["reqwest"])],
+    },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
+        may_import: &["domain", "wire", "clock", "store", "registration", "orders", "reports", "endpoint"],
         crates: &[
             "axum",
             "futures_util",
@@ -66,7 +79,13 @@ const ROOMS: &[Room] = &[
         files: &[],
     },
     // How it runs.
-    Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
+    Room {
+        name: "settings",
+        may_import: &["domain"],
+        crates: &["toml"],
+        // Lists, written in the environment as in the file.
+        files: &[("order.rs", &["serde"])],
+    },
     Room {
         name: "telemetry",
         may_import: &["clock", "settings"],
@@ -82,6 +101,8 @@ const ROOMS: &[Room] = &[
             "wire",
             "store",
             "registration",
+            "orders",
+            "reports",
             "endpoint",
             "http",
             "settings",

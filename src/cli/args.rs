@@ -37,7 +37,7 @@ pub(super) enum Command {
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
     Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, or everything about failover.
+    /// Show the configuration, the failover state, everything about failover, the order, or the components.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -98,6 +98,7 @@ impl ServeArgs {
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
             session_retention: self.session_retention,
+            ..ServePartial::default()
         }
     }
 }
@@ -167,6 +168,12 @@ pub(super) enum Readable {
     /// Everything about failover: why this role, since when, until when.
     #[value(name = "failover")]
     Diagnostics,
+    /// What role and mode demand of the collector now.
+    #[value(name = "order")]
+    Order,
+    /// What components report and probes see, and what each counts as.
+    #[value(name = "components")]
+    Components,
 }
 
 /// What can be written. One word, which may be left out.

@@ -60,7 +60,7 @@ async fn put(
 }
 
 async fn delete(State(reports): State<Reports>, Path(id): Path<String>) -> Result<StatusCode, Failure> {
-    let named = ComponentId::new(id.as_str()).map_err(|_| refused(ReportError::Unknown, &id))?;
+    let named = ComponentId::new(id.as_str()).map_err(|_no_id| refused(ReportError::Unknown, &id))?;
     reports.delete(&named).map_err(|error| refused(error, &id))?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -43,17 +43,35 @@ struct Shared {
     /// Something was reported: the health may be another, and so may the next deadline.
     reported: Notify,
     probes: Vec<Probe>,
+    obeyers: Obeyers,
     health: watch::Sender<Health>,
 }
 
+/// What those say who obey the order.
+#[derive(Debug, Clone)]
+pub struct Obeyers {
+    /// The collector's supervisor.
+    pub collector: watch::Receiver<Health>,
+    /// The highest order that the operator's hook was told to its end.
+    pub told: watch::Receiver<u64>,
+}
+
+impl Obeyers {
+    fn heard(&mut self) -> Health {
+        let mut health = self.collector.borrow_and_update().clone();
+        health.obeyed = health.obeyed.min(*self.told.borrow_and_update());
+        health
+    }
+}
+
 impl Reports {
-    /// Nothing is reported yet, nothing was seen of `probes`, and no order is obeyed.
+    /// Nothing is reported yet, and nothing was seen of `probes`.
     #[must_use]
-    pub fn new(probes: Vec<Probe>) -> Self {
+    pub fn new(probes: Vec<Probe>, mut obeyers: Obeyers) -> Self {
         let machine = Machine::new(&probes);
-        let health = watch::Sender::new(Health { obeyed: 0, ..Health::NOTHING_PROTECTED });
+        let health = watch::Sender::new(machine.health(&obeyers.heard()));
         let (machine, reported) = (Mutex::new(machine), Notify::new());
-        Self { shared: Arc::new(Shared { machine, reported, probes, health }) }
+        Self { shared: Arc::new(Shared { machine, reported, probes, obeyers, health }) }
     }
 
     /// How the adapter does, now and later.
@@ -99,8 +117,7 @@ impl Reports {
     }
 
     /// Works until `stop`, and then on until the registration, whose `standing` says whether the collector is
-    /// to run, has ended: it stops by what is published here. `collector` is what the collector's supervisor
-    /// says of it, `told` the highest order that the operator's hook was told to its end.
+    /// to run, has ended: it stops by what is published here.
     ///
     /// # Errors
     /// When the system refuses a timer, or TLS cannot be prepared.
@@ -108,18 +125,16 @@ impl Reports {
         self,
         store: Store,
         mut standing: watch::Receiver<Standing>,
-        mut collector: watch::Receiver<Health>,
-        mut told: watch::Receiver<u64>,
         stop: CancellationToken,
     ) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         let mut look = Looking::new(self.clone())?;
         let recorder = Recorder::start(store);
+        let mut obeyers = self.shared.obeyers.clone();
         let (mut registered, mut supervised, mut hooked) = (true, true, true);
         while registered || !stop.is_cancelled() {
             let stood = standing.borrow_and_update().clone();
-            let mut said = collector.borrow_and_update().clone();
-            said.obeyed = said.obeyed.min(*told.borrow_and_update());
+            let said = obeyers.heard();
             let now = clock::now();
             let order = Order::of(&stood).at(now.uptime);
             look.follow(order.started);
@@ -141,8 +156,8 @@ impl Reports {
                 () = stop.cancelled(), if !registered => {}
                 () = self.shared.reported.notified() => {}
                 changed = standing.changed(), if registered => registered = changed.is_ok(),
-                changed = collector.changed(), if supervised => supervised = changed.is_ok(),
-                changed = told.changed(), if hooked => hooked = changed.is_ok(),
+                changed = obeyers.collector.changed(), if supervised => supervised = changed.is_ok(),
+                changed = obeyers.told.changed(), if hooked => hooked = changed.is_ok(),
                 woken = alarm.until(wake.unwrap_or_default()), if wake.is_some() => woken?,
             }
         }

@@ -16,5 +16,5 @@ mod driver;
 pub mod machine;
 mod probe;
 
-pub use driver::Reports;
+pub use driver::{Obeyers, Reports};
 pub use machine::ReportError;

@@ -171,8 +171,7 @@ fn a_collector_that_is_not_to_run_owes_no_report_and_has_time_to_report_again() 
 fn a_probe_is_in_error_after_so_many_failures_in_a_row_and_good_after_one_success() {
     let mut machine = running(&[probe("p", 3)]);
     let fails = || Err("no answer".to_owned());
-    let mut second = 1;
-    for (outcome, wanted) in [
+    for (second, (outcome, wanted)) in (1..).zip([
         (fails(), Starting),
         (fails(), Starting),
         (Ok(()), Good),
@@ -184,10 +183,9 @@ fn a_probe_is_in_error_after_so_many_failures_in_a_row_and_good_after_one_succes
         (fails(), DeviceInError),
         (fails(), DeviceInError),
         (Ok(()), Good),
-    ] {
+    ]) {
         machine.probed(at(second), &id("p"), outcome);
         assert_eq!(counts_as(&machine, "p"), Some(wanted), "second {second}");
-        second += 1;
     }
     assert_eq!(reasons(&mut machine), ["ProbeSucceeded", "ProbeFailed"], "it flaps: once for each");
     assert_eq!(machine.view(&id("p")).map(|view| view.heard), Some(Some(at(11).wall)));
