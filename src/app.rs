@@ -268,3 +268,20 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
+        for (listens, url) in [
+            ("127.0.0.1:5590", "http://127.0.0.1:5590"),
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:5590", "http://[::1]:5590"),
+            ("192.0.2.1:5590", "http://192.0.2.1:5590"),
+        ] {
+            assert_eq!(own_url(listens.parse().unwrap()), url);
+        }
+    }
+}

@@ -10,7 +10,7 @@ use axum::{
 use super::kit::{Failure, Json, JsonBody, Path, Routes};
 use crate::{
     domain::{ComponentId, Fault},
-    reports::{ReportError, Reports},
+    reports::{MOST_COMPONENTS, ReportError, Reports},
     wire::component::{ComponentBody, read_report},
 };
 
@@ -84,7 +84,7 @@ fn refused(error: ReportError, id: &str) -> Failure {
         ReportError::TooMany => Failure::new(
             StatusCode::CONFLICT,
             "There are too many components.",
-            format!("{error}."),
+            format!("There are {MOST_COMPONENTS}, probes included."),
             "DELETE components that are gone.",
         ),
     }

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use super::machine::Teller;
 use crate::{
     clock::{self, Alarm},
-    domain::{Order, Standing},
+    domain::{Order, Reason, Standing},
 };
 
 /// Listeners at the same time: each holds a connection and a timer, and an adapter has few collectors.
@@ -91,7 +91,7 @@ impl Orders {
 }
 
 impl Listener {
-    /// What is heard next; before the registration has given its first order, nothing. `None` once there will be no other order, because the registration has ended.
+    /// What is heard next; before the registration knows what it is to do, nothing. `None` once there will be no other order, because the registration has ended.
     ///
     /// Dropping the wait loses nothing.
     ///
@@ -111,10 +111,10 @@ impl Listener {
                 return Ok(None);
             }
             let standing = self.standing.borrow_and_update();
-            let number = standing.order;
-            if number == 0 {
+            if standing.reason.is_none_or(|reason| reason == Reason::Started) {
                 continue;
             }
+            let number = standing.order;
             let order = self.teller.hear(&standing, clock::now().uptime);
             drop(standing);
             let other = self.number.replace(number) != Some(number);
@@ -132,10 +132,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{Acting, Mode, Role};
+    use crate::domain::{Acting, EndpointLoss, Mode, Role};
 
     fn primary(order: u64, acting: Acting) -> Standing {
-        Standing { order, role: Role::Primary, applied_mode: Some(Mode::Hot), acting, ..Standing::default() }
+        Standing {
+            order,
+            role: Role::Primary,
+            reason: Some(Reason::ToldPrimary),
+            applied_mode: Some(Mode::Hot),
+            acting,
+            endpoint_loss: EndpointLoss::StepDown,
+            ..Standing::default()
+        }
     }
 
     #[tokio::test]

@@ -13,11 +13,8 @@ impl Teller {
     /// The order that `standing` comes to at `now`, if it demands something else than the one told last.
     /// A moved deadline is no other order.
     pub fn hear(&mut self, standing: &Standing, now: Uptime) -> Option<Order> {
-        let order = Order::of(standing).at(now);
-        self.deadline = match order.acting {
-            Acting::Until(end) => Some(end),
-            Acting::No | Acting::Unbounded => None,
-        };
+        let order = Order::told(standing, now);
+        self.deadline = Order::told_until(standing).filter(|end| *end > now);
         let told = self.told.replace(order);
         (told.map(demands) != Some(demands(order))).then_some(order)
     }
@@ -29,9 +26,9 @@ impl Teller {
     }
 }
 
-/// The order without what is no demand.
+/// The order without what is no demand. An epoch is one to send under.
 fn demands(order: Order) -> Order {
-    Order { number: 0, acting: Acting::No, ..order }
+    Order { number: 0, acting: Acting::No, epoch: order.epoch.filter(|_| order.egress), ..order }
 }
 
 #[cfg(test)]
@@ -39,14 +36,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::{Epoch, Mode, Role};
+    use crate::domain::{EndpointLoss, Epoch, Mode, Role};
 
     fn at(seconds: u64) -> Uptime {
         Uptime::new(Duration::from_secs(seconds))
     }
 
     fn standing(order: u64, role: Role, acting: Acting) -> Standing {
-        Standing { order, role, acting, applied_mode: Some(Mode::Warm), ..Standing::default() }
+        let (applied_mode, endpoint_loss) = (Some(Mode::Warm), EndpointLoss::StepDown);
+        Standing { order, role, acting, applied_mode, endpoint_loss, ..Standing::default() }
     }
 
     #[test]
@@ -67,8 +65,12 @@ mod tests {
         ] {
             assert_eq!(teller.hear(heard, at(now)).map(|order| order.egress), egress, "{name}");
         }
-        let epoch = Standing { epoch: Epoch::new(7), ..after };
-        assert_eq!(teller.hear(&epoch, at(22)).and_then(|order| order.epoch), Epoch::new(7));
+        let epoch = Epoch::new(7);
+        assert_eq!(teller.hear(&Standing { epoch, ..after }, at(22)), None, "it sends nothing");
+        let acting = Standing { epoch, ..primary(40) };
+        assert_eq!(teller.hear(&acting, at(23)).and_then(|order| order.epoch), epoch);
+        let higher = Standing { epoch: Epoch::new(8), ..acting };
+        assert_eq!(teller.hear(&higher, at(24)).and_then(|order| order.epoch), Epoch::new(8));
     }
 
     #[test]

@@ -21,8 +21,8 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        Acting, ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition,
-        TransitionKind, Uptime,
+        ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition, TransitionKind,
+        Uptime,
     },
     recorder::Recorder,
     store::Store,
@@ -136,7 +136,7 @@ impl Reports {
             let stood = standing.borrow_and_update().clone();
             let said = obeyers.heard();
             let now = clock::now();
-            let order = Order::of(&stood).at(now.uptime);
+            let order = Order::told(&stood, now.uptime);
             look.follow(order.started);
             let (changes, health, deadline) = {
                 let mut machine = self.machine();
@@ -151,7 +151,8 @@ impl Reports {
             for change in changes {
                 recorder.record(row(change, &stood, now.uptime));
             }
-            let wake = deadline.into_iter().chain(ends(&order)).min();
+            let ends = Order::told_until(&stood).filter(|end| *end > now.uptime);
+            let wake = deadline.into_iter().chain(ends).min();
             select! {
                 () = stop.cancelled(), if !registered => {}
                 () = self.shared.reported.notified() => {}
@@ -175,14 +176,6 @@ impl Reports {
     fn probed(&self, id: &ComponentId, outcome: Result<(), String>) {
         self.machine().probed(clock::now(), id, outcome);
         self.shared.reported.notify_one();
-    }
-}
-
-/// When the order becomes another without anybody saying so.
-fn ends(order: &Order) -> Option<Uptime> {
-    match order.acting {
-        Acting::Until(end) => Some(end),
-        Acting::No | Acting::Unbounded => None,
     }
 }
 

@@ -17,4 +17,4 @@ pub mod machine;
 mod probe;
 
 pub use driver::{Obeyers, Reports};
-pub use machine::ReportError;
+pub use machine::{MOST_COMPONENTS, ReportError};

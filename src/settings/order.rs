@@ -13,6 +13,9 @@ use super::{
 /// How long a run of the hook may take unless something else is said.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest that a run may take: a role is given back only once the hook was told to its end.
+const LONGEST_HOOK: Duration = Duration::from_secs(60);
+
 /// How the order is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderSettings {
@@ -49,6 +52,11 @@ impl OrderPartial {
     /// How the order is told.
     pub(super) fn complete(self) -> Result<OrderSettings, SettingsError> {
         let timeout = self.hook_timeout.unwrap_or(HOOK_TIMEOUT);
+        if timeout > LONGEST_HOOK {
+            let fault =
+                "order.hook_timeout: it is longer than 60s; a hook that has more to do starts it and ends";
+            return Err(SettingsError::one(fault.to_owned()));
+        }
         match self.hook {
             Some(Words(command)) => Ok(OrderSettings { hook: Some(HookSettings { command, timeout }) }),
             None if self.hook_timeout.is_some() => Err(SettingsError::one(

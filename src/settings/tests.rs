@@ -245,6 +245,10 @@ fn every_fault_of_a_probe_has_its_line() {
         faults("[order]\nhook_timeout = \"1s\"\n"),
         ["order.hook_timeout: order.hook is missing, and without it there is nothing to limit"]
     );
+    assert_eq!(
+        faults("[order]\nhook = [\"a\"]\nhook_timeout = \"61s\"\n"),
+        ["order.hook_timeout: it is longer than 60s; a hook that has more to do starts it and ends"]
+    );
     let variables = |name: &str| (name == "CLIENT_FAILOVER_PROBE").then(|| r#"[{ id = "a", x = 1 }]"#.into());
     let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
     assert_eq!(
