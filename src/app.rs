@@ -30,6 +30,7 @@ use crate::{
     reports::{Obeyers, Reports},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
+    telemetry::Repeats,
 };
 
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
@@ -80,7 +81,7 @@ pub enum AppError {
 ///
 /// # Errors
 /// When it cannot start, or the system refuses something it cannot work without.
-pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
+pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
@@ -103,7 +104,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
 
-    let mut half = Half::new(store.clone());
+    let mut half = Half::new(store.clone(), repeats);
     half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
     if let Some(hook) = hook {
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
@@ -121,11 +122,11 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn endpoint(settings: EndpointSettings) -> Result<(), AppError> {
+pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let mut half = Half::new(store.clone());
+    let mut half = Half::new(store.clone(), repeats);
     let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.run(listener, routes, signal).await
@@ -142,13 +143,16 @@ struct Half {
 }
 
 impl Half {
-    fn new(store: Store) -> Self {
+    fn new(store: Store, repeats: Repeats) -> Self {
+        let stop_services = CancellationToken::new();
+        let mut services = JoinSet::new();
+        services.spawn(repeats.tell(stop_services.clone()));
         Self {
             store,
             workers: JoinSet::new(),
             stop_workers: CancellationToken::new(),
-            services: JoinSet::new(),
-            stop_services: CancellationToken::new(),
+            services,
+            stop_services,
         }
     }
 

@@ -88,7 +88,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "telemetry",
-        may_import: &["clock", "settings"],
+        may_import: &["domain", "clock", "settings"],
         crates: &["tracing_subscriber"],
         files: &[],
     },
