@@ -10,9 +10,11 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod collector;
 pub mod domain;
 pub mod endpoint;
 pub mod http;
+mod recorder;
 pub mod registration;
 pub mod settings;
 pub mod store;

@@ -10,6 +10,7 @@
 mod words;
 
 mod change;
+mod collector;
 mod config;
 mod draft;
 mod fault;
@@ -29,6 +30,7 @@ mod transition;
 mod url;
 
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
+pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, ffi::OsString, fmt, path::Path};
 use toml::de::{DeTable, DeValue};
 
 use super::value::{Value, parse};
+use crate::domain::Variables;
 
 /// What begins the name of every environment variable of ours.
 pub(super) const PREFIX: &str = "CLIENT_FAILOVER_";
@@ -41,6 +42,9 @@ pub(super) trait Source {
     /// The value of a setting, if this source has one and it is right; a wrong one becomes a fault.
     fn take<T: Value>(&mut self, key: &'static str) -> Option<T>;
 
+    /// The same for a table of variables, whose keys are people's own.
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables>;
+
     /// Everything that was wrong, once every setting has been asked for.
     fn faults(self) -> Vec<String>;
 }
@@ -70,6 +74,10 @@ impl Source for Environment<'_> {
         }
     }
 
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables> {
+        self.take(key)
+    }
+
     fn faults(self) -> Vec<String> {
         self.faults
     }
@@ -87,8 +95,10 @@ pub(super) struct File {
 
 struct Entry {
     line: usize,
-    /// As text; `None` for a value that no setting has, such as a date.
-    value: Option<String>,
+    /// The text of a scalar.
+    scalar: Option<String>,
+    /// What stands in the file.
+    source: String,
 }
 
 impl File {
@@ -109,17 +119,35 @@ impl Source for File {
     fn take<T: Value>(&mut self, key: &'static str) -> Option<T> {
         self.known.push(key);
         let entry = self.entries.remove(key)?;
-        let read = match &entry.value {
-            Some(text) => parse(text),
-            None => Err(format!("the value is not {}", T::EXPECTED)),
-        };
-        match read {
+        match parse(entry.scalar.as_ref().unwrap_or(&entry.source)) {
             Ok(value) => Some(value),
             Err(reason) => {
                 self.faults.push((entry.line, format!("{key}: {reason}")));
                 None
             }
         }
+    }
+
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables> {
+        if self.entries.contains_key(key) {
+            return self.take(key);
+        }
+        self.known.push(key);
+        let mut variables = BTreeMap::new();
+        for (name, entry) in
+            self.entries.extract_if(format!("{key}.").., |name, _| name.starts_with(&format!("{key}.")))
+        {
+            let variable = name[key.len() + 1..].to_owned();
+            match entry.scalar {
+                Some(value) if Variables::new([(variable.clone(), value.clone())].into()).is_some() => {
+                    variables.insert(variable, value);
+                }
+                Some(_) | None => {
+                    self.faults.push((entry.line, format!("{name}: it is not a variable with a text")))
+                }
+            }
+        }
+        Variables::new(variables).filter(|variables| variables.iter().next().is_some())
     }
 
     fn faults(mut self) -> Vec<String> {
@@ -139,19 +167,18 @@ fn flatten(text: &str, prefix: &str, table: DeTable<'_>, entries: &mut BTreeMap<
     for (key, value) in table {
         let line = line_of(text, key.span().start);
         let key = format!("{prefix}{}", key.get_ref());
-        let text_of_value = scalar(value.get_ref());
-        if let DeValue::Table(inner) = value.into_inner()
-            && !inner.is_empty()
-        {
+        let (scalar, source) =
+            (scalar(value.get_ref()), text.get(value.span()).unwrap_or_default().to_owned());
+        if let DeValue::Table(inner) = value.into_inner() {
             flatten(text, &format!("{key}."), inner, entries);
         } else {
-            entries.insert(key, Entry { line, value: text_of_value });
+            entries.insert(key, Entry { line, scalar, source });
         }
     }
 }
 
 /// A value's text. Numbers and booleans are read as if they stood in quotes, as in the environment.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.to_string()),
