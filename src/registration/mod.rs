@@ -18,4 +18,4 @@ mod redact;
 mod token;
 
 pub use client::ClientError;
-pub use driver::{Registration, StartError};
+pub use driver::{Obedience, Registration, StartError};
