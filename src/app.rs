@@ -1,10 +1,15 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
@@ -12,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    collector::Collector,
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -76,13 +82,27 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration =
-        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
+    let mut half = Half::new(store.clone());
+    let protected =
+        settings.collector.map(|collector| (collector, watch::Sender::new(Collector::first_health())));
+    let obedience = match &protected {
+        Some((collector, health)) => {
+            let stops_within = Collector::longest_stop(collector);
+            half.stop_limit += stops_within;
+            Obedience { health: health.subscribe(), stops_within }
+        }
+        None => Obedience::of_nobody(),
+    };
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
+    if let Some((collector, health)) = protected {
+        let url = format!("http://{}", reachable(listener.local_addr()?));
+        let collector = Collector::new(collector, url, store.clone(), registration.standing(), health)?;
+        // It ends after the registration, which waits for it to obey.
+        half.workers.spawn(collector.run(half.stop_workers.clone()));
+    }
     let adapter =
         Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
     let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
-
-    let mut half = Half::new(store.clone());
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -114,6 +134,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    /// How long all this may take.
+    stop_limit: Duration,
 }
 
 impl Half {
@@ -124,6 +146,7 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services: JoinSet::new(),
             stop_services: CancellationToken::new(),
+            stop_limit: STOP_LIMIT,
         }
     }
 
@@ -154,7 +177,7 @@ impl Half {
             Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
-        if timeout(STOP_LIMIT, self.end()).await.is_err() {
+        if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
         }
         Ok(outcome?)
@@ -189,6 +212,16 @@ fn flat(ended: Result<io::Result<()>, JoinError>) -> io::Result<()> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+/// The address for somebody on this machine: one that listens everywhere listens on loopback, too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {

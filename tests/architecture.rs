@@ -34,10 +34,12 @@ const ROOMS: &[Room] = &[
         crates: &["sqlx", "chacha20poly1305"],
         files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
+    // Writes rows of the adapter's history, for every room that has something to tell.
+    Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store"],
+        may_import: &["domain", "wire", "clock", "store", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -45,6 +47,13 @@ const ROOMS: &[Room] = &[
             ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
+    },
+    // Starts, stops and guards the collector. nix looks users up.
+    Room {
+        name: "collector",
+        may_import: &["domain", "clock", "store", "recorder"],
+        crates: &["rustix"],
+        files: &[("launcher.rs", &["nix"])],
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
@@ -82,6 +91,7 @@ const ROOMS: &[Room] = &[
             "wire",
             "store",
             "registration",
+            "collector",
             "endpoint",
             "http",
             "settings",
@@ -93,7 +103,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "settings", "telemetry", "app"],
+        may_import: &["domain", "collector", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

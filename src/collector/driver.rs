@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     leash::Leash,
-    machine::{Effect, Event, Machine, News},
+    machine::{ANSWER_WAIT, Effect, Event, Machine, News},
     output,
     talk::Word,
 };
@@ -17,6 +17,9 @@ use crate::{
     recorder::Recorder,
     store::Store,
 };
+
+/// How long the system may take to end what was killed.
+const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// How long the rows of a shutdown may take to be written.
 const LAST_RECORDS_WAIT: Duration = Duration::from_secs(2);
@@ -50,6 +53,13 @@ impl Collector {
             last_data: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// How long a collector may take to stop, whatever it or its guard does: the time that the settings give it,
+    /// and that after which the agent does the work of a guard that does not answer.
+    #[must_use]
+    pub fn longest_stop(settings: &CollectorSettings) -> Duration {
+        settings.stop_timeout + ANSWER_WAIT + KILL_WAIT
     }
 
     /// Prepares to protect a collector by the orders that follow from `standing`; `url` is where it finds the

@@ -129,14 +129,13 @@ impl Guard {
                     let expired = self.until.is_some_and(|until| until <= clock::now().uptime);
                     return self.finish(if expired { Cause::Deadline } else { Cause::Overdue }).await;
                 }
-                Happened::ChildEnded => {
-                    let left = self.reap();
-                    match self.stop_by {
-                        Some(_) if !left => return self.finish(Cause::Asked).await,
-                        None if self.status != Status::Unknown => return self.finish(Cause::Itself).await,
-                        Some(_) | None => {}
-                    }
-                }
+                Happened::ChildEnded => {}
+            }
+            let left = self.reap();
+            match self.stop_by {
+                Some(_) if !left => return self.finish(Cause::Asked).await,
+                None if self.status != Status::Unknown => return self.finish(Cause::Itself).await,
+                Some(_) | None => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io,
+    io::{self, Write},
     os::{fd::OwnedFd, unix::net::UnixStream as Socket},
     process::Stdio,
     time::Duration,
@@ -14,7 +14,7 @@ use rustix::{
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
-    net::{UnixStream, unix},
+    net::UnixStream,
     process::{Child, ChildStderr, ChildStdout, Command},
 };
 
@@ -35,8 +35,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub(super) struct Leash {
     guard: Child,
     pid: Pid,
-    words: unix::OwnedWriteHalf,
-    news: Lines<BufReader<unix::OwnedReadHalf>>,
+    /// Written to at once: a runtime's socket would first have to hear that it can be.
+    words: Socket,
+    news: Lines<BufReader<UnixStream>>,
     alarm: Alarm,
     /// The collector's first process: a name that no other process can get.
     collector: Option<OwnedFd>,
@@ -58,7 +59,8 @@ impl Leash {
     ) -> io::Result<(Self, Output)> {
         let (ours, guards) = Socket::pair()?;
         ours.set_nonblocking(true)?;
-        let (news, words) = UnixStream::from_std(ours)?.into_split();
+        let words = ours.try_clone()?;
+        let news = BufReader::new(UnixStream::from_std(ours)?).lines();
         let alarm = Alarm::new()?;
         let mut command = Command::new(SELF);
         command
@@ -76,20 +78,19 @@ impl Leash {
             .process_group(0)
             .stdin(OwnedFd::from(guards))
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
+        // A leash that is dropped closes the socket, and the guard, which is not killed, kills.
         let mut guard = command.spawn()?;
         let output = (guard.stdout.take(), guard.stderr.take());
         let number = guard.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = number.ok_or_else(|| io::Error::other("the guard ended at once"))?;
-        let news = BufReader::new(news).lines();
         Ok((Self { guard, pid, words, news, alarm, collector: None, kills: None }, output))
     }
 
     /// Tells the guard. A guard that takes no more words is silent too, and that is noticed.
     pub(super) fn say(&self, word: Word) {
         let line = format!("{word}\n");
-        if self.words.try_write(line.as_bytes()).ok() != Some(line.len()) {
+        if (&self.words).write(line.as_bytes()).ok() != Some(line.len()) {
             tracing::debug!(%word, "the guard does not hear");
         }
     }

@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// How long a guard that is not frozen takes to answer, on a machine that is busy with other things.
-const ANSWER_WAIT: Duration = Duration::from_secs(2);
+pub(in crate::collector) const ANSWER_WAIT: Duration = Duration::from_secs(2);
 
 /// How long it may take to begin, which is more to do. Nothing runs before.
 const BEGIN_WAIT: Duration = Duration::from_secs(10);
