@@ -216,7 +216,7 @@ impl Machine {
     pub fn next_wake(&self) -> Option<Uptime> {
         let ceded = self.ceded.and_then(|ceded| ceded.until);
         let Some(run) = &self.run else {
-            return ceded.into_iter().chain(self.retry_at.filter(|_| self.may_start())).min();
+            return ceded.into_iter().chain(self.retry_at).min();
         };
         let answer = run.overdue_at();
         let run_wakes = match run.phase {
@@ -350,8 +350,12 @@ impl Machine {
         let order = Order::of(&self.standing).at(now);
         let wanted = self.may_start() && order.started;
         let Some(mut run) = self.run.take() else {
-            if wanted && self.retry_at.is_none_or(|at| at <= now) {
-                self.start(now, order);
+            if self.retry_at.is_none_or(|at| at <= now) {
+                // The wait is over, whether somebody waited or not.
+                self.retry_at = None;
+                if wanted {
+                    self.start(now, order);
+                }
             }
             return;
         };
@@ -381,7 +385,6 @@ impl Machine {
     }
 
     fn start(&mut self, now: Uptime, order: Order) {
-        self.retry_at = None;
         let until = self.until(order);
         self.run = Some(Run {
             demand: demand(order),
