@@ -245,3 +245,14 @@ fn a_fault_in_the_collectors_table_names_its_line() {
         "{error}"
     );
 }
+
+#[test]
+fn the_example_says_what_is_the_default_or_could_be() -> Result<(), Box<dyn std::error::Error>> {
+    let example = file(include_str!("../../examples/client-failover.toml"))?;
+    let settings = serve(ServePartial::default(), Some(example.path()), &no_variables)?;
+    let collector = settings.collector.ok_or("it protects a collector")?;
+    assert_eq!(collector.restarts, Restarts::default());
+    assert_eq!((collector.on_order, collector.stop_signal), (OnOrder::default(), StopSignal::default()));
+    assert_eq!(collector.stop_timeout, CollectorSettings::STOP_TIMEOUT);
+    Ok(())
+}
