@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    collector::Collector,
     domain::Health,
     endpoint::{self, Endpoint},
     http::{
@@ -85,30 +86,40 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let url = own_url(listener.local_addr()?);
-    let hook = settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url });
-    // Without a hook, whatever it would be told is told.
+    let mut half = Half::new(store.clone(), repeats);
+    let url = format!("http://{}", reachable(listener.local_addr()?));
+    let hook =
+        settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url: url.clone() });
+    // Without a hook or a collector, whatever they would have to obey is obeyed.
     let told = watch::Sender::new(if hook.is_some() { 0 } else { u64::MAX });
-    let (_, collector) = watch::channel(Health::NOTHING_PROTECTED);
-    let reports = Reports::new(settings.probes, Obeyers { collector, told: told.subscribe() });
-    let obedience = Obedience {
-        health: reports.health(),
-        stops_within: hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit),
-    };
+    let unprotected = || watch::Sender::new(Health::NOTHING_PROTECTED);
+    let health = settings
+        .collector
+        .as_ref()
+        .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
+    let reports =
+        Reports::new(settings.probes, Obeyers { collector: health.subscribe(), told: told.subscribe() });
+    let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
+    let stops_within = collectors_stop.max(hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit));
+    half.stop_limit += stops_within;
+    let obedience = Obedience { health: reports.health(), stops_within };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
     let standing = registration.standing();
-    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
     let orders = Orders::new(standing.clone());
+    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
     let mut routes = health::routes(store.clone())
         .merge(adapter::routes(adapter))
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
-
-    let mut half = Half::new(store.clone(), repeats);
-    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
+    // These end after the registration, which waits for them to obey.
+    if let Some(collector) = settings.collector {
+        let collector = Collector::new(collector, url, store.clone(), standing.clone(), health)?;
+        half.workers.spawn(collector.run(half.stop_workers.clone()));
+    }
     if let Some(hook) = hook {
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
     }
+    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -140,6 +151,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    /// How long all this may take.
+    stop_limit: Duration,
 }
 
 impl Half {
@@ -153,6 +166,7 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            stop_limit: STOP_LIMIT,
         }
     }
 
@@ -183,7 +197,7 @@ impl Half {
             Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
-        if timeout(STOP_LIMIT, self.end()).await.is_err() {
+        if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
         }
         Ok(outcome?)
@@ -220,17 +234,12 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
 }
 
-/// Where a process on this machine reaches this one.
-fn own_url(listens: SocketAddr) -> String {
-    let mut address = listens;
-    if listens.ip().is_unspecified() {
-        address.set_ip(if listens.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    format!("http://{address}")
+/// The address for somebody on this machine: one that listens everywhere listens on loopback, too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+    SocketAddr::new(ip, address.port())
 }
 
 async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {
@@ -279,13 +288,13 @@ mod tests {
 
     #[test]
     fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
-        for (listens, url) in [
-            ("127.0.0.1:5590", "http://127.0.0.1:5590"),
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:5590", "http://[::1]:5590"),
-            ("192.0.2.1:5590", "http://192.0.2.1:5590"),
+        for (listens, reached) in [
+            ("127.0.0.1:5590", "127.0.0.1:5590"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:5590", "[::1]:5590"),
+            ("192.0.2.1:5590", "192.0.2.1:5590"),
         ] {
-            assert_eq!(own_url(listens.parse().unwrap()), url);
+            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
         }
     }
 }

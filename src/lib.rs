@@ -10,6 +10,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod collector;
 pub mod command;
 pub mod domain;
 pub mod endpoint;

@@ -153,7 +153,16 @@ fn log(row: &Transition) {
     let group = row.group.as_ref().map(|group| group.as_str());
     let epoch = row.epoch.map(|epoch| epoch.get());
     let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
-    let alarming = row.reason == Reason::TookBack;
+    let alarming = matches!(
+        row.reason,
+        Reason::TookBack
+            | Reason::StopTimedOut
+            | Reason::Fenced
+            | Reason::Exited
+            | Reason::StartFailed
+            | Reason::GuardLost
+            | Reason::Ceded
+    );
     match row.kind {
         _ if alarming => tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation),
         TransitionKind::Component if matches!(row.reason, Reason::ReportExpired | Reason::ProbeFailed) => {

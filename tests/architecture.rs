@@ -36,7 +36,7 @@ const ROOMS: &[Room] = &[
         crates: &["sqlx", "chacha20poly1305"],
         files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
-    // Writes rows of the adapter's history.
+    // Writes rows of the adapter's history, for every room that has something to tell.
     Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
@@ -49,6 +49,13 @@ const ROOMS: &[Room] = &[
             ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
+    },
+    // Starts, stops and guards the collector. nix looks users up.
+    Room {
+        name: "collector",
+        may_import: &["domain", "clock", "store", "recorder"],
+        crates: &["rustix"],
+        files: &[("launcher.rs", &["nix"])],
     },
     // Tells collectors that listen what role and mode demand of them.
     Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
@@ -79,13 +86,7 @@ const ROOMS: &[Room] = &[
         files: &[],
     },
     // How it runs.
-    Room {
-        name: "settings",
-        may_import: &["domain"],
-        crates: &["toml"],
-        // Lists, written in the environment as in the file.
-        files: &[("order.rs", &["serde"])],
-    },
+    Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
     Room {
         name: "telemetry",
         may_import: &["domain", "clock", "settings"],
@@ -101,6 +102,7 @@ const ROOMS: &[Room] = &[
             "wire",
             "store",
             "registration",
+            "collector",
             "orders",
             "reports",
             "endpoint",
@@ -114,7 +116,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "settings", "telemetry", "app"],
+        may_import: &["domain", "collector", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

@@ -10,6 +10,7 @@
 mod words;
 
 mod change;
+mod collector;
 mod component;
 mod config;
 mod draft;
@@ -30,6 +31,7 @@ mod transition;
 mod url;
 
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
+pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
 pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };

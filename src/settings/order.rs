@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-use toml::de::{DeValue, ValueDeserializer};
-
 use super::{
-    source::{SettingsError, Source},
+    source::{SettingsError, Source, texts},
     value::Value,
 };
 
@@ -77,9 +74,7 @@ impl Value for Words {
         r#"a list of texts, the program first, such as ["/usr/bin/test", "-e", "/run/a"]"#;
 
     fn read(text: &str) -> Option<Self> {
-        // Written in the environment as it is in the settings file.
-        let value = ValueDeserializer::from(DeValue::parse(text).ok()?);
-        let words = Vec::<String>::deserialize(value).ok()?;
+        let words = texts(text)?;
         let named = words.first().is_some_and(|program| !program.is_empty());
         (named && words.iter().all(|word| !word.contains('\0'))).then_some(Self(words))
     }

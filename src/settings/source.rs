@@ -11,6 +11,7 @@ use toml::{
 };
 
 use super::value::{Value, parse};
+use crate::domain::Variables;
 
 /// What begins the name of every environment variable of ours.
 pub(super) const PREFIX: &str = "CLIENT_FAILOVER_";
@@ -47,6 +48,9 @@ pub(super) trait Source {
     /// The value of a setting, if this source has one and it is right; a wrong one becomes a fault.
     fn take<T: Value>(&mut self, key: &'static str) -> Option<T>;
 
+    /// The same for a table of variables, whose keys are people's own.
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables>;
+
     /// The same for a setting that is a list of tables, each of which `read` asks for its members.
     fn take_list<T>(&mut self, key: &'static str, read: impl Fn(&mut File) -> Option<T>) -> Option<Vec<T>>;
 
@@ -77,6 +81,10 @@ impl Source for Environment<'_> {
                 None
             }
         }
+    }
+
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables> {
+        self.take(key)
     }
 
     fn take_list<T>(&mut self, key: &'static str, read: impl Fn(&mut File) -> Option<T>) -> Option<Vec<T>> {
@@ -151,6 +159,28 @@ impl Source for File {
                 None
             }
         }
+    }
+
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables> {
+        if self.entries.contains_key(key) {
+            return self.take(key);
+        }
+        self.known.push(key);
+        let mut variables = BTreeMap::new();
+        for (name, entry) in
+            self.entries.extract_if(format!("{key}.").., |name, _| name.starts_with(&format!("{key}.")))
+        {
+            let variable = name[key.len() + 1..].to_owned();
+            match entry.scalar {
+                Some(value) if Variables::new([(variable.clone(), value.clone())].into()).is_some() => {
+                    variables.insert(variable, value);
+                }
+                Some(_) | None => {
+                    self.faults.push((entry.line, format!("{name}: it is not a variable with a text")))
+                }
+            }
+        }
+        Variables::new(variables).filter(|variables| variables.iter().next().is_some())
     }
 
     fn take_list<T>(&mut self, key: &'static str, read: impl Fn(&mut File) -> Option<T>) -> Option<Vec<T>> {
@@ -238,7 +268,7 @@ fn table_of(text: &str, element: Spanned<DeValue<'_>>) -> (usize, File) {
 }
 
 /// A value's text. Numbers and booleans are read as if they stood in quotes, as in the environment.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
+pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(number) => Some(number.to_string()),
@@ -246,6 +276,12 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
         DeValue::Boolean(boolean) => Some(boolean.to_string()),
         DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
     }
+}
+
+/// A list of texts, written in the environment as it is in the settings file.
+pub(super) fn texts(text: &str) -> Option<Vec<String>> {
+    let DeValue::Array(texts) = DeValue::parse(text).ok()?.into_inner() else { return None };
+    texts.iter().map(|text| text.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 /// The line of a byte of `text`, counted from 1.

@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use super::*;
-use crate::domain::{ComponentId, HttpUrl, ProbeTarget, StreamCount};
+use crate::domain::{
+    CollectorCommand, ComponentId, HttpUrl, OnOrder, ProbeTarget, Restarts, StopSignal, StreamCount,
+    Variables,
+};
 
 fn no_variables(_: &str) -> Option<OsString> {
     None
@@ -84,6 +87,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
         log_format: LogFormat::Json,
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
+        collector: None,
         order: OrderSettings::default(),
         probes: Vec::new(),
     };
@@ -105,16 +109,16 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, session_retention, order.hook, order.hook_timeout, probe",
+             history_days, log_format, with_endpoint, session_retention, collector.command, \
+             collector.working_dir, collector.user, collector.env, collector.stop_signal, \
+             collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
+             collector.restart_window, collector.on_order, order.hook, order.hook_timeout, probe",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
-    assert_eq!(
-        faults("\n\n[collector]\nlisten = \"127.0.0.1:1\"\n"),
-        [
-            "line 4: `collector.listen` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-          history_days, log_format, with_endpoint, session_retention, order.hook, order.hook_timeout, probe"
-        ]
+    assert!(
+        faults("\n\n[collector]\nlisten = \"127.0.0.1:1\"\n")[0]
+            .starts_with("line 4: `collector.listen` is not a setting here; the settings are ")
     );
     assert_eq!(
         faults("listen = [1]\n"),
@@ -143,6 +147,118 @@ fn the_environment_may_name_the_file() -> Result<(), Box<dyn std::error::Error>>
     let error = serve(ServePartial::default(), Some(Path::new("/nowhere/a.toml")), &variables)
         .expect_err("the command line names another file, which is not there");
     assert!(error.to_string().starts_with("/nowhere/a.toml: cannot be read: "), "{error}");
+    Ok(())
+}
+
+const COLLECTOR: &str = r#"
+[collector]
+command = [
+    "telegraf",   # the program
+    "--config", "/etc/telegraf.conf",
+]
+working_dir = "/var/lib/telegraf"
+user = "telegraf"
+stop_signal = "INT"
+stop_timeout = "10s"
+restart_backoff = "200ms"
+restart_limit = 7
+restart_window = "2m"
+on_order = "keep"
+
+[collector.env]
+LANG = "C"
+PORT = 8086
+"#;
+
+#[test]
+fn a_collectors_settings_can_come_from_file_and_environment() -> Result<(), Box<dyn std::error::Error>> {
+    let from_file = serve(ServePartial::default(), Some(file(COLLECTOR)?.path()), &no_variables)?.collector;
+    let variables = |name: &str| {
+        let value = match name.strip_prefix("CLIENT_FAILOVER_COLLECTOR_")? {
+            "COMMAND" => r#"["telegraf", "--config", "/etc/telegraf.conf"]"#,
+            "WORKING_DIR" => "/var/lib/telegraf",
+            "USER" => "telegraf",
+            "ENV" => r#"{ LANG = "C", PORT = 8086 }"#,
+            "STOP_SIGNAL" => "SIGINT",
+            "STOP_TIMEOUT" => "10s",
+            "RESTART_BACKOFF" => "200ms",
+            "RESTART_LIMIT" => "7",
+            "RESTART_WINDOW" => "2m",
+            "ON_ORDER" => "keep",
+            _ => return None,
+        };
+        Some(value.into())
+    };
+    let from_environment = serve(ServePartial::default(), None, &variables)?.collector;
+    let words = ["telegraf", "--config", "/etc/telegraf.conf"].map(str::to_owned);
+    let variables =
+        [("LANG", "C"), ("PORT", "8086")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let expected = Some(CollectorSettings {
+        command: CollectorCommand::new(words.to_vec()).ok_or("a program is named")?,
+        working_dir: Some(PathBuf::from("/var/lib/telegraf")),
+        user: Some("telegraf".to_owned()),
+        env: Variables::new(variables.into()).ok_or("they are possible")?,
+        stop_signal: StopSignal::Int,
+        stop_timeout: Duration::from_secs(10),
+        restarts: Restarts {
+            backoff: Duration::from_millis(200),
+            limit: 7,
+            window: Duration::from_secs(120),
+        },
+        on_order: OnOrder::Keep,
+    });
+    assert_eq!(from_file, expected);
+    assert_eq!(from_environment, expected);
+    let least =
+        serve(ServePartial::default(), Some(file("collector.command = ['a']")?.path()), &no_variables)?;
+    let least = least.collector.ok_or("a command is enough")?;
+    assert_eq!((least.stop_timeout, least.on_order), (Duration::from_secs(5), OnOrder::Restart));
+    Ok(())
+}
+
+#[test]
+fn a_fault_in_the_collectors_table_names_its_line() {
+    for (text, fault) in [
+        (
+            "[collector]\ncommand = \"telegraf\"",
+            r#"line 2: collector.command: `telegraf` is not a list of texts, the program first, such as ["telegraf", "--config", "/etc/telegraf.conf"]"#,
+        ),
+        ("[collector]\ncommand = [\n1]", "line 2: collector.command: `[\\n1]` is not a list of texts"),
+        ("[collector]\ncommand = []", "line 2: collector.command: `[]` is not a list of texts"),
+        ("[collector]\nstop_signal = 15", "line 2: collector.stop_signal: `15` is not SIGTERM, SIGINT"),
+        (
+            "[collector]\n\nuser = \"a b\"",
+            "line 3: collector.user: `a b` is not the name or number of a user",
+        ),
+        (
+            "[collector]\nrestart_limit = -1",
+            "line 2: collector.restart_limit: `-1` is not a number of restarts",
+        ),
+        ("[collector]\non_order = \"ask\"", "line 2: collector.on_order: `ask` is not restart or keep"),
+        ("[collector]\nenv = 5", "line 2: collector.env: `5` is not a table of texts"),
+        ("[collector.env]\nA = \"b\"\nB = [1]", "line 3: collector.env.B: it is not a variable with a text"),
+        ("[collector.env]\n\"A=\" = \"b\"", "line 2: collector.env.A=: it is not a variable with a text"),
+        ("[collector]\nuser = \"a\"", "collector.command: it is missing"),
+    ] {
+        let faults = faults(text);
+        assert!(faults[0].starts_with(fault), "{text}: {faults:?}");
+    }
+    let variables = |name: &str| (name == "CLIENT_FAILOVER_COLLECTOR_ENV").then(|| "LANG=C".into());
+    let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
+    assert!(
+        error.to_string().starts_with("CLIENT_FAILOVER_COLLECTOR_ENV: `LANG=C` is not a table of texts"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_example_says_what_is_the_default_or_could_be() -> Result<(), Box<dyn std::error::Error>> {
+    let example = file(include_str!("../../examples/client-failover.toml"))?;
+    let settings = serve(ServePartial::default(), Some(example.path()), &no_variables)?;
+    let collector = settings.collector.ok_or("it protects a collector")?;
+    assert_eq!(collector.restarts, Restarts::default());
+    assert_eq!((collector.on_order, collector.stop_signal), (OnOrder::default(), StopSignal::default()));
+    assert_eq!(collector.stop_timeout, CollectorSettings::STOP_TIMEOUT);
     Ok(())
 }
 
