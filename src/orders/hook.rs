@@ -136,3 +136,69 @@ fn variables(order: &Order, url: &str) -> [(&'static str, String); 8] {
         ("CLIENT_FAILOVER_EGRESS", order.egress.to_string()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::domain::{Acting, Mode, Role};
+
+    fn order(number: u64, acts: bool) -> Order {
+        let role = if acts { Role::Primary } else { Role::Secondary };
+        let acting = if acts { Acting::Unbounded } else { Acting::No };
+        Order {
+            number,
+            started: true,
+            collecting: true,
+            buffering: !acts,
+            egress: acts,
+            role,
+            mode: Mode::Hot,
+            epoch: None,
+            acting,
+        }
+    }
+
+    /// Runs of a hook that writes what it is told, and waits while there is a file `wait`.
+    fn runs(folder: &Path) -> (Runs, watch::Receiver<u64>) {
+        let script = "echo $CLIENT_FAILOVER_ROLE $CLIENT_FAILOVER_EGRESS >> $0/told; while test -e $0/wait; do sleep 0.02; done";
+        let command = ["sh", "-c", script, folder.to_str().unwrap()].map(str::to_owned).to_vec();
+        let hook = Hook { command, limit: Duration::from_secs(30), url: String::new() };
+        let (obeyed, told) = watch::channel(0);
+        (Runs { hook, waiting: VecDeque::new(), run: JoinSet::new(), heard: 0, obeyed }, told)
+    }
+
+    #[tokio::test]
+    async fn permission_that_was_overtaken_is_not_told_and_each_change_still_has_its_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut runs, told) = runs(folder.path());
+        fs::write(folder.path().join("wait"), "").unwrap();
+        runs.wait_for_run(order(1, false));
+        runs.go_on();
+        for (number, acts) in [(2, true), (3, false), (4, true)] {
+            runs.wait_for_run(order(number, acts));
+            runs.go_on();
+        }
+        assert_eq!(*told.borrow(), 0, "nothing was told to its end");
+        fs::remove_file(folder.path().join("wait")).unwrap();
+        runs.finish().await;
+        let lines = fs::read_to_string(folder.path().join("told")).unwrap();
+        assert_eq!(lines, "Secondary false\nSecondary false\nSecondary false\nPrimary true\n");
+        assert_eq!(*told.borrow(), 4);
+    }
+
+    #[tokio::test]
+    async fn of_too_many_changes_the_newest_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut runs, told) = runs(folder.path());
+        let most = u64::try_from(MOST_WAITING).unwrap();
+        for number in 0..2 * most {
+            runs.wait_for_run(order(number, number % 2 == 1));
+        }
+        runs.finish().await;
+        let lines = fs::read_to_string(folder.path().join("told")).unwrap();
+        assert_eq!((lines.lines().count(), lines.lines().last()), (MOST_WAITING, Some("Primary true")));
+        assert_eq!(*told.borrow(), 2 * most - 1);
+    }
+}
