@@ -216,11 +216,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
 
 /// The address for somebody on this machine: one that listens everywhere listens on loopback, too.
 fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
+    let loopback: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified()).unwrap_or(loopback);
     SocketAddr::new(ip, address.port())
 }
 
