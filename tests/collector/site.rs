@@ -30,6 +30,7 @@ impl Adapter {
         let mut environment = vec![
             ("EAR", ear.port()),
             ("MISCHIEF", mischief.to_owned()),
+            ("CLIENT_FAILOVER_COLLECTOR_STOP_TIMEOUT", "200ms".to_owned()),
             ("CLIENT_FAILOVER_COLLECTOR_COMMAND", format!("['{COLLECTOR}']")),
         ];
         environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
@@ -134,7 +135,7 @@ impl Pair {
         let endpoint = endpoint(folder.path(), timeout);
         let [first, second] = [(); 2].map(|()| Adapter::start(mischief, settings));
         first.configure(&endpoint, mode, timeout);
-        first.until_acts();
+        first.until_shows("Role", "Primary");
         second.configure(&endpoint, mode, timeout);
         second.until_shows("Reason", "ToldSecondary");
         Self { endpoint, first, second, _folder: folder }
