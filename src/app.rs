@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
-    collector::Collector,
+    collector::{Collector, Place},
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -34,6 +34,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// The file in the data folder that the guard of the collector holds locked.
+const GUARD_LOCK: &str = "guard.lock";
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -97,7 +100,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
     if let Some((collector, health)) = protected {
         let url = format!("http://{}", reachable(listener.local_addr()?));
-        let collector = Collector::new(collector, url, store.clone(), registration.standing(), health)?;
+        let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
+        let collector = Collector::new(collector, place, store.clone(), registration.standing(), health)?;
         // It ends after the registration, which waits for it to obey.
         half.workers.spawn(collector.run(half.stop_workers.clone()));
     }
@@ -264,4 +268,22 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_reaches_an_adapter_that_listens_everywhere() -> Result<(), std::net::AddrParseError> {
+        for (listens, reached) in [
+            ("0.0.0.0:5590", "127.0.0.1:5590"),
+            ("[::]:5590", "[::1]:5590"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+        ] {
+            assert_eq!(reachable(listens.parse()?), reached.parse()?);
+        }
+        Ok(())
+    }
 }
