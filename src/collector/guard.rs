@@ -7,8 +7,8 @@
 
 use std::{
     ffi::OsString,
-    fs::File,
-    io,
+    fs::{File, TryLockError},
+    io::{self, Write},
     os::{fd::AsFd, unix::process::CommandExt},
     path::PathBuf,
     process::{self, Command, Stdio},
@@ -168,6 +168,10 @@ impl Guard {
             Word::Start => {
                 let lock =
                     File::options().create(true).truncate(false).write(true).open(&self.guarding.lock)?;
+                if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                    let why = "a guard from before still holds its collector, and is waited for";
+                    writeln!(io::stderr(), "client-failover: {why}").ok();
+                }
                 self.awaited = Some(lock);
             }
             Word::Stop(by) => {

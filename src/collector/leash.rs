@@ -77,8 +77,7 @@ impl Leash {
             .args(settings.command.words())
             .env_clear()
             .envs(environment)
-            // Signals of the terminal are for the agent, which knows what to do about its collector. And when the agent
-            // dies the kernel wakes a guard that is frozen, because its group is orphaned.
+            // Signals of the terminal are for the agent, which knows what to do about its collector.
             .process_group(0)
             .stdin(OwnedFd::from(guards))
             .stdout(Stdio::piped())

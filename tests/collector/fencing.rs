@@ -73,15 +73,6 @@ fn a_collector_does_not_outlive_its_guard_even_if_the_agent_does_not_see_it() {
 }
 
 #[test]
-fn a_frozen_guard_is_woken_by_the_death_of_its_agent() {
-    let mut adapter = Adapter::start(WORST, &[]);
-    let run = adapter.until_run("it has forked", |run| run.speakers.len() > 1);
-    signal(guard_of(&run), Signal::STOP);
-    adapter.process.kill();
-    adapter.until_ended(&run);
-}
-
-#[test]
 fn while_a_guard_from_before_is_there_no_other_collector_is_started() {
     let mut adapter = Adapter::start("", &[]);
     let run = adapter.until_run("it runs", |_| true);
