@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
-    collector::Collector,
+    collector::{Collector, Place},
     domain::Health,
     endpoint::{self, Endpoint},
     http::{
@@ -37,6 +37,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// The file in the data folder that the guard of the collector holds locked.
+const GUARD_LOCK: &str = "guard.lock";
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -113,7 +116,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
     if let Some(collector) = settings.collector {
-        let collector = Collector::new(collector, url, store.clone(), standing.clone(), health)?;
+        let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
+        let collector = Collector::new(collector, place, store.clone(), standing.clone(), health)?;
         half.workers.spawn(collector.run(half.stop_workers.clone()));
     }
     if let Some(hook) = hook {
