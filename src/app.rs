@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::{self, Alarm},
     collector::{Collector, Place},
+    domain::Health,
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -25,7 +26,9 @@ use crate::{
         health,
         kit::Routes,
     },
+    orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
+    reports::{Obeyers, Reports},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
@@ -87,27 +90,40 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let protected =
-        settings.collector.map(|collector| (collector, watch::Sender::new(Collector::first_health())));
-    let obedience = match &protected {
-        Some((collector, health)) => {
-            let stops_within = Collector::longest_stop(collector);
-            half.stop_limit += stops_within;
-            Obedience { health: health.subscribe(), stops_within }
-        }
-        None => Obedience::of_nobody(),
-    };
+    let url = format!("http://{}", reachable(listener.local_addr()?));
+    let hook =
+        settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url: url.clone() });
+    // Without a hook or a collector, whatever they would have to obey is obeyed.
+    let told = watch::Sender::new(if hook.is_some() { 0 } else { u64::MAX });
+    let unprotected = || watch::Sender::new(Health::NOTHING_PROTECTED);
+    let health = settings
+        .collector
+        .as_ref()
+        .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
+    let reports =
+        Reports::new(settings.probes, Obeyers { collector: health.subscribe(), told: told.subscribe() });
+    let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
+    let stops_within = collectors_stop.max(hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit));
+    half.stop_limit += stops_within;
+    let obedience = Obedience { health: reports.health(), stops_within };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
-    if let Some((collector, health)) = protected {
-        let url = format!("http://{}", reachable(listener.local_addr()?));
+    let standing = registration.standing();
+    let orders = Orders::new(standing.clone());
+    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
+    let mut routes = health::routes(store.clone())
+        .merge(adapter::routes(adapter))
+        .merge(http::order::routes(orders.clone()))
+        .merge(http::components::routes(reports.clone()));
+    // These end after the registration, which waits for them to obey.
+    if let Some(collector) = settings.collector {
         let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
-        let collector = Collector::new(collector, place, store.clone(), registration.standing(), health)?;
-        // It ends after the registration, which waits for it to obey.
+        let collector = Collector::new(collector, place, store.clone(), standing.clone(), health)?;
         half.workers.spawn(collector.run(half.stop_workers.clone()));
     }
-    let adapter =
-        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
+    if let Some(hook) = hook {
+        half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
+    }
+    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -226,7 +242,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
 fn reachable(address: SocketAddr) -> SocketAddr {
     let loopback: IpAddr =
         if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
-    let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified()).unwrap_or(loopback);
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
     SocketAddr::new(ip, address.port())
 }
 
@@ -275,15 +291,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_reaches_an_adapter_that_listens_everywhere() -> Result<(), std::net::AddrParseError> {
+    fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
         for (listens, reached) in [
-            ("0.0.0.0:5590", "127.0.0.1:5590"),
+            ("127.0.0.1:5590", "127.0.0.1:5590"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:5590", "[::1]:5590"),
-            ("192.0.2.7:1", "192.0.2.7:1"),
-            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.1:5590", "192.0.2.1:5590"),
         ] {
-            assert_eq!(reachable(listens.parse()?), reached.parse()?);
+            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
         }
-        Ok(())
     }
 }

@@ -165,6 +165,9 @@ fn log(row: &Transition) {
     );
     match row.kind {
         _ if alarming => tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation),
+        TransitionKind::Component if matches!(row.reason, Reason::ReportExpired | Reason::ProbeFailed) => {
+            tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation);
+        }
         TransitionKind::ConfigurationUnusable
         | TransitionKind::EndpointFailed
         | TransitionKind::EndpointLost

@@ -25,6 +25,8 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // Runs a command of the operator's within a time limit.
+    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -55,12 +57,21 @@ const ROOMS: &[Room] = &[
         crates: &["rustix"],
         files: &[("launcher.rs", &["nix"])],
     },
+    // Tells collectors that listen what role and mode demand of them.
+    Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
+    // What is reported of the collector's source: components, probes, the score.
+    Room {
+        name: "reports",
+        may_import: &["domain", "clock", "command", "store", "recorder"],
+        crates: &[],
+        files: &[("probe.rs", &["reqwest"])],
+    },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
+        may_import: &["domain", "wire", "clock", "store", "registration", "orders", "reports", "endpoint"],
         crates: &[
             "axum",
             "futures_util",
@@ -92,6 +103,8 @@ const ROOMS: &[Room] = &[
             "store",
             "registration",
             "collector",
+            "orders",
+            "reports",
             "endpoint",
             "http",
             "settings",

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{ConfigurationId, EndpointLoss},
-    settings::{CollectorPartial, EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
+    settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
 };
 
 const AFTER_HELP: &str = "\
@@ -50,7 +50,7 @@ pub(super) enum Command {
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
     Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, or everything about failover.
+    /// Show the configuration, the failover state, everything about failover, the order, or the components.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -112,7 +112,7 @@ impl ServeArgs {
             with_endpoint: self.with_endpoint,
             session_retention: self.session_retention,
             // A command line can be read by others, and is no place for a collector's variables.
-            collector: CollectorPartial::default(),
+            ..ServePartial::default()
         }
     }
 }
@@ -182,6 +182,12 @@ pub(super) enum Readable {
     /// Everything about failover: why this role, since when, until when.
     #[value(name = "failover")]
     Diagnostics,
+    /// What role and mode demand of the collector now.
+    #[value(name = "order")]
+    Order,
+    /// What components report and probes see, and what each counts as.
+    #[value(name = "components")]
+    Components,
 }
 
 /// What can be written. One word, which may be left out.

@@ -117,6 +117,16 @@ words! {
         Refused,
         /// No token could be had for the endpoint.
         TokenFailed,
+        /// A component reported it.
+        Reported,
+        /// A component has not reported again within its time to live.
+        ReportExpired,
+        /// A component was deleted.
+        ReportDeleted,
+        /// A probe found it good.
+        ProbeSucceeded,
+        /// A probe failed as often in a row as makes an error.
+        ProbeFailed,
         /// The collector was stopped, because its order is another or the adapter stops.
         Stopped,
         /// The collector did not stop when asked to, and was killed.

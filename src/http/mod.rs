@@ -7,10 +7,12 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod adapter;
+pub mod components;
 pub mod endpoint;
 mod events;
 pub mod health;
 pub mod kit;
+pub mod order;
 mod page;
 mod serve;
 

@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use toml::de::DeValue;
 
 use super::{
-    source::{SettingsError, Source, scalar},
+    source::{SettingsError, Source, scalar, texts},
     value::Value,
 };
 use crate::domain::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
@@ -88,9 +88,7 @@ impl Value for CollectorCommand {
         r#"a list of texts, the program first, such as ["telegraf", "--config", "/etc/telegraf.conf"]"#;
 
     fn read(text: &str) -> Option<Self> {
-        let DeValue::Array(words) = DeValue::parse(text).ok()?.into_inner() else { return None };
-        let word = |word: &DeValue<'_>| word.as_str().map(str::to_owned);
-        Self::new(words.iter().map(|found| word(found.get_ref())).collect::<Option<_>>()?)
+        Self::new(texts(text)?)
     }
 }
 

@@ -9,6 +9,8 @@
 //! It imports only `domain`.
 
 mod collector;
+mod order;
+mod probe;
 mod source;
 mod value;
 
@@ -21,10 +23,11 @@ use std::{
 };
 
 pub use collector::CollectorPartial;
+pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
-use crate::domain::{CollectorSettings, EndpointLoss};
+use crate::domain::{CollectorSettings, EndpointLoss, Probe};
 use source::{Environment, File, PREFIX, Source};
 
 /// The port of the adapter's interface; the vendor's adapters use it too.
@@ -53,6 +56,10 @@ pub struct ServeSettings {
     pub hosted_endpoint: Option<HostedEndpoint>,
     /// The collector that it protects, if it does.
     pub collector: Option<CollectorSettings>,
+    /// Who is told what role and mode demand.
+    pub order: OrderSettings,
+    /// What is looked at for a collector that cannot report.
+    pub probes: Vec<Probe>,
 }
 
 /// How the endpoint half runs alone.
@@ -91,6 +98,10 @@ pub struct ServePartial {
     pub session_retention: Option<Duration>,
     /// The table of the same name.
     pub collector: CollectorPartial,
+    /// The table of the same name.
+    pub order: OrderPartial,
+    /// The list of tables of the same name; a stronger source replaces it whole.
+    pub probe: Option<Vec<Probe>>,
 }
 
 /// What one source says about `endpoint`; nothing where it is silent.
@@ -124,6 +135,8 @@ impl Partial for ServePartial {
             with_endpoint: source.take("with_endpoint"),
             session_retention: source.take("session_retention"),
             collector: CollectorPartial::take(source),
+            order: OrderPartial::take(source),
+            probe: probe::take(source),
         }
     }
 
@@ -137,6 +150,8 @@ impl Partial for ServePartial {
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
             session_retention: self.session_retention.or(weaker.session_retention),
             collector: self.collector.or(weaker.collector),
+            order: self.order.or(weaker.order),
+            probe: self.probe.or(weaker.probe),
         }
     }
 }
@@ -152,6 +167,8 @@ impl ServePartial {
             log_format: self.log_format.unwrap_or_default(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
             collector: self.collector.complete()?,
+            order: self.order.complete()?,
+            probes: probe::complete(self.probe)?,
         })
     }
 }

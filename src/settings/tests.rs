@@ -3,7 +3,10 @@
 use std::io::Write;
 
 use super::*;
-use crate::domain::{CollectorCommand, OnOrder, Restarts, StopSignal, Variables};
+use crate::domain::{
+    CollectorCommand, ComponentId, HttpUrl, OnOrder, ProbeTarget, Restarts, StopSignal, StreamCount,
+    Variables,
+};
 
 fn no_variables(_: &str) -> Option<OsString> {
     None
@@ -85,6 +88,8 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         log_format: LogFormat::Json,
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
         collector: None,
+        order: OrderSettings::default(),
+        probes: Vec::new(),
     };
     assert_eq!(from_file, expected);
     assert_eq!(from_environment, expected);
@@ -107,7 +112,7 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
              history_days, log_format, with_endpoint, session_retention, collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \
              collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
-             collector.restart_window, collector.on_order",
+             collector.restart_window, collector.on_order, order.hook, order.hook_timeout, probe",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
@@ -255,4 +260,117 @@ fn the_example_says_what_is_the_default_or_could_be() -> Result<(), Box<dyn std:
     assert_eq!((collector.on_order, collector.stop_signal), (OnOrder::default(), StopSignal::default()));
     assert_eq!(collector.stop_timeout, CollectorSettings::STOP_TIMEOUT);
     Ok(())
+}
+
+const TOLD: &str = r#"
+[order]
+hook = ["/etc/failover/hook", "a b", ""]
+hook_timeout = "3s"
+
+[[probe]]
+id = "web"
+url = "http://127.0.0.1:9090/-/healthy"
+interval = "2s"
+streams = 1000
+
+[[probe]]
+id = "plc"
+command = ["ping", "-c1", "plc.test"]
+timeout = "500ms"
+failures = 1
+"#;
+
+fn told() -> (OrderSettings, Vec<Probe>) {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    let id = |name: &str| ComponentId::new(name).expect("a good Id");
+    let hook =
+        HookSettings { command: words(&["/etc/failover/hook", "a b", ""]), timeout: Duration::from_secs(3) };
+    let web = Probe {
+        id: id("web"),
+        target: ProbeTarget::Url(HttpUrl::parse("http://127.0.0.1:9090/-/healthy").expect("a good URL")),
+        streams: StreamCount::new(1_000).expect("a good count"),
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        failures: 3,
+    };
+    let plc = Probe {
+        id: id("plc"),
+        target: ProbeTarget::Command(words(&["ping", "-c1", "plc.test"])),
+        streams: StreamCount::ONE,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_millis(500),
+        failures: 1,
+    };
+    (OrderSettings { hook: Some(hook) }, vec![web, plc])
+}
+
+#[test]
+fn lists_and_tables_are_written_in_the_environment_as_in_the_file() -> Result<(), Box<dyn std::error::Error>>
+{
+    let from_file = serve(ServePartial::default(), Some(file(TOLD)?.path()), &no_variables)?;
+    assert_eq!((from_file.order, from_file.probes), told());
+    let variables = |name: &str| match name {
+        "CLIENT_FAILOVER_ORDER_HOOK" => Some(r#"["/etc/failover/hook", "a b", ""]"#.into()),
+        "CLIENT_FAILOVER_ORDER_HOOK_TIMEOUT" => Some("3s".into()),
+        "CLIENT_FAILOVER_PROBE" => Some(
+            r#"[{ id = "web", url = "http://127.0.0.1:9090/-/healthy", interval = "2s", streams = 1000 },
+                { id = "plc", command = ["ping", "-c1", "plc.test"], timeout = "500ms", failures = 1 }]"#
+                .into(),
+        ),
+        _ => None,
+    };
+    let from_environment = serve(ServePartial::default(), None, &variables)?;
+    assert_eq!((from_environment.order, from_environment.probes), told());
+    let other = file("[[probe]]\nid = \"other\"\nurl = \"http://h\"\n")?;
+    let both = serve(ServePartial::default(), Some(other.path()), &variables)?;
+    assert_eq!(both.probes, told().1, "a stronger source replaces the whole list");
+    Ok(())
+}
+
+#[test]
+fn every_fault_of_a_probe_has_its_line() {
+    assert_eq!(
+        faults(
+            "[[probe]]\nid = \"\"\nurl = \"http://user@h\"\ncommand = [\"a\", 1]\ninterval = \"5\"\n\n[[probe]]\n\
+             id = \"a\"\ninterval = \"50ms\"\ntimeout = \"1s\"\nfailures = 0\nstreams = -1\ncolour = 1\n"
+        ),
+        [
+            "line 1: probe: url and command are both there; a probe looks at one of them",
+            "line 2: probe: id: `` is not an Id of 1 to 256 characters without control characters",
+            "line 3: probe: url: `http://user@h` is not an absolute http or https URL without user name, password \
+             and fragment, such as http://127.0.0.1:9090/-/healthy",
+            "line 4: probe: command: `[\\\"a\\\", 1]` is not a list of texts, the program first, such as \
+             [\"/usr/bin/test\", \"-e\", \"/run/a\"]",
+            "line 5: probe: interval: `5` is not a duration above zero, such as 200ms, 5s, 30m, 24h or 7d",
+            "line 7: probe: url or command is missing; one of them says what is looked at",
+            "line 7: probe: interval is shorter than 100ms",
+            "line 7: probe: timeout is longer than interval; a look ends before the next one begins",
+            "line 11: probe: failures: `0` is not a number of failures from 1 to 1000",
+            "line 12: probe: streams: `-1` is not a whole number from 0 to 10000000",
+            "line 13: probe: `colour` is not a setting here; the settings are id, url, command, interval, timeout, \
+             failures, streams",
+        ]
+    );
+    assert_eq!(
+        faults("\nprobe = 1\n"),
+        ["line 2: probe: the value is not a list of tables, such as [{ id = \"a\" }, { id = \"b\" }]"]
+    );
+    let twice = "[[probe]]\nid = \"a\"\nurl = \"http://h\"\n".repeat(2);
+    assert_eq!(faults(&twice), ["probe: the id \"a\" is there twice"]);
+    assert_eq!(
+        faults("[order]\nhook_timeout = \"1s\"\n"),
+        ["order.hook_timeout: order.hook is missing, and without it there is nothing to limit"]
+    );
+    assert_eq!(
+        faults("[order]\nhook = [\"a\"]\nhook_timeout = \"61s\"\n"),
+        ["order.hook_timeout: it is longer than 60s; a hook that has more to do starts it and ends"]
+    );
+    let variables = |name: &str| (name == "CLIENT_FAILOVER_PROBE").then(|| r#"[{ id = "a", x = 1 }]"#.into());
+    let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
+    assert_eq!(
+        error.to_string(),
+        "CLIENT_FAILOVER_PROBE: url or command is missing; one of them says what is looked at\n\
+         CLIENT_FAILOVER_PROBE: `x` is not a setting here; the settings are id, url, command, interval, timeout, \
+         failures, streams"
+    );
 }
