@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
-    collector::Collector,
+    collector::{Collector, Place},
     domain::Health,
     endpoint::{self, Endpoint},
     http::{
@@ -37,6 +37,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// The file in the data folder that the guard of the collector holds locked.
+const GUARD_LOCK: &str = "guard.lock";
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -113,7 +116,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
     if let Some(collector) = settings.collector {
-        let collector = Collector::new(collector, url, store.clone(), standing.clone(), health)?;
+        let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
+        let collector = Collector::new(collector, place, store.clone(), standing.clone(), health)?;
         half.workers.spawn(collector.run(half.stop_workers.clone()));
     }
     if let Some(hook) = hook {
@@ -287,14 +291,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
+    fn a_collector_reaches_an_adapter_that_listens_everywhere() -> Result<(), std::net::AddrParseError> {
         for (listens, reached) in [
-            ("127.0.0.1:5590", "127.0.0.1:5590"),
-            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("0.0.0.0:5590", "127.0.0.1:5590"),
             ("[::]:5590", "[::1]:5590"),
-            ("192.0.2.1:5590", "192.0.2.1:5590"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
         ] {
-            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
+            assert_eq!(reachable(listens.parse()?), reached.parse()?);
         }
+        Ok(())
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum CollectorProcess {
 pub(super) struct GuardArgs {
     #[arg(long, value_parser = parse::<StopSignal>)]
     stop_signal: StopSignal,
+    #[arg(long)]
+    lock: PathBuf,
     #[command(flatten)]
     collector: CollectorArgs,
 }
@@ -51,7 +53,7 @@ struct CollectorArgs {
 impl GuardArgs {
     pub(super) fn guarding(self) -> Guarding {
         let CollectorArgs { user, working_dir, command } = self.collector;
-        Guarding { stop_signal: self.stop_signal, user, working_dir, command }
+        Guarding { lock: self.lock, stop_signal: self.stop_signal, user, working_dir, command }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Does what the machine decides: starts guards, tells them, listens to them, and says how the collector does.
 
-use std::{collections::BTreeMap, env, ffi::OsString, future::pending, io, time::Duration};
+use std::{collections::BTreeMap, env, ffi::OsString, future::pending, io, path::PathBuf, time::Duration};
 
 use tokio::{select, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -24,12 +24,21 @@ const KILL_WAIT: Duration = Duration::from_secs(1);
 /// How long the rows of a shutdown may take to be written.
 const LAST_RECORDS_WAIT: Duration = Duration::from_secs(2);
 
+/// Where the adapter is.
+#[derive(Debug)]
+pub struct Place {
+    /// Its interface, as its collector finds it.
+    pub url: String,
+    /// A file in its data folder that the guard holds locked: a guard from before this process began, which has not
+    /// yet killed its collector, keeps the next from being started.
+    pub lock: PathBuf,
+}
+
 /// Protects one collector until it is told to stop.
 #[derive(Debug)]
 pub struct Collector {
     settings: CollectorSettings,
-    /// Where the adapter's interface is, for the collector.
-    url: String,
+    place: Place,
     machine: Machine,
     recorder: Recorder,
     standing: watch::Receiver<Standing>,
@@ -62,14 +71,13 @@ impl Collector {
         settings.stop_timeout + ANSWER_WAIT + KILL_WAIT
     }
 
-    /// Prepares to protect a collector by the orders that follow from `standing`; `url` is where it finds the
-    /// adapter's interface.
+    /// Prepares to protect a collector by the orders that follow from `standing`.
     ///
     /// # Errors
     /// When the process has no file descriptor left.
     pub fn new(
         settings: CollectorSettings,
-        url: String,
+        place: Place,
         store: Store,
         standing: watch::Receiver<Standing>,
         health: watch::Sender<Health>,
@@ -77,7 +85,7 @@ impl Collector {
         Ok(Self {
             machine: Machine::new(settings.clone()),
             settings,
-            url,
+            place,
             recorder: Recorder::start(store),
             standing,
             health,
@@ -95,7 +103,6 @@ impl Collector {
     /// When the system refuses a timer.
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
         let mut ordered = true;
-        self.standing.mark_changed();
         while ordered || !self.machine.has_stopped() {
             let event = select! {
                 biased;
@@ -158,8 +165,8 @@ impl Collector {
     }
 
     fn start(&mut self, order: Order, until: Option<Uptime>) -> Result<(), Event> {
-        let environment = environment(&self.settings, &self.url, order, env::vars_os());
-        let (leash, (out, err)) = Leash::start(&self.settings, environment)
+        let environment = environment(&self.settings, &self.place.url, order, env::vars_os());
+        let (leash, (out, err)) = Leash::start(&self.settings, &self.place.lock, environment)
             .map_err(|error| Event::StartFailed(error.to_string()))?;
         if let Some(out) = out {
             self.outputs.spawn(output::log(out, "stdout"));

@@ -7,7 +7,8 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fs::{File, TryLockError},
+    io::{self, Write},
     os::{fd::AsFd, unix::process::CommandExt},
     path::PathBuf,
     process::{self, Command, Stdio},
@@ -42,6 +43,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What a guard is told on its command line.
 #[derive(Debug)]
 pub struct Guarding {
+    /// The file that the guard of a collector holds locked: there is one at a time.
+    pub lock: PathBuf,
     /// What asks the collector to stop.
     pub stop_signal: StopSignal,
     /// The user the collector is run as.
@@ -68,6 +71,10 @@ struct Guard {
     answers: unix::OwnedWriteHalf,
     children: Listener,
     alarm: Alarm,
+    /// Held by another guard still; the collector is started when it is free.
+    awaited: Option<File>,
+    /// Held until the end.
+    held: Option<File>,
     cgroup: Option<Cgroup>,
     collector: Option<Pid>,
     status: Status,
@@ -81,7 +88,7 @@ enum Happened {
     Said(Word),
     AgentGone,
     ChildEnded,
-    TimeIsUp,
+    TimePassed,
 }
 
 impl Guard {
@@ -106,6 +113,8 @@ impl Guard {
             answers,
             children: signal(SignalKind::child())?,
             alarm: Alarm::new()?,
+            awaited: None,
+            held: None,
             cgroup: None,
             collector: None,
             status: Status::Unknown,
@@ -120,22 +129,17 @@ impl Guard {
                 Happened::Said(word) => {
                     self.obey(word)?;
                     self.say(News::Heard).await;
-                    if let (Word::Start, Some(pid)) = (word, self.collector) {
-                        self.say(News::Started(pid.as_raw_nonzero().get().unsigned_abs())).await;
-                    }
                 }
                 Happened::AgentGone => return self.finish(Cause::Deadline).await,
-                Happened::TimeIsUp => {
-                    let expired = self.until.is_some_and(|until| until <= clock::now().uptime);
-                    return self.finish(if expired { Cause::Deadline } else { Cause::Overdue }).await;
-                }
-                Happened::ChildEnded => {}
+                Happened::ChildEnded | Happened::TimePassed => {}
             }
-            let left = self.reap();
-            match self.stop_by {
-                Some(_) if !left => return self.finish(Cause::Asked).await,
-                None if self.status != Status::Unknown => return self.finish(Cause::Itself).await,
-                Some(_) | None => {}
+            if let Some(cause) = self.judge() {
+                return self.finish(cause).await;
+            }
+            if self.awaited.as_ref().is_some_and(|lock| lock.try_lock().is_ok()) {
+                self.held = self.awaited.take();
+                let pid = self.start()?;
+                self.say(News::Started(pid.as_raw_nonzero().get().unsigned_abs())).await;
             }
         }
     }
@@ -143,14 +147,17 @@ impl Guard {
     /// What happens next. What the agent says comes first: a guard that was frozen for a while hears of a new
     /// deadline before it judges by the old one.
     async fn next(&mut self) -> io::Result<Happened> {
-        let due = [self.until, self.stop_by].into_iter().flatten().min();
+        let look = self.awaited.as_ref().map(|_| clock::now().uptime + LOOK_AGAIN);
+        let due = [self.until, self.stop_by, look].into_iter().flatten().min();
         select! {
             biased;
             line = self.agent.next_line() => Ok(match line {
                 Ok(Some(line)) => Word::parse(&line).map_or(Happened::AgentGone, Happened::Said),
                 Ok(None) | Err(_) => Happened::AgentGone,
             }),
-            woken = self.alarm.until(due.unwrap_or_default()), if due.is_some() => woken.map(|()| Happened::TimeIsUp),
+            woken = self.alarm.until(due.unwrap_or_default()), if due.is_some() => {
+                woken.map(|()| Happened::TimePassed)
+            }
             _ = self.children.recv() => Ok(Happened::ChildEnded),
         }
     }
@@ -158,7 +165,15 @@ impl Guard {
     fn obey(&mut self, word: Word) -> io::Result<()> {
         match word {
             Word::Until(until) => self.until = until,
-            Word::Start => self.start()?,
+            Word::Start => {
+                let lock =
+                    File::options().create(true).truncate(false).write(true).open(&self.guarding.lock)?;
+                if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
+                    let why = "a guard from before still holds its collector, and is waited for";
+                    writeln!(io::stderr(), "client-failover: {why}").ok();
+                }
+                self.awaited = Some(lock);
+            }
             Word::Stop(by) => {
                 self.stop_by = Some(by);
                 // All of them, as service managers do: the first may be a shell that passes nothing on.
@@ -168,7 +183,21 @@ impl Guard {
         Ok(())
     }
 
-    fn start(&mut self) -> io::Result<()> {
+    /// Whether it is over, and why.
+    fn judge(&mut self) -> Option<Cause> {
+        let now = clock::now().uptime;
+        let left = self.reap();
+        if self.until.is_some_and(|until| until <= now) {
+            return Some(Cause::Deadline);
+        }
+        match self.stop_by {
+            Some(_) if !left => Some(Cause::Asked),
+            Some(by) => (by <= now).then_some(Cause::Overdue),
+            None => (self.status != Status::Unknown).then_some(Cause::Itself),
+        }
+    }
+
+    fn start(&mut self) -> io::Result<Pid> {
         let guard = process::id();
         self.cgroup = Cgroup::make(guard).ok();
         let launch = Launch {
@@ -185,8 +214,9 @@ impl Guard {
         {
             cgroup.remove();
         }
-        self.collector = Some(Pid::from_child(&launched?));
-        Ok(())
+        let pid = Pid::from_child(&launched?);
+        self.collector = Some(pid);
+        Ok(pid)
     }
 
     /// Kills whatever is left, tells the agent, and ends.

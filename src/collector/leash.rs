@@ -4,6 +4,7 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     os::{fd::OwnedFd, unix::net::UnixStream as Socket},
+    path::Path,
     process::Stdio,
     time::Duration,
 };
@@ -55,6 +56,7 @@ impl Leash {
     /// When the system has no process, or no file descriptor, left.
     pub(super) fn start(
         settings: &CollectorSettings,
+        lock: &Path,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> io::Result<(Self, Output)> {
         let (ours, guards) = Socket::pair()?;
@@ -65,7 +67,8 @@ impl Leash {
         let mut command = Command::new(SELF);
         command
             .arg0("client-failover")
-            .args(["guard", "--stop-signal", settings.stop_signal.as_str()])
+            .args(["guard", "--stop-signal", settings.stop_signal.as_str(), "--lock"])
+            .arg(lock)
             .args(settings.user.iter().flat_map(|user| ["--user", user]))
             .args(
                 settings.working_dir.iter().flat_map(|folder| ["--working-dir".as_ref(), folder.as_os_str()]),

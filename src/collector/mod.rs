@@ -26,7 +26,7 @@ mod output;
 mod talk;
 mod tree;
 
-pub use driver::Collector;
+pub use driver::{Collector, Place};
 pub use guard::{Guarding, guard};
 pub use launcher::{Launch, launch};
 

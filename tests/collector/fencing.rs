@@ -1,7 +1,8 @@
 //! Never two: whatever is frozen or killed, the old collector is gone before the new one acts.
 
-use std::time::Duration;
+use std::{fs::File, time::Duration};
 
+use client_failover::clock;
 use rustix::process::Signal;
 
 use crate::site::{Adapter, Pair, guard_of, signal};
@@ -59,6 +60,34 @@ fn a_killed_guards_collector_does_not_survive_it_and_another_is_started() {
     adapter.until_row("GuardLost");
     let next = adapter.until_run("the next", |next| next.pid != run.pid);
     assert!(adapter.until_ended(&run).ended.unwrap() <= next.first);
+}
+
+#[test]
+fn a_collector_does_not_outlive_its_guard_even_if_the_agent_does_not_see_it() {
+    let adapter = Adapter::start("deaf", &[]);
+    let run = adapter.until_run("it runs", |_| true);
+    let guard = guard_of(&run);
+    adapter.process.freeze();
+    signal(guard, Signal::KILL);
+    adapter.until_ended(&run);
+}
+
+#[test]
+fn while_a_guard_from_before_is_there_no_other_collector_is_started() {
+    let mut adapter = Adapter::start("", &[]);
+    let run = adapter.until_run("it runs", |_| true);
+    adapter.process.terminate();
+    adapter.until_ended(&run);
+    let guard = File::open(adapter.process.data.join("guard.lock")).unwrap();
+    guard.lock().unwrap();
+    adapter.process.start();
+    adapter.until_shows("AdapterState", "Starting");
+    // Long enough to start one ten times.
+    let waited = clock::now().uptime + Duration::from_millis(300);
+    adapter.until("time passes", || clock::now().uptime >= waited);
+    assert_eq!(adapter.ear.runs().len(), 1, "{:?}", adapter.ear.runs());
+    drop(guard);
+    adapter.until_run("the next", |next| next.pid != run.pid);
 }
 
 #[test]

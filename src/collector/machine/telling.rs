@@ -26,7 +26,11 @@ impl Machine {
         }
         let wanted = self.may_start() && Order::of(&self.standing).at(now).started;
         let running = self.run.as_ref().is_some_and(|run| run.phase == Phase::Running);
-        wanted.then_some(if running { AdapterState::Running } else { AdapterState::Starting })
+        Some(match (wanted, running) {
+            (false, _) => AdapterState::Stopped,
+            (true, false) => AdapterState::Starting,
+            (true, true) => AdapterState::Running,
+        })
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -158,11 +158,7 @@ fn nothing_is_started_before_an_order_demands_it() {
     let mut site = Site::new(OnOrder::Restart);
     assert_eq!(site.pass(100_000).did(), "");
     assert_eq!(site.secondary(Mode::Cold).did(), "");
-    assert_eq!(
-        (site.obeyed(), site.state()),
-        (1, None),
-        "a Cold standby's state is not the collector's to say"
-    );
+    assert_eq!((site.obeyed(), site.state()), (1, Some(AdapterState::Stopped)));
     assert_eq!(site.stand(Role::Secondary, None, Acting::No).did(), "", "what cannot be read starts nothing");
 }
 
@@ -347,7 +343,7 @@ fn a_collector_that_cannot_run_cedes_the_role_for_ten_timeouts() {
     assert_eq!(site.obeyed(), 2, "nothing runs: the role is given up at once");
     assert_eq!(site.pass(99_999).score(), Some(FailoverScore::ZERO));
     assert_eq!(site.pass(1).did(), "Recovered");
-    assert_eq!((site.score(), site.state()), (None, None));
+    assert_eq!((site.score(), site.state()), (None, Some(AdapterState::Stopped)));
 }
 
 #[test]
