@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{StopSignal, Uptime},
+    domain::{OrderSignal, StopSignal, Uptime},
 };
 
 /// How soon a guard looks again at a tree that it has killed and that is not gone.
@@ -178,6 +178,17 @@ impl Guard {
                 self.stop_by = Some(by);
                 // All of them, as service managers do: the first may be a shell that passes nothing on.
                 tree::signal_below(getpid(), signal_of(self.guarding.stop_signal))?;
+            }
+            Word::Signal(signal) => {
+                let signal = match signal {
+                    OrderSignal::Hup => Signal::HUP,
+                    OrderSignal::Usr1 => Signal::USR1,
+                    OrderSignal::Usr2 => Signal::USR2,
+                };
+                // The first process alone: whoever does not expect the signal is ended by it.
+                if let Some(collector) = self.collector.filter(|_| self.status == Status::Unknown) {
+                    kill_process(collector, signal)?;
+                }
             }
         }
         Ok(())

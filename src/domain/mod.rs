@@ -31,7 +31,9 @@ mod transition;
 mod url;
 
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
-pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
+pub use collector::{
+    CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,
+};
 pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };

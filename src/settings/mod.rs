@@ -159,6 +159,8 @@ impl Partial for ServePartial {
 impl ServePartial {
     /// The settings, with defaults where nothing was said.
     fn complete(self) -> Result<ServeSettings, SettingsError> {
+        let mut collector = self.collector.complete()?;
+        let order = self.order.complete(collector.as_mut())?;
         Ok(ServeSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
@@ -166,8 +168,8 @@ impl ServePartial {
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
-            collector: self.collector.complete()?,
-            order: self.order.complete()?,
+            collector,
+            order,
             probes: probe::complete(self.probe)?,
         })
     }

@@ -10,7 +10,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::domain::{
-    Acting, CollectorSettings, Now, OnOrder, Order, Reason, Role, Standing, Transition, Uptime,
+    Acting, CollectorSettings, Now, OnOrder, Order, OrderSignal, Reason, Role, Standing, Transition, Uptime,
 };
 
 /// How long a guard that is not frozen takes to answer, on a machine that is busy with other things.
@@ -109,6 +109,8 @@ pub enum Effect {
     Until(Option<Uptime>),
     /// Tell the guard to ask the collector to stop, and to kill it at this moment.
     Stop(Uptime),
+    /// Tell the guard to send the collector this signal: its order is another.
+    Signal(OrderSignal),
     /// Kill the collector and its guard, without asking either.
     Strike,
     /// Write a row of history.
@@ -120,6 +122,8 @@ pub enum Effect {
 struct Run {
     /// What it was started for, or was told since.
     demand: Order,
+    /// What it knows of, from its environment or by a signal.
+    told: Order,
     /// Whether it may still be acting, under `demand`.
     acts: bool,
     /// When the guard kills, as it was told last.
@@ -382,12 +386,21 @@ impl Machine {
             run.until = until;
             self.tell(now, run, Effect::Until(until));
         }
+        // One that only starts could not take it for news yet.
+        if let Some(signal) = self.settings.order_signal
+            && run.phase == Phase::Running
+            && run.told != run.demand
+        {
+            run.told = run.demand;
+            self.tell(now, run, Effect::Signal(signal));
+        }
     }
 
     fn start(&mut self, now: Uptime, order: Order) {
         let until = self.until(order);
         self.run = Some(Run {
             demand: demand(order),
+            told: demand(order),
             acts: order.egress,
             until,
             phase: Phase::Starting,

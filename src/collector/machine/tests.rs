@@ -19,6 +19,7 @@ fn settings(on_order: OnOrder) -> CollectorSettings {
         stop_timeout: STOP_TIMEOUT,
         restarts: Restarts { backoff: Duration::from_secs(1), limit: 2, window: Duration::from_secs(60) },
         on_order,
+        order_signal: None,
     }
 }
 
@@ -133,6 +134,7 @@ impl Site {
             }
             Effect::Until(until) => format!("until {}", until.as_ref().map_or("for ever".to_owned(), moment)),
             Effect::Stop(by) => format!("stop {}", moment(by)),
+            Effect::Signal(signal) => signal.as_str().to_owned(),
             Effect::Strike => "strike".to_owned(),
             Effect::Record(row) => row.reason.to_string(),
         };
@@ -242,6 +244,26 @@ fn a_collector_that_keeps_running_is_told_and_not_ended() {
     assert_eq!(site.primary(500).did(), "until +525");
     assert_eq!(site.hears().pass(500).did(), "until for ever", "past its deadline it is a standby again");
     assert_eq!(site.hears().secondary(Mode::Cold).did(), "stop +5000", "a Cold standby does not run");
+}
+
+#[test]
+fn a_collector_that_keeps_running_is_told_by_its_signal_once_it_can_take_it_for_news() {
+    let mut site = Site::new(OnOrder::Keep);
+    site.machine.settings.order_signal = Some(OrderSignal::Hup);
+    site.secondary(Mode::Warm).did();
+    assert_eq!(site.primary(9_000).did(), "until +9025", "it is only being started");
+    assert_eq!(site.hears().runs().did(), "Started, SIGHUP");
+    assert_eq!(
+        site.hears().renew(Role::Primary, Some(Mode::Warm), Acting::Unbounded).did(),
+        "until for ever"
+    );
+    assert_eq!(
+        site.hears().secondary(Mode::Warm).did(),
+        "SIGHUP",
+        "what it was told when it was started is not new"
+    );
+    assert_eq!(site.hears().pass(10_000).did(), "");
+    assert_eq!(site.secondary(Mode::Cold).did(), "stop +5000", "one that is stopped is not told");
 }
 
 #[test]
