@@ -1,6 +1,6 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -16,7 +16,7 @@ use crate::{
     http::{
         self,
         adapter::{self, Adapter},
-        health,
+        data_endpoints, health,
         kit::Routes,
     },
     registration::{Registration, StartError},
@@ -76,9 +76,15 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let registration = Registration::new(store.clone(), settings.endpoint_loss).await?;
-    let adapter =
-        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
+    let adapter = Adapter {
+        store: store.clone(),
+        standing: registration.standing(),
+        wake: registration.wake(),
+        gate_wake: Arc::default(),
+    };
+    let mut routes = health::routes(store.clone())
+        .merge(data_endpoints::routes(adapter.clone()))
+        .merge(adapter::routes(adapter));
 
     let mut half = Half::new(store.clone());
     if let Some(hosted) = settings.hosted_endpoint {

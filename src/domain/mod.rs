@@ -9,8 +9,10 @@
 #[macro_use]
 mod words;
 
+mod access;
 mod change;
 mod config;
+mod data_endpoint;
 mod draft;
 mod fault;
 mod field;
@@ -28,8 +30,10 @@ mod timeout;
 mod transition;
 mod url;
 
+pub use access::{Access, AccessDraft};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{Fault, Faults},
+    store::Requester,
     wire::{
         error::{AdapterError, EndpointError},
         members::{Content, MalformedJson, Members},
@@ -395,6 +396,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub Option<SocketAddr>);
+
+impl Peer {
+    /// Who asks, for the history.
+    #[must_use]
+    pub fn requester(self) -> Requester {
+        Requester { user: "anonymous".to_owned(), from: self.0 }
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;

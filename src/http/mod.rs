@@ -7,6 +7,7 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod adapter;
+pub mod data_endpoints;
 pub mod endpoint;
 mod events;
 pub mod health;

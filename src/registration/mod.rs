@@ -8,7 +8,7 @@
 //! Does not: fence anything itself. A collector that goes on past the deadline is the collector
 //! room's to stop. Wall time is never compared with another machine's; `acting_until` is uptime.
 //!
-//! `machine` decides, `driver` does, `client`, `listener` and `token` speak HTTP.
+//! `machine` decides, `driver` does, `client` and `listener` speak HTTP.
 
 mod client;
 mod driver;
@@ -16,7 +16,6 @@ mod listener;
 pub mod machine;
 mod recorder;
 mod redact;
-mod token;
 
 pub use client::ClientError;
 pub use driver::{Registration, StartError};

@@ -6,7 +6,9 @@
 //!
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
+mod access;
 pub mod configuration;
+pub mod data_endpoint;
 pub mod endpoint;
 pub mod error;
 pub mod events;
