@@ -19,12 +19,13 @@ use crate::{
         data_endpoints, health,
         kit::Routes,
     },
-    registration::{Registration, StartError},
+    registration::{Obedience, Registration, StartError},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
 };
 
-/// How long the whole end may take: less than the 10 s after which service managers commonly kill.
+/// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
+/// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long the database may take to close.
@@ -75,7 +76,8 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration = Registration::new(store.clone(), settings.endpoint_loss).await?;
+    let registration =
+        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
     let adapter = Adapter {
         store: store.clone(),
         standing: registration.standing(),

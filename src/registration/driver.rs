@@ -20,8 +20,8 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GroupId, HttpUrl, Incarnation, SessionId,
-        Standing, Uptime,
+        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl, Incarnation,
+        SessionId, Standing, Uptime,
     },
     store::{Store, StoreError},
 };
@@ -49,6 +49,24 @@ pub enum StartError {
     System(#[from] io::Error),
 }
 
+/// Those who obey the orders of this adapter: what they say, and how long they take.
+#[derive(Debug)]
+pub struct Obedience {
+    /// How they do, and which order they have obeyed.
+    pub health: watch::Receiver<Health>,
+    /// How long they may take to stop when the process is told to.
+    pub stops_within: Duration,
+}
+
+impl Obedience {
+    /// Nobody has to obey: this adapter protects nothing.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
+        Self { health, stops_within: Duration::ZERO }
+    }
+}
+
 /// Keeps this adapter registered until it is told to stop.
 #[derive(Debug)]
 pub struct Registration {
@@ -56,6 +74,7 @@ pub struct Registration {
     machine: Machine,
     recorder: Recorder,
     standing: watch::Sender<Standing>,
+    obedience: Obedience,
     wake: Arc<Notify>,
     alarm: Alarm,
     /// The client of the configuration that is in force, and of the one read last.
@@ -83,7 +102,7 @@ impl Registration {
     ///
     /// # Errors
     /// When the store or the system refuses.
-    pub async fn new(store: Store, loss: EndpointLoss) -> Result<Self, StartError> {
+    pub async fn new(store: Store, loss: EndpointLoss, obedience: Obedience) -> Result<Self, StartError> {
         let now = clock::now();
         let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
@@ -100,6 +119,7 @@ impl Registration {
             recorder: Recorder::start(store.clone()),
             store,
             standing: watch::Sender::new(Standing::default()),
+            obedience,
             wake: Arc::new(Notify::new()),
             alarm: Alarm::new()?,
             client: None,
@@ -139,11 +159,18 @@ impl Registration {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
         let desired = self.desired().await.unwrap_or_else(unread);
+        let health = self.obedience.health.borrow_and_update().clone();
+        self.step(Event::Health(health)).await;
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
             self.step(event).await;
         }
-        self.step(Event::Stop).await;
+        self.step(Event::Stop(clock::now().uptime + self.obedience.stops_within)).await;
+        let never = CancellationToken::new();
+        while !self.machine.has_stopped() {
+            let Some(event) = self.next_event(&never).await? else { break };
+            self.step(event).await;
+        }
         let farewells = async { while self.farewells.join_next().await.is_some() {} };
         if timeout(LAST_FAREWELLS_WAIT, farewells).await.is_err() {
             tracing::warn!("the endpoint did not take the farewell; it will notice the silence");
@@ -159,6 +186,7 @@ impl Registration {
         loop {
             let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
             let (wake, nudged) = (Arc::clone(&self.wake), Arc::clone(&self.nudged));
+            let health = &mut self.obedience.health;
             // Answers come first: no stream of changes may keep them waiting, and expiry is judged after
             // what has arrived was read. Nudges come last: they have no authority over anything.
             select! {
@@ -175,6 +203,10 @@ impl Registration {
                     if let Ok((endpoint, group)) = ended {
                         return Ok(Some(Event::FarewellEnded(endpoint, group)));
                     }
+                }
+                // Where nobody has to obey, nobody ever says anything.
+                Ok(()) = health.changed() => {
+                    return Ok(Some(Event::Health(health.borrow_and_update().clone())));
                 }
                 () = wake.notified() => {
                     if let Some(desired) = self.desired().await {

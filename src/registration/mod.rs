@@ -18,4 +18,4 @@ mod recorder;
 mod redact;
 
 pub use client::ClientError;
-pub use driver::{Registration, StartError};
+pub use driver::{Obedience, Registration, StartError};

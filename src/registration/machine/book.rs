@@ -105,7 +105,7 @@ impl Machine {
             session: target.map(|_| self.identity.session.clone()),
             epoch: self.epoch,
             score: Some(self.score()),
-            last_data: None,
+            last_data: self.health.last_data,
             round_trip: self.round_trip,
             gap_us: None,
         };
@@ -150,6 +150,7 @@ impl Machine {
         match (&self.desired, self.role, self.applied_mode) {
             (Desired::Unusable(_), _, _) => AdapterState::Faulted,
             _ if self.unfit.is_some() => AdapterState::Faulted,
+            _ if self.health.state.is_some() => self.health.state.unwrap_or_default(),
             (_, Role::Secondary, Some(Mode::Cold)) => AdapterState::Stopped,
             _ => AdapterState::Running,
         }
@@ -165,8 +166,9 @@ impl Machine {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let Some(target) = self.target() else { return Vec::new() };
-        let mut warnings = target.warnings.clone();
+        let mut warnings = self.health.warnings.clone();
+        let Some(target) = self.target() else { return warnings };
+        warnings.extend(target.warnings.iter().cloned());
         if self.lost && self.is_member() {
             warnings.push(
                 "The endpoint has given no good answer for a FailoverTimeout, so nobody here knows who is Primary. \
@@ -226,7 +228,7 @@ impl Machine {
             endpoint_native: self.native.filter(|_| self.is_member()),
             endpoint_loss: self.loss,
             score: self.score(),
-            last_data: None,
+            last_data: self.health.last_data,
             proof: None,
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
@@ -247,6 +249,7 @@ impl Machine {
     /// Orders what this step decided: a promotion is recorded before it is acted on, a demotion after.
     pub(super) fn close_books(&mut self, now: Now) -> Vec<Effect> {
         let standing = self.number_order();
+        self.number_stop(self.order);
         if standing.adapter_state != self.recorded_state {
             self.recorded_state = standing.adapter_state;
             let explanation = format!("the adapter's state is {}", standing.adapter_state);

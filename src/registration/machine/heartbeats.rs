@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    Acting, CallFailure, Effect, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine, Mode, Now, Reason,
-    Role, TransitionKind, lease,
+    Acting, CallFailure, Effect, FailoverScore, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine,
+    Mode, Now, Reason, Role, TransitionKind, lease,
 };
-use crate::domain::{ClientRole, FailoverScore, NativeHeartbeat};
+use crate::domain::{ClientRole, NativeHeartbeat};
 
 /// Confirmations of PendingPrimary in a row; then the pace again (as stock adapters do).
 const MOST_CONFIRMATIONS: u32 = 10;
@@ -23,12 +23,12 @@ impl Machine {
             boot: self.identity.boot.clone(),
             sequence: self.sequence,
             answered: self.answered,
-            acting: self.role == Role::Primary,
+            acting: self.is_acting(),
             applied_for: self.applied_since.map(|since| now.uptime.since(since)),
             epoch: self.epoch,
             loss: Some(self.loss.in_force()),
         });
-        Heartbeat { score: self.score(), last_data: None, native }
+        Heartbeat { score: self.score(), last_data: self.health.last_data, native }
     }
 
     /// The last words of a session. They score 0, because this adapter leaves: whoever stays is better. The
@@ -44,10 +44,11 @@ impl Machine {
         (0..count).map(|_| last(self)).collect()
     }
 
-    /// Whoever acts or stands by Hot looks at its source; without a component to report, all is good.
+    /// What those who look at the source say. Where nobody looks, all is good for whoever acts or stands by Hot.
     pub(super) fn score(&self) -> FailoverScore {
         match (self.role, self.applied_mode) {
             _ if self.unfit.is_some() || self.reason == Reason::ConfigurationUnusable => FailoverScore::ZERO,
+            _ if self.health.score.is_some() => self.health.score.unwrap_or_default(),
             (Role::Secondary, Some(Mode::Warm | Mode::Cold)) => FailoverScore::STANDBY,
             _ => FailoverScore::FULL,
         }
@@ -70,7 +71,7 @@ impl Machine {
         self.answers += 1;
         self.rejoins = 0;
         self.session_in_use = false;
-        self.nudges.answered(true);
+        self.hurries().into_iter().for_each(|hurry| hurry.answered(true));
         self.contact(now);
         self.backoff.reset();
         let effects = &mut self.effects;
@@ -111,7 +112,7 @@ impl Machine {
     }
 
     fn told_primary(&mut self, now: Now, flight: Flight, answer: &HeartbeatAnswer) {
-        let Some(timeout) = self.group_timeout else { return };
+        let Some(timeout) = self.group_timeout.filter(|_| self.stopping.is_none()) else { return };
         let until = lease::act_until(flight.sent.uptime, timeout);
         // R5: only a question that was asked after acting had stopped; R2: not past the deadline.
         if flight.sequence < self.act_from || now.uptime >= until {
@@ -135,8 +136,6 @@ impl Machine {
         self.may_take_back = false;
         if self.role == Role::Primary {
             self.become_secondary(now, TransitionKind::Role, Reason::ToldSecondary, explanation);
-            // The seat is free as soon as the endpoint hears that acting has stopped.
-            self.due = now.uptime;
         } else {
             (self.reason, self.explanation) = (Reason::ToldSecondary, explanation);
         }
@@ -155,7 +154,8 @@ impl Machine {
         }
         self.trouble(now, "a heartbeat", failure);
         self.session_in_use = failure.kind == FailureKind::Conflict;
-        self.nudges.answered(failure.kind.may_pass_soon());
+        let passes = failure.kind.may_pass_soon();
+        self.hurries().into_iter().for_each(|hurry| hurry.answered(passes));
         let wait = self.wait_after(failure);
         let at = now.uptime + wait;
         // A failure that may pass brings the next heartbeat forward; any other puts it off.
@@ -175,7 +175,7 @@ impl Machine {
         self.pace().max(self.backoff.next(half)).min(half)
     }
 
-    /// Stops acting. What may act again is only the answer to a question asked from now on (R5).
+    /// Permission to act ends. It has stopped once whoever acted is proved to have stopped.
     pub(super) fn become_secondary(
         &mut self,
         now: Now,
@@ -183,14 +183,8 @@ impl Machine {
         reason: Reason,
         explanation: String,
     ) {
-        // Past its deadline it did not act any more, whenever that is noticed.
-        let stopped = match self.acting {
-            Acting::Until(end) => now.uptime.min(end),
-            Acting::No | Acting::Unbounded => now.uptime,
-        };
-        self.applied_since = Some(stopped);
-        self.acting = Acting::No;
-        self.act_from = self.sequence + 1;
+        let acting = std::mem::replace(&mut self.acting, Acting::No);
+        self.begin_to_stop(now, acting, reason != Reason::LeaseExpired);
         self.role = Role::Secondary;
         self.role_since = now.wall;
         self.reason = reason;

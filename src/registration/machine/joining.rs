@@ -1,10 +1,9 @@
 //! Registration: version, group, session, each question after the answer to the one before.
 
 use super::{
-    Acting, Answer, Call, CallFailure, CallId, Effect, FailureKind, Flight, GroupTimeout, Machine, Now,
-    Phase, Reason, Role, Step, TransitionKind, Uptime,
+    Acting, Answer, Call, CallFailure, CallId, Effect, FailureKind, Flight, GroupTimeout, Hurry, Machine,
+    Now, Phase, Reason, Role, Step, TransitionKind, Uptime,
 };
-use crate::domain::Acting as Permission;
 
 /// Heartbeats that may wait for their answers at once: the lease's length in paces, so that a
 /// connection that died silently is overtaken by a fresh one before the lease ends.
@@ -36,9 +35,9 @@ impl Machine {
         self.rejoins = 0;
         self.last_contact = now.uptime;
         self.phase = Phase::Joining(Step::Version);
-        self.acting = Permission::No;
-        self.applied_since = Some(now.uptime);
-        self.act_from = self.sequence + 1;
+        // What ran as if alone stops first.
+        let acting = std::mem::replace(&mut self.acting, Acting::No);
+        self.begin_to_stop(now, acting, false);
         self.applied_mode = self.target().map(|target| target.mode);
         let explanation =
             format!("the adapter registers with {} and waits for its role", self.endpoint_name());
@@ -48,7 +47,9 @@ impl Machine {
     /// Whether a question may go out, once it is due.
     pub(super) fn may_ask(&self) -> bool {
         match self.phase {
-            Phase::Joining(_) => self.flights.is_empty() && !self.farewell_under_way(),
+            Phase::Joining(_) => {
+                self.flights.is_empty() && !self.farewell_under_way() && self.stopping.is_none()
+            }
             Phase::Joined => self.flights.len() < MOST_FLIGHTS,
             Phase::Out | Phase::Stopped => false,
         }
@@ -64,8 +65,8 @@ impl Machine {
     }
 
     pub(super) fn ask_what_is_due(&mut self, now: Now) {
-        let nudged = now.uptime < self.due && self.nudge_due().is_some_and(|at| now.uptime >= at);
-        if (now.uptime < self.due && !nudged) || !self.may_ask() {
+        let hurried = now.uptime < self.due && self.hurry_due().is_some_and(|at| now.uptime >= at);
+        if (now.uptime < self.due && !hurried) || !self.may_ask() {
             return;
         }
         let Some(target) = self.target() else { return };
@@ -79,7 +80,7 @@ impl Machine {
             Phase::Joined => {
                 self.sequence += 1;
                 self.due = now.uptime + self.pace();
-                self.nudges.obey(now, nudged);
+                self.hurries().into_iter().for_each(|hurry| hurry.obey(now, hurried));
                 Call::Heartbeat(group, session, self.heartbeat(now))
             }
             Phase::Out | Phase::Stopped => return,
@@ -90,7 +91,7 @@ impl Machine {
         }
         self.calls += 1;
         let id = CallId(self.calls);
-        self.flights.push(Flight { id, sequence, sent: now, nudged });
+        self.flights.push(Flight { id, sequence, sent: now, hurried });
         self.effects.push(Effect::Call { id, call, at_most: self.pace_timeout().get() });
     }
 
@@ -140,7 +141,7 @@ impl Machine {
         self.phase = Phase::Joined;
         self.answers = 0;
         self.confirmations = 0;
-        self.nudges.forget();
+        self.hurries().into_iter().for_each(Hurry::forget);
         self.due = now.uptime;
         let explanation = match self.native {
             Some(true) => format!("{} accepted the session; it knows the extensions", self.endpoint_name()),

@@ -10,11 +10,15 @@ const LONGEST_FAREWELL: Duration = Duration::from_secs(4);
 impl Machine {
     /// Stops acting, and gives the session up where the endpoint may know it.
     pub(super) fn leave(&mut self, now: Now, reason: Reason, because: &str) {
-        self.acting = Acting::No;
-        let Some(target) = self.target().cloned().filter(|_| self.is_member()) else { return };
+        let Some(target) = self.target().cloned().filter(|_| self.is_member()) else {
+            let acting = std::mem::replace(&mut self.acting, Acting::No);
+            return self.begin_to_stop(now, acting, false);
+        };
         self.may_take_back = false;
         if self.role == Role::Primary {
             self.become_secondary(now, TransitionKind::Role, reason, because.to_owned());
+            // It leaves to run as if alone: whoever has to stop first has stopped before.
+            self.stopping = None;
         }
         if self.may_be_registered {
             let explanation = format!("{because}; the session is given up at {}", self.endpoint_name());
@@ -38,11 +42,11 @@ impl Machine {
         self.phase = Phase::Out;
     }
 
-    pub(super) fn stop(&mut self, now: Now) {
-        // Whoever was Primary when it stopped may take the role back when a whole plant restarts.
-        let was_primary = self.role == Role::Primary;
+    pub(super) fn stop_for_good(&mut self, now: Now) {
         self.leave(now, Reason::Stopping, "the server stops");
-        if was_primary && let Some(known) = self.known(true) {
+        if self.was_primary_at_stop
+            && let Some(known) = self.known(true)
+        {
             self.remember(known);
         }
         self.acting = Acting::No;

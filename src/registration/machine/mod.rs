@@ -6,207 +6,31 @@
 //! the answer to a question it asked after it had stopped (R5).
 
 mod book;
+mod configuring;
+mod event;
 mod heartbeats;
+mod hurry;
 mod joining;
 mod lease;
 mod leaving;
-mod nudges;
+mod stopping;
 #[cfg(test)]
 mod tests;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, BootId, CallFailure, ConfigurationId, EndpointLoss, Epoch, FailoverTimeout,
-    FailureKind, GroupId, Heartbeat, HeartbeatAnswer, HttpUrl, Incarnation, Known, Mode, Now, Order, Reason,
-    Role, SessionId, Standing, Transition, TransitionKind, Uptime, Wall,
+    Acting, AdapterState, CallFailure, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, FailureKind,
+    GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Reason, Role, Standing,
+    Transition, TransitionKind, Uptime, Wall,
 };
+pub use event::{
+    Answer, Call, CallId, Desired, Effect, Event, Farewell, GroupTimeout, Identity, Listen, Target,
+};
+use hurry::Hurry;
 pub(in crate::registration) use lease::Backoff;
 pub use lease::STOP_BUDGET;
-use nudges::Nudges;
-
-/// Who this adapter is, and what it still knows from before its start.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The session's Id: made at the first start, and kept.
-    pub session: SessionId,
-    /// This run of the process.
-    pub incarnation: Incarnation,
-    /// The run before it, which is dead: this one holds the data folder's lock.
-    pub replaces: Option<Incarnation>,
-    /// Which boot of the machine this is.
-    pub boot: BootId,
-    /// What was known when the run before ended.
-    pub known: Option<Known>,
-    /// Makes the waits of this adapter differ from those of others.
-    pub jitter_seed: u64,
-}
-
-/// What the worker needs of a configuration to keep this adapter registered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Rises with every change of the stored configuration.
-    pub revision: i64,
-    /// The configuration's Id, for people.
-    pub configuration: ConfigurationId,
-    /// Where the endpoint is.
-    pub endpoint: HttpUrl,
-    /// The group to be a member of.
-    pub group: GroupId,
-    /// The configured FailoverTimeout.
-    pub timeout: FailoverTimeout,
-    /// The configured mode.
-    pub mode: Mode,
-    /// What is allowed but should be known.
-    pub warnings: Vec<String>,
-    /// Rises when calls have to be made in another way: another address, login or timeout.
-    pub client: u64,
-}
-
-impl Target {
-    fn same_group(&self, other: &Self) -> bool {
-        self.endpoint == other.endpoint && self.group == other.group
-    }
-}
-
-/// What the store says should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Desired {
-    /// Nothing is configured.
-    Nothing,
-    /// Something is configured, but it cannot be read; why.
-    Unusable(String),
-    /// This.
-    Target(Target),
-}
-
-/// Names one call, so that its answer can be told from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallId(u64);
-
-/// A question to the endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
-    /// GET base.
-    Version,
-    /// POST groups.
-    CreateGroup(GroupId, FailoverTimeout),
-    /// GET groups/{g}.
-    ReadGroup(GroupId),
-    /// POST clientsessions.
-    CreateSession(GroupId, SessionId),
-    /// GET clientsessions/{s}.
-    ReadSession(GroupId, SessionId),
-    /// POST heartbeat.
-    Heartbeat(GroupId, SessionId, Heartbeat),
-}
-
-/// What a group's FailoverTimeout turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupTimeout {
-    /// The endpoint accepted ours without saying more.
-    AsAsked,
-    /// This.
-    Usable(FailoverTimeout),
-    /// Too small to keep a lease by.
-    TooSmall(Duration),
-}
-
-/// What the endpoint answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// To GET base.
-    Version {
-        /// What it calls its version.
-        version: Option<String>,
-        /// Whether it knows the extensions.
-        native: bool,
-    },
-    /// To a call about a group.
-    Group(GroupTimeout),
-    /// To a call about a session.
-    Session,
-    /// To a heartbeat.
-    Heartbeat(HeartbeatAnswer),
-}
-
-/// The last words to an endpoint: a heartbeat that says that acting has stopped, then DELETE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Farewell {
-    /// Where; for telling the farewell's end.
-    pub endpoint: HttpUrl,
-    /// The group that is left.
-    pub group: GroupId,
-    /// The session that is given up.
-    pub session: SessionId,
-    /// The last heartbeats, each sent once the one before was answered. The second one's
-    /// `answered` covers answers that were still on their way when the first was made.
-    pub heartbeats: Vec<Heartbeat>,
-    /// How long all of it may take.
-    pub at_most: Duration,
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// The store was read (again).
-    Configured(Desired),
-    /// A call ended.
-    Answered(CallId, Result<Answer, CallFailure>),
-    /// A farewell ended, delivered or not.
-    FarewellEnded(HttpUrl, GroupId),
-    /// The endpoint let it be known that it waits for a heartbeat.
-    Nudged,
-    /// The moment of [`Machine::next_wake`] came.
-    Tick,
-    /// The process is to stop.
-    Stop,
-}
-
-/// What is to be done, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Let everybody see where the adapter stands. Before it, records are waited for (a promotion is
-    /// on disk before it is acted on); after it, they are not (a demotion is acted on first).
-    Publish(Box<Standing>),
-    /// Write a row of history.
-    Record(Box<Transition>),
-    /// Keep what must outlive a crash.
-    Remember(Known),
-    /// Say farewell with the configuration adopted so far.
-    Farewell(Box<Farewell>),
-    /// From here on use the newest configuration; calls under way are given up.
-    Adopt,
-    /// Ask the endpoint; give up after `at_most`.
-    Call {
-        /// Names the call.
-        id: CallId,
-        /// What to ask.
-        call: Call,
-        /// How long to wait for its answer.
-        at_most: Duration,
-    },
-    /// Give up a call: a newer one was answered.
-    Cancel(CallId),
-    /// Listen to the endpoint's events, with the configuration adopted so far, until it is said to stop or
-    /// another one is adopted. Whatever becomes of it, heartbeats go on as they do.
-    Listen(Box<Listen>),
-    /// Listen no more.
-    StopListening,
-}
-
-/// What to listen to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
-    /// The group whose events are wanted.
-    pub group: GroupId,
-    /// The session whose nudges count.
-    pub session: SessionId,
-    /// The longest wait before a stream that ended is opened again.
-    pub longest_wait: Duration,
-    /// Makes the waits of this adapter differ from those of others.
-    pub jitter_seed: u64,
-}
+use stopping::{Deferred, Stopping};
 
 /// Where registration stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,8 +62,8 @@ struct Flight {
     /// Of a heartbeat; 0 for other calls.
     sequence: u64,
     sent: Now,
-    /// Whether a nudge brought it forward.
-    nudged: bool,
+    /// Whether a nudge or news brought it forward.
+    hurried: bool,
 }
 
 /// Keeps this adapter registered. See the module.
@@ -261,7 +85,9 @@ pub struct Machine {
     /// When the next question is due.
     due: Uptime,
     backoff: Backoff,
-    nudges: Nudges,
+    nudges: Hurry,
+    /// News of the score, which the endpoint should hear at once.
+    news: Hurry,
     /// Whether the driver was told to listen to events.
     listens: bool,
     /// Registrations since the last heartbeat that was answered.
@@ -278,6 +104,14 @@ pub struct Machine {
     /// Heartbeats answered since registration: a stock endpoint's second comes after a second.
     answers: u64,
 
+    /// What those who obey orders said last.
+    health: Health,
+    /// A stop that is not proved yet.
+    stopping: Option<Stopping>,
+    /// What waits for it.
+    deferred: Option<Deferred>,
+    /// Whether it was Primary when it was told to stop for good.
+    was_primary_at_stop: bool,
     acting: Acting,
     /// The number of the order that was given last.
     order: u64,
@@ -340,7 +174,8 @@ impl Machine {
             flights: Vec::new(),
             due: now.uptime,
             backoff: Backoff::new(identity.jitter_seed),
-            nudges: Nudges::default(),
+            nudges: Hurry::NUDGES,
+            news: Hurry::NEWS,
             listens: false,
             rejoins: 0,
             sequence: 0,
@@ -348,6 +183,10 @@ impl Machine {
             act_from: 1,
             confirmations: 0,
             answers: 0,
+            health: Health::NOTHING_PROTECTED,
+            stopping: None,
+            deferred: None,
+            was_primary_at_stop: false,
             acting: Acting::No,
             order: 0,
             applied_since: Some(now.uptime),
@@ -402,9 +241,11 @@ impl Machine {
                 }
             }
             Event::Nudged => self.nudged(),
+            Event::Health(health) => self.learn_health(health),
             Event::Tick => {}
-            Event::Stop => self.stop(now),
+            Event::Stop(by) => self.stop(now, by),
         }
+        self.look_whether_stopped(now);
         self.ask_what_is_due(now);
         self.listen_where_it_helps();
         self.close_books(now)
@@ -418,8 +259,11 @@ impl Machine {
             Acting::No | Acting::Unbounded => None,
         };
         let question =
-            self.may_ask().then_some(self.nudge_due().map_or(self.due, |nudge| nudge.min(self.due)));
-        [lease, question, self.lost_at(), self.take_back_at()].into_iter().flatten().min()
+            self.may_ask().then_some(self.hurry_due().map_or(self.due, |hurry| hurry.min(self.due)));
+        [lease, question, self.lost_at(), self.take_back_at(), self.stop_ends_at()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn target(&self) -> Option<&Target> {
@@ -493,83 +337,4 @@ impl Machine {
             self.become_secondary(now, TransitionKind::SteppedDown, Reason::LeaseExpired, explanation);
         }
     }
-
-    fn configure(&mut self, now: Now, desired: Desired) {
-        if desired == self.desired && self.reason != Reason::Started {
-            return;
-        }
-        let stays = match (self.target(), &desired) {
-            (Some(old), Desired::Target(new)) => {
-                self.is_member() && new.mode != Mode::None && old.same_group(new)
-            }
-            _ => false,
-        };
-        if !stays {
-            self.leave(now, Reason::ConfigurationChanged, "the configuration was changed");
-        }
-        if self.reason == Reason::Started {
-            let explanation = match &self.identity.known {
-                Some(known) if known.was_primary => "the server started; it was Primary when it last ran",
-                Some(_) | None => "the server started",
-            };
-            self.record(now, TransitionKind::ServerStarted, Reason::Started, explanation.to_owned());
-        }
-        if stays {
-            return self.change_in_place(now, desired);
-        }
-        self.use_newest_client(now);
-        self.desired = desired;
-        match &self.desired {
-            Desired::Nothing => self.stand_alone(now, Reason::NotConfigured, "nothing is configured"),
-            Desired::Unusable(why) => {
-                let why = why.clone();
-                self.role = Role::Secondary;
-                self.role_since = now.wall;
-                self.applied_mode = None;
-                (self.reason, self.explanation) = (Reason::ConfigurationUnusable, why.clone());
-                self.record(now, TransitionKind::ConfigurationUnusable, Reason::ConfigurationUnusable, why);
-            }
-            Desired::Target(target) if target.mode == Mode::None => {
-                self.stand_alone(now, Reason::ModeNone, "the mode is None");
-            }
-            Desired::Target(_) => self.join(now),
-        }
-    }
-
-    /// Stays in its group with another configuration.
-    fn change_in_place(&mut self, now: Now, desired: Desired) {
-        let client = |desired: &Desired| match desired {
-            Desired::Target(target) => Some(target.client),
-            Desired::Nothing | Desired::Unusable(_) => None,
-        };
-        // A change overtakes a call that hangs. One that is made in the same way and may yet be answered
-        // goes on: a configuration that is put again and again must not keep heartbeats from being heard.
-        let hangs = self.flights.iter().any(|flight| now.uptime.since(flight.sent.uptime) >= HANGING);
-        if hangs || client(&self.desired) != client(&desired) {
-            self.use_newest_client(now);
-        }
-        self.due = self.due.min(now.uptime);
-        self.desired = desired;
-        self.apply_mode(now, Reason::ConfigurationChanged);
-        self.note_timeouts(now);
-    }
-
-    /// Gives up the calls under way, and asks anew, with the newest configuration's client, at once.
-    fn use_newest_client(&mut self, now: Now) {
-        self.flights.clear();
-        self.effects.push(Effect::Adopt);
-        self.listens = false;
-        self.backoff.reset();
-        self.due = now.uptime;
-    }
-
-    /// Out of failover: the collector runs as if alone.
-    fn stand_alone(&mut self, now: Now, reason: Reason, because: &str) {
-        self.applied_mode = self.target().map(|target| target.mode);
-        self.acting = Acting::Unbounded;
-        self.set_role(now, Role::None, reason, format!("{because}; the collector runs as if alone"));
-    }
 }
-
-/// How long a call may be under way before a change of the configuration gives it up.
-const HANGING: Duration = Duration::from_secs(1);

@@ -356,10 +356,11 @@ impl World {
     /// The process is told to stop, and is gone once its last words are said and written.
     pub(crate) fn stop_agent(&mut self, site: SiteId) {
         let pid = self.sites[site].pid().unwrap_or(0);
+        let now = self.site_now(site).uptime;
         let Some(native) = self.sites[site].native() else { return };
         if !native.stopping {
             native.stopping = true;
-            native.inbox.push_front(Step::Stop);
+            native.inbox.push_front(Step::Stop(now));
             self.push(LAST_WORDS, Event::Site(site, pid, AtSite::Exit));
             self.judge.member_was_disturbed(site, self.now);
             self.work(site);
@@ -375,7 +376,7 @@ impl World {
             && native.partings.is_empty()
             && native.recorder.is_idle()
             && native.todo.is_empty()
-            && !native.inbox.iter().any(|event| matches!(event, Step::Stop));
+            && !native.inbox.iter().any(|event| matches!(event, Step::Stop(_)));
         if done && runs {
             self.exit(site, pid);
         }
@@ -440,12 +441,13 @@ impl World {
 /// The next event in the driver's order: a stop, answers, farewells, then changes of the configuration.
 fn next_event(inbox: &mut VecDeque<Step>) -> Option<Step> {
     let rank = |event: &Step| match event {
-        Step::Stop => 0,
+        Step::Stop(_) => 0,
         Step::Answered(..) => 1,
         Step::FarewellEnded(..) => 2,
-        Step::Configured(_) => 3,
-        Step::Tick => 4,
-        Step::Nudged => 5,
+        Step::Health(_) => 3,
+        Step::Configured(_) => 4,
+        Step::Tick => 5,
+        Step::Nudged => 6,
     };
     let (index, _) = inbox.iter().enumerate().min_by_key(|(_, event)| rank(event))?;
     inbox.remove(index)
@@ -458,6 +460,7 @@ fn describe(event: &Step) -> String {
         Step::FarewellEnded(..) => "the end of a farewell".to_owned(),
         Step::Tick => "a tick".to_owned(),
         Step::Nudged => "a nudge".to_owned(),
-        Step::Stop => "the order to stop".to_owned(),
+        Step::Health(_) => "how those who obey do".to_owned(),
+        Step::Stop(_) => "the order to stop".to_owned(),
     }
 }

@@ -1,11 +1,12 @@
 //! Named situations, each a rule.
 
 mod nudging;
+mod obeying;
 mod registering;
 mod roles;
 
 use super::*;
-use crate::domain::{ClientRole, FailoverScore};
+use crate::domain::{BootId, ClientRole, ConfigurationId, FailoverScore, Incarnation, SessionId};
 
 const T: Duration = Duration::from_secs(10);
 

@@ -190,7 +190,7 @@ fn another_group_is_listened_to_once_it_is_joined() {
     assert_eq!(world.listens, None);
     world.register(true);
     assert_eq!(world.listens.as_ref().unwrap().group.as_str(), "h");
-    world.step(Event::Stop);
+    world.step(Event::Stop(world.now.uptime));
     assert_eq!(world.listens, None);
 }
 

@@ -188,7 +188,7 @@ fn another_group_means_stopping_saying_so_and_registering_anew() {
 fn a_farewell_covers_an_answer_that_is_still_on_its_way() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.pass(T / 4);
-    world.step(Event::Stop);
+    world.step(Event::Stop(world.now.uptime));
     let farewell = world.farewells.pop().unwrap();
     let said: Vec<_> = farewell.heartbeats.iter().filter_map(|heartbeat| heartbeat.native.as_ref()).collect();
     assert_eq!((said[0].sequence, said[0].answered), (4, 2));
@@ -230,7 +230,7 @@ fn a_configuration_that_cannot_be_read_is_secondary_and_faulted_never_alone() {
 #[test]
 fn stopping_is_said_recorded_and_final() {
     let mut world = World::primary(EndpointLoss::StepDown);
-    world.step(Event::Stop);
+    world.step(Event::Stop(world.now.uptime));
     assert_eq!(world.farewells.len(), 1);
     assert_eq!(world.rows.last().map(|row| row.kind), Some(TransitionKind::ServerStopped));
     assert_eq!(world.standing.adapter_state, AdapterState::Stopped);
