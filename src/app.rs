@@ -1,6 +1,6 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    egress::{self, Egress},
     endpoint::{self, Endpoint},
     http::{
         self,
         adapter::{self, Adapter},
-        data_endpoints, health,
+        data_endpoints, gate, health,
         kit::Routes,
     },
     registration::{Obedience, Registration, StartError},
@@ -27,6 +28,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long the gate may take to obey: its connections are aborted, nothing is waited for.
+const GATE_STOPS_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -59,6 +63,9 @@ pub enum AppError {
     /// The registration cannot start.
     #[error("the registration cannot start")]
     Registration(#[from] StartError),
+    /// The egress gate cannot start.
+    #[error("the egress gate cannot start")]
+    Egress(#[from] egress::OpenError),
     /// The failover endpoint cannot start.
     #[error("the failover endpoint cannot start")]
     Endpoint(#[from] endpoint::OpenError),
@@ -76,15 +83,17 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration =
-        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
+    let egress = Egress::open(store.clone(), settings.hold_back).await?;
+    let obedience = Obedience { health: egress.health(), stops_within: GATE_STOPS_WITHIN };
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
     let adapter = Adapter {
         store: store.clone(),
         standing: registration.standing(),
         wake: registration.wake(),
-        gate_wake: Arc::default(),
+        gate_wake: egress.wake(),
     };
     let mut routes = health::routes(store.clone())
+        .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter));
 
@@ -94,6 +103,8 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
     }
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
+    // The gate outlives the registration, which waits until it has obeyed.
+    half.services.spawn(egress.run(registration.standing(), half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }

@@ -61,6 +61,7 @@ const ROOMS: &[Room] = &[
             ("connection.rs", &["hyper", "hyper_util", "tower"]),
             ("gate.rs", &["http_body_util", "hyper"]),
             ("request.rs", &["hyper"]),
+            ("view.rs", &["hyper"]),
         ],
     },
     // The failover endpoint we host.

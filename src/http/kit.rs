@@ -13,7 +13,10 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
-use tower::{ServiceExt, util::MapRequestLayer};
+use tower::{
+    ServiceExt, service_fn,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
@@ -167,6 +170,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
 pub struct Routes {
     router: Router,
     patterns: Vec<&'static str>,
+    raw: Option<Raw>,
+}
+
+/// What answers requests whose addresses stay as they were written.
+#[derive(Debug, Clone)]
+struct Raw {
+    owns: fn(&str) -> bool,
+    service: BoxCloneSyncService<Request, Response, Infallible>,
 }
 
 impl Routes {
@@ -190,6 +201,29 @@ impl Routes {
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.patterns.extend(other.patterns);
+        self.raw = self.raw.or(other.raw);
+        self
+    }
+
+    /// Lets `answer` have every request whose path it `owns`, before anybody looks at it.
+    #[must_use]
+    pub fn raw<F>(
+        mut self,
+        owns: fn(&str) -> bool,
+        answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let service = service_fn(move |request| {
+            // In a task of its own, as all others.
+            let answered = TaskTracker::new().spawn(answer(request));
+            async {
+                let answered = answered.await;
+                Ok(render(false, answered.unwrap_or_else(|lost| internal(lost).into_response())))
+            }
+        });
+        self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
     }
 
@@ -198,7 +232,7 @@ impl Routes {
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// what was begun is carried out although its client hangs up, panics become refusals, and the router chooses the handler.
     pub fn build(self) -> Router {
-        let Self { router, patterns } = self;
+        let Self { router, patterns, raw } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
             .fallback(async || Failure::unknown_path())
@@ -213,7 +247,12 @@ impl Routes {
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
-        Router::new().fallback_service(service)
+        let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
+        let service = BoxCloneSyncService::new(service);
+        Router::new().fallback_service(service_fn(move |request: Request| {
+            let service = if owns(request.uri().path()) { raw.clone() } else { service.clone() };
+            service.oneshot(request)
+        }))
     }
 }
 

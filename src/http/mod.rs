@@ -10,6 +10,7 @@ pub mod adapter;
 pub mod data_endpoints;
 pub mod endpoint;
 mod events;
+pub mod gate;
 pub mod health;
 pub mod kit;
 mod page;

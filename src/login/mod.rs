@@ -23,7 +23,6 @@ use crate::domain::{Access, CallFailure, Credentials};
 
 /// A builder of clients that reach `access` and its token endpoint. They follow no redirect, use no proxy, and
 /// keep no cookie.
-#[must_use]
 pub fn client_builder(access: &Access) -> ClientBuilder {
     let http = Client::builder()
         .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))

@@ -9,6 +9,7 @@
 mod access;
 pub mod configuration;
 pub mod data_endpoint;
+pub mod egress;
 pub mod endpoint;
 pub mod error;
 pub mod events;
