@@ -23,6 +23,7 @@ use crate::{
     registration::{Obedience, Registration, StartError},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
+    telemetry::Repeats,
 };
 
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
@@ -79,7 +80,7 @@ pub enum AppError {
 ///
 /// # Errors
 /// When it cannot start, or the system refuses something it cannot work without.
-pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
+pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
@@ -97,7 +98,7 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter));
 
-    let mut half = Half::new(store.clone());
+    let mut half = Half::new(store.clone(), repeats);
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -113,11 +114,11 @@ pub async fn serve(settings: ServeSettings) -> Result<(), AppError> {
 ///
 /// # Errors
 /// As [`serve`].
-pub async fn endpoint(settings: EndpointSettings) -> Result<(), AppError> {
+pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let mut half = Half::new(store.clone());
+    let mut half = Half::new(store.clone(), repeats);
     let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.run(listener, routes, signal).await
@@ -134,13 +135,16 @@ struct Half {
 }
 
 impl Half {
-    fn new(store: Store) -> Self {
+    fn new(store: Store, repeats: Repeats) -> Self {
+        let stop_services = CancellationToken::new();
+        let mut services = JoinSet::new();
+        services.spawn(repeats.tell(stop_services.clone()));
         Self {
             store,
             workers: JoinSet::new(),
             stop_workers: CancellationToken::new(),
-            services: JoinSet::new(),
-            stop_services: CancellationToken::new(),
+            services,
+            stop_services,
         }
     }
 

@@ -87,7 +87,7 @@ const ROOMS: &[Room] = &[
     Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
     Room {
         name: "telemetry",
-        may_import: &["clock", "settings"],
+        may_import: &["domain", "clock", "settings"],
         crates: &["tracing_subscriber"],
         files: &[],
     },

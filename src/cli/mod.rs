@@ -83,13 +83,13 @@ fn runtime() -> io::Result<Runtime> {
 fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::serve(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
-    telemetry::install(settings.log_format)?;
-    runtime.block_on(app::serve(settings)).map_err(|error| Failure::stopped(&error))
+    let repeats = telemetry::install(settings.log_format)?;
+    runtime.block_on(app::serve(settings, repeats)).map_err(|error| Failure::stopped(&error))
 }
 
 fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
-    telemetry::install(settings.log_format)?;
-    runtime.block_on(app::endpoint(settings)).map_err(|error| Failure::stopped(&error))
+    let repeats = telemetry::install(settings.log_format)?;
+    runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
 }

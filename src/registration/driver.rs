@@ -102,7 +102,7 @@ impl Registration {
     ///
     /// # Errors
     /// When the store or the system refuses.
-    pub async fn new(store: Store, loss: EndpointLoss, obedience: Obedience) -> Result<Self, StartError> {
+    pub async fn new(store: Store, loss: EndpointLoss, mut obedience: Obedience) -> Result<Self, StartError> {
         let now = clock::now();
         let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
@@ -114,8 +114,9 @@ impl Registration {
             known: stored.known,
             jitter_seed: getrandom::u64().map_err(io::Error::other)?,
         };
+        let health = obedience.health.borrow_and_update().clone();
         Ok(Self {
-            machine: Machine::new(identity, loss, now),
+            machine: Machine::new(identity, loss, health, now),
             recorder: Recorder::start(store.clone()),
             store,
             standing: watch::Sender::new(Standing::default()),
@@ -159,8 +160,6 @@ impl Registration {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
         let desired = self.desired().await.unwrap_or_else(unread);
-        let health = self.obedience.health.borrow_and_update().clone();
-        self.step(Event::Health(health)).await;
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
             self.step(event).await;

@@ -25,6 +25,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// How long a stream may be silent, its opening included: three keep-alives of our endpoint.
 const SILENCE: Duration = Duration::from_secs(45);
 
+/// The longest wait that an endpoint can ask for (Retry-After): one that asks for hours has made a mistake.
+const LONGEST_ASKED: Duration = Duration::from_secs(300);
+
 /// What a stream may send in a second: some thousand nudges, more than any group has.
 const MOST_PER_SECOND: usize = 256 * 1024;
 
@@ -51,23 +54,24 @@ impl Listener {
     pub(super) async fn run(mut self) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
-            let why = self.listen_once().await;
+            let Ended { why, asked } = self.listen_once().await;
             if !std::mem::replace(&mut self.said, true) {
                 tracing::info!(
                     group = %self.what.group, reason = why,
                     "the endpoint's events are not heard; heartbeats go on at their pace"
                 );
             }
-            alarm.after(self.backoff.next(self.what.longest_wait)).await?;
+            let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+            alarm.after(self.backoff.next(self.what.longest_wait).max(asked)).await?;
         }
     }
 
-    /// Opens a stream and listens until it ends; why it did.
-    async fn listen_once(&mut self) -> String {
+    /// Opens a stream and listens until it ends.
+    async fn listen_once(&mut self) -> Ended {
         let opened = match timeout(SILENCE, self.client.open_events(&self.what.group)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(failure)) => return failure.detail,
-            Err(_elapsed) => return "no answer arrived".to_owned(),
+            Ok(Err(failure)) => return Ended { why: failure.detail, asked: failure.retry_after },
+            Err(_elapsed) => return Ended { why: "no answer arrived".to_owned(), asked: None },
         };
         if !self.said {
             tracing::debug!(group = %self.what.group, "the endpoint's events are listened to");
@@ -79,7 +83,7 @@ impl Listener {
             self.backoff.reset();
             self.said = false;
         }
-        why
+        Ended { why, asked: None }
     }
 
     async fn follow(&self, mut stream: Response) -> String {
@@ -104,6 +108,12 @@ impl Listener {
             }
         }
     }
+}
+
+/// Why there is no stream any more, and how long the endpoint asks to wait.
+struct Ended {
+    why: String,
+    asked: Option<Duration>,
 }
 
 /// What arrived within the present second.

@@ -21,6 +21,7 @@ impl Endpoint {
             say(cell, change);
         }
         cell.keep(changes);
+        unpoisoned(&self.inner.unsettled).note(&cell.key, group);
         let now = self.now();
         if let Some(session) = group.take_nudge(now) {
             tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
@@ -114,9 +115,7 @@ impl Endpoint {
         seat_records: u64,
         epoch: Option<Epoch>,
     ) -> io::Result<()> {
-        let cells = self.cells();
-        let longest =
-            cells.iter().map(|cell| cell.lock().spec().draft.timeout.get()).max().unwrap_or_default();
+        let longest = unpoisoned(&self.inner.unsettled).longest;
         let new = Mark {
             boot: self.inner.boot.clone(),
             seat_records,
@@ -134,13 +133,14 @@ impl Endpoint {
     /// this run of the endpoint does not know yet.
     pub(super) fn is_renewing(&self) -> bool {
         let now = self.now();
-        let (cells, longest) = (self.cells(), self.inner.longest);
+        let hosted = unpoisoned(&self.inner.hosted);
+        let longest = self.inner.longest;
         // Where no T is known at all, nothing is known until a group is.
-        let nothing = longest.is_zero() && cells.is_empty();
+        let nothing = longest.is_zero() && hosted.groups.is_empty();
         let unknown = !self.inner.knows_all && (now.uptime < self.inner.begun.uptime + longest || nothing);
         unknown
-            || cells.iter().any(|cell| cell.lock().is_renewing())
-            || unpoisoned(&self.inner.hosted).estates.values().any(|estate| estate.is_renewing(now))
+            || !unpoisoned(&self.inner.unsettled).renewing.is_empty()
+            || hosted.estates.values().any(|estate| estate.is_renewing(now))
     }
 
     /// Reads what the store holds until it says so, with the mark brought to its number; whether the last

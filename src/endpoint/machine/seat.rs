@@ -152,11 +152,12 @@ impl Estate {
 }
 
 impl Group {
-    /// What stays of a deleted group: its seat is still held, its epoch still rises.
+    /// What stays of a deleted group: its seat is still held, its epoch still rises. The group itself waits for
+    /// nobody any more.
     #[must_use]
-    pub fn into_estate(self) -> Estate {
-        let dirty = self.books.is_open();
-        Estate { seat: self.seat, floor: self.floor, renewing_until: self.renewing_until, dirty }
+    pub fn leave_estate(&mut self) -> Estate {
+        let renewing_until = self.renewing_until.take();
+        Estate { seat: self.seat.clone(), floor: self.floor, renewing_until, dirty: self.books.is_open() }
     }
 
     /// A group that was created anew with a larger T renews longer leases than its record says.

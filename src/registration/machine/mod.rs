@@ -158,9 +158,9 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// A machine that knows nothing of a configuration yet.
+    /// A machine that knows nothing of a configuration yet; `health` is what those who obey orders say at first.
     #[must_use]
-    pub fn new(identity: Identity, loss: EndpointLoss, now: Now) -> Self {
+    pub fn new(identity: Identity, loss: EndpointLoss, health: Health, now: Now) -> Self {
         let may_take_back =
             loss.keeps_role() && identity.known.as_ref().is_some_and(|known| known.was_primary);
         Self {
@@ -183,7 +183,7 @@ impl Machine {
             act_from: 1,
             confirmations: 0,
             answers: 0,
-            health: Health::NOTHING_PROTECTED,
+            health,
             stopping: None,
             deferred: None,
             was_primary_at_stop: false,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
-    domain::{CallFailure, FailoverScore, FailureKind, Incarnation, Now, Standing},
+    domain::{CallFailure, FailoverScore, FailureKind, Health, Incarnation, Now, Standing},
     registration::machine::{Answer, Call, Effect, Event as Step, Farewell, Identity, Machine},
 };
 
@@ -48,7 +48,7 @@ impl World {
                 jitter_seed: self.dice.next(),
             };
             Kind::Native(Box::new(Native {
-                machine: Machine::new(identity, place.member.loss, now),
+                machine: Machine::new(identity, place.member.loss, Health::NOTHING_PROTECTED, now),
                 inbox: VecDeque::from([Step::Configured(place.disk.desired())]),
                 todo: VecDeque::new(),
                 calls: BTreeMap::new(),

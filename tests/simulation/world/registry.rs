@@ -198,8 +198,8 @@ impl World {
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => {
-                if let Some(cell) = endpoint.cells.remove(key) {
-                    endpoint.estates.insert(key.clone(), cell.group.into_estate());
+                if let Some(mut cell) = endpoint.cells.remove(key) {
+                    endpoint.estates.insert(key.clone(), cell.group.leave_estate());
                 }
             }
             (_, Transaction::InsertSession(group, session)) => {

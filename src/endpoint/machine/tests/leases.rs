@@ -146,7 +146,7 @@ fn neither_deleting_the_session_nor_the_group_frees_the_seat() {
     plant.at(1_000).group.unregister(moment(1_000), &id("A"));
     assert_eq!(plant.beat("B"), Secondary);
     plant.group.unregister(plant.now, &id("B"));
-    let estate = plant.group.clone().into_estate();
+    let estate = plant.group.clone().leave_estate();
     plant.group = Group::create(spec(T), Choosing::default(), None, Some(estate));
     plant.register("B");
     plant.at(9_999);
@@ -170,7 +170,7 @@ fn a_primary_that_was_deleted_and_registers_again_is_still_primary() {
 fn a_group_that_comes_back_with_a_longer_t_records_the_longer_lease() {
     let mut plant = Plant::new().native("A", 100);
     plant.beat("A");
-    let estate = plant.group.clone().into_estate();
+    let estate = plant.group.clone().leave_estate();
     plant.group = Group::create(spec(4 * T), Choosing::default(), None, Some(estate));
     plant.register("A");
     assert_eq!(plant.beat("A"), Primary);
@@ -181,7 +181,7 @@ fn a_group_that_comes_back_with_a_longer_t_records_the_longer_lease() {
 fn a_group_that_comes_back_with_a_shorter_t_takes_no_lease_back() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
-    let estate = plant.group.clone().into_estate();
+    let estate = plant.group.clone().leave_estate();
     plant.group = Group::create(spec(T / 10), Choosing::default(), None, Some(estate));
     plant.register("A");
     plant.register("B");

@@ -26,6 +26,10 @@ struct World {
 
 impl World {
     fn new(loss: EndpointLoss, known: Option<Known>) -> Self {
+        Self::with_health(loss, known, Health::NOTHING_PROTECTED)
+    }
+
+    fn with_health(loss: EndpointLoss, known: Option<Known>, health: Health) -> Self {
         let now = Now {
             uptime: Uptime::new(Duration::from_secs(1_000)),
             wall: Wall::from_micros(1_700_000_000_000_000),
@@ -39,7 +43,7 @@ impl World {
             jitter_seed: 7,
         };
         Self {
-            machine: Machine::new(identity, loss, now),
+            machine: Machine::new(identity, loss, health, now),
             now,
             calls: Vec::new(),
             standing: Standing::default(),

@@ -14,8 +14,7 @@ impl World {
 
     /// A Primary whose collector has obeyed everything so far.
     fn protecting_primary(loss: EndpointLoss) -> Self {
-        let mut world = Self::new(loss, None);
-        world.obey(0);
+        let mut world = Self::with_health(loss, None, health(0));
         world.configure(target("g", Mode::Hot));
         world.register(true);
         world.role_under(ClientRole::Primary, Some(5));
@@ -128,8 +127,7 @@ fn a_stop_that_cannot_wait_any_longer_does_not_say_that_acting_has_stopped() {
 
 #[test]
 fn what_ran_as_if_alone_stops_before_its_adapter_registers() {
-    let mut world = World::new(EndpointLoss::StepDown, None);
-    world.obey(0);
+    let mut world = World::with_health(EndpointLoss::StepDown, None, health(0));
     world.step(Event::Configured(Desired::Nothing));
     world.obey(world.standing.order);
     world.configure(target("g", Mode::Cold));

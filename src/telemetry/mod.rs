@@ -1,19 +1,25 @@
 //! What the process says about itself while it runs: log lines on standard error.
 //!
 //! Promises: one line for each event, in UTC, for people or as JSON; our own crate from `info` on,
-//! others from `warn` on, unless `CLIENT_FAILOVER_LOG` or `RUST_LOG` asks for something else.
+//! others from `warn` on, unless `CLIENT_FAILOVER_LOG` or `RUST_LOG` asks for something else. Warnings that repeat
+//! are bounded (`repeats.rs`).
 //!
 //! Does not: know what a secret is. Who writes an event leaves secrets out of it.
+
+mod repeats;
 
 use std::{
     env, fmt,
     io::{self, IsTerminal},
 };
 
+pub use repeats::Repeats;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
     filter::LevelFilter,
     fmt::{format::Writer, time::FormatTime},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
 };
 
 use crate::{clock, settings::LogFormat};
@@ -33,25 +39,25 @@ pub struct TelemetryError {
     variable: &'static str,
 }
 
-/// Begins to log. Where a subscriber is installed already, it stays.
+/// Begins to log; gives what tells which lines were passed over. Where a subscriber is installed already, it
+/// stays.
 ///
 /// # Errors
 /// When `CLIENT_FAILOVER_LOG` or `RUST_LOG` is wrong.
-pub fn install(format: LogFormat) -> Result<(), TelemetryError> {
+pub fn install(format: LogFormat) -> Result<Repeats, TelemetryError> {
     let colours = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(|name| env::var(name).ok())?)
-        .with_timer(Utc)
-        .with_ansi(colours)
-        .with_writer(io::stderr);
-    let installed = match format {
-        LogFormat::Text => subscriber.try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let repeats = Repeats::default();
+    let lines = tracing_subscriber::fmt::layer().with_timer(Utc).with_ansi(colours).with_writer(io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    if let Err(already) = installed {
+    let wanted = filter(|name| env::var(name).ok())?;
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(repeats.clone())).with(wanted);
+    if let Err(already) = subscriber.try_init() {
         tracing::debug!(reason = %already, "logging was set up before");
     }
-    Ok(())
+    Ok(repeats)
 }
 
 fn filter(variable: impl Fn(&str) -> Option<String>) -> Result<EnvFilter, TelemetryError> {

@@ -1,0 +1,100 @@
+//! Beginning: what the store and the mark say, and how far it is believed.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Attention, Cell, Endpoint, Estate, Group, Hosted, Inner, Mark, Moment, Settings, Store, StoreError,
+    listening::Places, lookout::Lookout, unsettled::Unsettled,
+};
+use crate::clock;
+
+/// Why an endpoint could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store cannot be read.
+    #[error("what the endpoint keeps cannot be read")]
+    Store(#[from] StoreError),
+    /// The kernel does not say which boot it is.
+    #[error("the system does not say which boot it is")]
+    System(#[from] io::Error),
+}
+
+impl Endpoint {
+    /// Takes up what the store remembers. The first T begins now.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the kernel does not say which boot it is.
+    pub async fn open(store: Store, settings: Settings) -> Result<Self, OpenError> {
+        let boot = clock::boot_id()?;
+        let records = store.hosted().await?;
+        let found = Mark::read(store.folder());
+        let exact = found.as_ref().is_some_and(|mark| mark.proves(&boot, records.seat_records));
+        // Without a group, a seat or a mark the folder is a new one, and nothing was before it.
+        let knows_all = exact || (found.is_none() && records.groups.is_empty() && records.seat_records == 0);
+        let epoch = found.as_ref().and_then(|mark| mark.epoch);
+        // No lease that the run before may have given lasts longer.
+        let timeouts = records.groups.iter().map(|group| group.draft.timeout.get());
+        let held = records.seats.iter().map(|(_, seat)| seat.timeout.get());
+        let marked = found.as_ref().map(|mark| mark.longest);
+        let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
+        let (groups, seats) = (records.groups.len(), records.seats.len());
+        tracing::info!(groups, seats, exact, "the failover endpoint begins");
+        let begun = clock::now();
+        let now = Moment::attended(begun);
+        let closing = CancellationToken::new();
+        let mut hosted = Hosted::default();
+        for (key, record) in records.seats {
+            let timeout = record.timeout;
+            hosted.estates.insert(key, Estate::restore(Some(record), timeout, exact, now));
+        }
+        for spec in records.groups {
+            let (key, timeout) = (spec.key(), spec.draft.timeout);
+            let estate =
+                hosted.estates.remove(&key).unwrap_or_else(|| Estate::restore(None, timeout, exact, now));
+            let group = Group::create(spec, settings.choosing, epoch, Some(estate));
+            hosted.groups.insert(key.clone(), Cell::new(key, group, &closing));
+        }
+        for (key, session) in records.sessions {
+            if let Some(cell) = hosted.groups.get(&key) {
+                cell.lock().remember(now, vec![session]);
+            }
+        }
+        for (key, record) in records.overrides {
+            if let Some(cell) = hosted.groups.get(&key) {
+                cell.lock().remember_override(now, record, &boot);
+            }
+        }
+        let seat_records = records.seat_records;
+        let mut unsettled = Unsettled { longest, ..Unsettled::default() };
+        for (key, cell) in &hosted.groups {
+            unsettled.note(key, &cell.lock());
+        }
+        let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
+        let inner = Inner {
+            store,
+            settings,
+            boot,
+            known_epoch: epoch,
+            begun: now,
+            knows_all,
+            longest,
+            attention: Mutex::new(Attention::new(begun)),
+            hosted: Mutex::new(hosted),
+            unsettled: Mutex::new(unsettled),
+            registry: tokio::sync::Mutex::default(),
+            mark: tokio::sync::Mutex::new(mark),
+            lookout: Lookout::default(),
+            places: Places::default(),
+            writers: TaskTracker::new(),
+            closing,
+        };
+        let endpoint = Self { inner: Arc::new(inner) };
+        endpoint.settle_mark().await;
+        Ok(endpoint)
+    }
+}

@@ -1,0 +1,160 @@
+//! Groups, sessions and overrides as they are made and removed: the store first, then the machine.
+
+use std::sync::Arc;
+
+use super::{
+    Call, CallError, Cell, Created, Endpoint, Estate, Group, GroupKey, GroupSpec, Registered, SessionId,
+    SessionSpec, SessionView, StoreError, unpoisoned,
+};
+use crate::{
+    clock,
+    domain::{Asked, Expiry, FailoverTimeout, OverrideRecord, RegisteredSession, RoleOverride, Wall},
+};
+
+impl Endpoint {
+    /// Creates a group, or finds it as it was asked for.
+    ///
+    /// # Errors
+    /// When it exists and differs, or the store refuses.
+    pub async fn create_group(&self, spec: GroupSpec) -> Call<Created<GroupSpec>> {
+        let _registry = self.inner.registry.lock().await;
+        let key = spec.key();
+        if let Ok(cell) = self.cell(&key) {
+            let kept = cell.lock().spec().clone();
+            return if kept.agrees_with(&spec) {
+                Ok(Created { kept, new: false })
+            } else {
+                Err(CallError::GroupDiffers(Box::new(kept)))
+            };
+        }
+        self.inner.store.insert_group(&spec, clock::now().wall).await?;
+        let mut hosted = unpoisoned(&self.inner.hosted);
+        // Who acts in it may do so by the T that it had.
+        let longest = FailoverTimeout::new(self.inner.longest).unwrap_or(spec.draft.timeout);
+        let waits = spec.draft.timeout.max(longest);
+        let new = || Estate::restore(None, waits, self.inner.knows_all, self.inner.begun);
+        let estate = hosted.estates.remove(&key).unwrap_or_else(new);
+        let (choosing, epoch) = (self.inner.settings.choosing, self.inner.known_epoch);
+        let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
+        tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
+        let cell = Cell::new(key.clone(), group, &self.inner.closing);
+        self.keep_books(&cell, &mut cell.lock());
+        hosted.groups.insert(key, cell);
+        Ok(Created { kept: spec, new: true })
+    }
+
+    /// Deletes a group that has no session. Its seat is kept.
+    ///
+    /// # Errors
+    /// When it is not known, has a session, or the store refuses.
+    pub async fn delete_group(&self, key: &GroupKey) -> Call<()> {
+        let _registry = self.inner.registry.lock().await;
+        let cell = self.cell(key)?;
+        if !cell.lock().is_empty() {
+            return Err(CallError::GroupInUse);
+        }
+        self.inner.store.delete_group(key).await?;
+        // Nobody writes what happened in a group that is gone.
+        self.write_changes(&cell).await;
+        let mut hosted = unpoisoned(&self.inner.hosted);
+        hosted.groups.remove(key);
+        cell.audience.dismiss();
+        let estate = cell.lock().leave_estate();
+        unpoisoned(&self.inner.unsettled).renewing.remove(key);
+        if estate.matters() {
+            hosted.estates.insert(key.clone(), estate);
+        }
+        tracing::info!(group = %key, "a group was deleted");
+        Ok(())
+    }
+
+    /// Registers a session, or finds it as it was asked for.
+    ///
+    /// # Errors
+    /// When the group is not known, the session has another name, or the store refuses.
+    pub async fn create_session(&self, key: &GroupKey, spec: SessionSpec) -> Call<Created<SessionView>> {
+        let _registry = self.inner.registry.lock().await;
+        let cell = self.cell(key)?;
+        let (outcome, order) = cell.lock().would_register(&spec.id, spec.name.as_ref());
+        let id = spec.id.clone();
+        let new = match outcome {
+            Registered::Same => false,
+            Registered::Differs => {
+                let kept = self.session(key, &id)?.spec;
+                return Err(CallError::SessionDiffers(Box::new(kept)));
+            }
+            Registered::New => {
+                let session = RegisteredSession { spec, order };
+                let group = cell.lock().spec().clone();
+                self.inner.store.insert_session(&group, &session, clock::now().wall).await?;
+                cell.lock().register(self.now(), session);
+                tracing::info!(group = %key, session = %id, "a session was registered");
+                true
+            }
+        };
+        Ok(Created { kept: self.session(key, &id)?, new })
+    }
+
+    /// Removes a session. A native Primary that has not said that it stopped keeps the seat for T.
+    ///
+    /// # Errors
+    /// When group or session is not known, or the store refuses.
+    pub async fn delete_session(&self, key: &GroupKey, id: &SessionId) -> Call<()> {
+        let _registry = self.inner.registry.lock().await;
+        let cell = self.cell(key)?;
+        if !cell.lock().has(id) {
+            return Err(CallError::UnknownSession);
+        }
+        self.remove(&cell, id).await?;
+        tracing::info!(group = %key, session = %id, "a session was removed");
+        Ok(())
+    }
+
+    /// Removes a session that is known, while the registry is held.
+    pub(super) async fn remove(&self, cell: &Arc<Cell>, id: &SessionId) -> Result<(), StoreError> {
+        self.inner.store.delete_session(&cell.key, id).await?;
+        let mut group = cell.lock();
+        group.unregister(self.now(), id);
+        self.keep_books(cell, &mut group);
+        Ok(())
+    }
+
+    /// Makes a session Primary by order of an operator, or ends that; gives when it will end.
+    ///
+    /// # Errors
+    /// When group or session is not known, or the store refuses.
+    pub async fn override_role(
+        &self,
+        key: &GroupKey,
+        id: &SessionId,
+        value: RoleOverride,
+        asked: Asked,
+    ) -> Call<Option<Wall>> {
+        let _registry = self.inner.registry.lock().await;
+        let cell = self.cell(key)?;
+        let now = self.now();
+        let forced = match cell.lock().session(now, id) {
+            None => return Err(CallError::UnknownSession),
+            Some(view) => view.forced,
+        };
+        match value {
+            RoleOverride::Off if forced => {
+                self.inner.store.replace_override(key, None).await?;
+                cell.lock().unforce(now, id, &asked);
+            }
+            RoleOverride::Off => {}
+            RoleOverride::Primary(period) => {
+                let expires = period.map(|period| Expiry {
+                    uptime: now.clock + period,
+                    wall: now.wall.plus(period),
+                    boot: self.inner.boot.clone(),
+                });
+                let record = OverrideRecord { session: id.clone(), expires, asked };
+                self.inner.store.replace_override(key, Some(&record)).await?;
+                cell.lock().force(now, record, &self.inner.boot);
+            }
+        }
+        self.keep_books(&cell, &mut cell.lock());
+        Ok(self.session(key, id)?.forced_until)
+    }
+}
