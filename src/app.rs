@@ -85,7 +85,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let egress = Egress::open(store.clone(), settings.hold_back).await?;
-    let obedience = Obedience { health: egress.health(), stops_within: GATE_STOPS_WITHIN };
+    let obedience =
+        Obedience { health: egress.health(), coverage: egress.coverage(), stops_within: GATE_STOPS_WITHIN };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
     let adapter = Adapter {
         store: store.clone(),

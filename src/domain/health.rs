@@ -35,13 +35,42 @@ pub struct Coverage {
     pub unsettled_from: Option<Uptime>,
 }
 
+impl Coverage {
+    /// The same as ages, at `now`: what another machine can be told.
+    #[must_use]
+    pub fn ages(&self, now: Uptime) -> CoverageAges {
+        CoverageAges {
+            covered_from: now.since(self.covered_from),
+            oldest_unsettled: self.unsettled_from.map_or(Duration::ZERO, |from| now.since(from)),
+        }
+    }
+}
+
+/// What a Primary's gate has received and settled, as ages: an interval that everybody can place by the own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoverageAges {
+    /// It has received without a break since this long ago.
+    pub covered_from: Duration,
+    /// The oldest thing that it has not settled is this old; zero if nothing waits.
+    pub oldest_unsettled: Duration,
+}
+
+impl CoverageAges {
+    /// The same interval, `later`.
+    #[must_use]
+    pub const fn after(self, later: Duration) -> Self {
+        Self {
+            covered_from: self.covered_from.saturating_add(later),
+            oldest_unsettled: self.oldest_unsettled.saturating_add(later),
+        }
+    }
+}
+
 /// What a Secondary may believe of the Primary's gate: ages at the moment its question was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
     /// When the question was sent whose answer this is.
     pub asked: Uptime,
-    /// The Primary has received without a break since this long ago.
-    pub covered_from_age: Duration,
-    /// The oldest thing that the Primary has not settled is this old; zero if nothing waits.
-    pub oldest_unsettled_age: Duration,
+    /// What the Primary's gate has received and settled, as the endpoint passed it on.
+    pub ages: CoverageAges,
 }

@@ -41,7 +41,7 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
-pub use health::{Coverage, Health, Proof};
+pub use health::{Coverage, CoverageAges, Health, Proof};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;

@@ -131,7 +131,9 @@ impl Destination {
 
     /// The address of `target`: appended to the base as text.
     fn address(&self, target: &str) -> Option<Uri> {
-        let path = PathAndQuery::try_from(format!("{}{target}", self.base_path)).ok()?;
+        let path = format!("{}{target}", self.base_path);
+        let path = if path.starts_with('/') { path } else { format!("/{path}") };
+        let path = PathAndQuery::try_from(path).ok()?;
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())

@@ -95,18 +95,18 @@ pub fn is_proved(span: &Span<'_>, proof: &Proof, margin: Duration, boot: &BootId
     if span.boot != boot {
         return false;
     }
-    let Some(covered) = proof.covered_from_age.checked_sub(margin) else { return false };
+    let Some(covered) = proof.ages.covered_from.checked_sub(margin) else { return false };
     // Where the machine has not run for so long, nothing it received is that old.
     let age_of = |at: Uptime| proof.asked.since(at);
     span.last < proof.asked
-        && age_of(span.last) > proof.oldest_unsettled_age.saturating_add(margin)
+        && age_of(span.last) > proof.ages.oldest_unsettled.saturating_add(margin)
         && age_of(span.first) < covered
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Acting, Mode, Role, Standing};
+    use crate::domain::{Acting, CoverageAges, Mode, Role, Standing};
 
     fn order(role: Role, mode: Mode) -> Order {
         let acting = if role == Role::Primary { Acting::Unbounded } else { Acting::No };
@@ -198,14 +198,15 @@ mod tests {
         let at = |secs| Uptime::new(Duration::from_secs(secs));
         let (boot, other) = (BootId::new("this"), BootId::new("another"));
         // Asked at 1,000 s; all but the last 5 s are settled, and 300 s were received without a break.
-        let proof = Proof {
+        let proof = |covered, unsettled| Proof {
             asked: at(1_000),
-            covered_from_age: Duration::from_secs(300),
-            oldest_unsettled_age: Duration::from_secs(5),
+            ages: CoverageAges {
+                covered_from: Duration::from_secs(covered),
+                oldest_unsettled: Duration::from_secs(unsettled),
+            },
         };
-        let settled = Proof { oldest_unsettled_age: Duration::ZERO, ..proof };
-        let fresh = Proof { covered_from_age: Duration::from_secs(30), ..proof };
-        let young = Proof { covered_from_age: Duration::from_secs(19), ..settled };
+        let (settled, fresh, young) = (proof(300, 0), proof(30, 5), proof(19, 0));
+        let proof = proof(300, 5);
         for (name, boot_of, first, last, proof, wanted) in [
             ("well inside", &boot, 800, 900, &proof, true),
             ("just old enough", &boot, 900, 974, &proof, true),

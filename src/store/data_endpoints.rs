@@ -49,6 +49,17 @@ impl Store {
         self.read_data_endpoints(self.readers()).await
     }
 
+    /// Whether there is a destination.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn has_data_endpoints(&self) -> Result<bool, StoreError> {
+        let count = sqlx::query_scalar!("select count(*) from egress_data_endpoint")
+            .fetch_one(self.readers())
+            .await?;
+        Ok(count > 0)
+    }
+
     async fn read_data_endpoints(
         &self,
         reader: impl SqliteExecutor<'_>,

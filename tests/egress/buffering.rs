@@ -1,5 +1,8 @@
 //! What a Hot Secondary keeps, and what a Primary keeps while its destination is down.
 
+use std::time::Duration;
+
+use client_failover::clock;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -151,4 +154,46 @@ async fn a_standby_that_keeps_nothing_refuses_or_swallows_by_setting() {
         assert_eq!(site.post("2").await.status, StatusCode::OK);
         assert_eq!(site.sink.bodies(), ["2"], "nothing was kept");
     }
+}
+
+#[tokio::test]
+async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothing_else_does() {
+    let site = Site::hold_back("Hot", json!({}), "1s").await;
+    assert_eq!(site.post("old").await.status, StatusCode::NO_CONTENT);
+    let old = clock::now().uptime;
+    // The margin is T (1 s) and the hold-back (1 s): proofs of the last 2 s prove nothing.
+    until("it is older than the margin", async || clock::now().uptime.since(old) > Duration::from_secs(3))
+        .await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "what nobody proved stays");
+    site.prove("00:00:02", "00:00:00").await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "a Primary that began later has not seen it");
+    site.prove("01:00:00", "00:30:00").await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "the Primary has it still unsettled");
+    assert_eq!(site.post("new").await.status, StatusCode::NO_CONTENT);
+    site.prove("01:00:00", "00:00:00").await;
+    site.until_lane("Proved", json!(1)).await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "what is new stays");
+    site.endpoint.behave();
+    site.promote().await;
+    site.sink.until_seen(1).await;
+    assert_eq!(site.sink.bodies(), ["new"]);
+}
+
+#[tokio::test]
+async fn a_primary_says_what_its_gate_has_received_and_settled() {
+    let mut site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
+    until("it is covered", async || said("CoveredFromAge") > Some(Duration::ZERO)).await;
+    until("nothing waits", async || said("OldestUnsettledAge") < Some(Duration::from_millis(900))).await;
+    site.sink.go_away().await;
+    assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT);
+    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
+    until("something waits", async || said("OldestUnsettledAge") > Some(Duration::from_secs(1))).await;
+    site.demote().await;
+    until("a Secondary says nothing", async || said("OldestUnsettledAge").is_none()).await;
+}
+
+fn span(value: &serde_json::Value) -> Option<Duration> {
+    client_failover::domain::parse_span(value.as_str()?)
 }

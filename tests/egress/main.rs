@@ -10,6 +10,8 @@ mod sink;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::process::Command;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sink::Sink;
@@ -33,8 +35,16 @@ struct Site {
 impl Site {
     /// An adapter of `mode` whose only destination is `d`, with `members` besides; Secondary until told.
     async fn start(mode: &str, members: Value) -> Self {
+        Self::hold_back(mode, members, "10s").await
+    }
+
+    /// The same, whose collector may keep a sample so long.
+    async fn hold_back(mode: &str, members: Value, hold_back: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::serve(folder.path(), &[]);
+        let mut command = Command::new(support::PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command.env("CLIENT_FAILOVER_EGRESS_HOLD_BACK", hold_back);
+        let server = Server::from_command(command, folder.path());
         let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
         endpoint.answer_role("Secondary");
         let mut destination = json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) });
@@ -61,6 +71,15 @@ impl Site {
     async fn demote(&self) {
         self.endpoint.answer_role("Secondary");
         self.server.until_role("Secondary").await;
+    }
+
+    /// Answers heartbeats with what the Primary's gate has settled, until two of them were answered so.
+    async fn prove(&self, covered_from: &str, oldest_unsettled: &str) {
+        let answer = json!({
+            "Role": 0, "CoveredFromAge": covered_from, "OldestUnsettledAge": oldest_unsettled,
+        });
+        self.endpoint.answer(scripted::Call::Heartbeat, scripted::Reply::Json(200, answer));
+        self.endpoint.until_more(scripted::Call::Heartbeat, 3).await;
     }
 
     /// Sends `body`; gives the answer.
