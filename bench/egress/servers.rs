@@ -125,6 +125,10 @@ impl Gate {
     pub(crate) async fn hot_secondary(sink: &Sink) -> Self {
         let gate = Self::start(sink, &[]).await;
         gate.configure("http://127.0.0.1:9/api/v1/clientfailover").await;
+        let probe = format!("http://{}/egress/d/probe", gate.address);
+        while gate.waiting().await == 0 {
+            gate.client.post(&probe).send().await.unwrap();
+        }
         gate
     }
 

@@ -245,7 +245,7 @@ impl Follower {
     fn publish(&mut self) {
         let View { order, ref stamp, ref tenure, ref mut routes } = self.view;
         for route in routes.values_mut() {
-            *route = route.clone().within(tenure.as_ref());
+            *route = Arc::new(route.within(tenure.as_ref()));
         }
         let view = View { order, stamp: stamp.clone(), tenure: tenure.clone(), routes: routes.clone() };
         self.views.send_replace(Arc::new(view));
@@ -277,7 +277,8 @@ impl Follower {
                     if let Err(why) = &destination {
                         lane.set_outage(Some(why));
                     }
-                    Route::new(found.endpoint.clone(), found.revision, lane, destination.map(Arc::new))
+                    let destination = destination.map(Arc::new);
+                    Arc::new(Route::new(found.endpoint.clone(), found.revision, lane, destination))
                 }
             };
             routes.insert(id.to_owned(), route);

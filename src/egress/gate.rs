@@ -140,7 +140,7 @@ impl Gate {
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
 
-    fn route(&self, id: &str) -> Result<Route, Refusal> {
+    fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
         self.views.borrow().routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
     }
 

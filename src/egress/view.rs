@@ -18,7 +18,7 @@ pub(super) struct View {
     pub(super) stamp: Stamp,
     /// The time in which it may send, if it may; it holds the deadline.
     pub(super) tenure: Option<Arc<Tenure>>,
-    pub(super) routes: HashMap<String, Route>,
+    pub(super) routes: HashMap<String, Arc<Route>>,
 }
 
 /// One destination as it is configured.
@@ -49,15 +49,15 @@ impl Route {
     }
 
     /// The same route, sending in `tenure`.
-    pub(super) fn within(mut self, tenure: Option<&Arc<Tenure>>) -> Self {
-        self.sends = match (tenure, &self.destination) {
-            (Some(tenure), Ok(destination)) => match self.sends.take() {
-                Some(sends) if sends.is_of(tenure) => Some(sends),
+    pub(super) fn within(&self, tenure: Option<&Arc<Tenure>>) -> Self {
+        let sends = match (tenure, &self.destination) {
+            (Some(tenure), Ok(destination)) => match &self.sends {
+                Some(sends) if sends.is_of(tenure) => Some(Arc::clone(sends)),
                 _ => Some(Arc::new(Forwarder::new(Arc::clone(destination), Arc::clone(tenure)))),
             },
             _ => None,
         };
-        self
+        Self { sends, ..self.clone() }
     }
 
     /// What sends to it, if anything may.

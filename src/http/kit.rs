@@ -1,6 +1,12 @@
 //! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
@@ -216,12 +222,8 @@ impl Routes {
         F: Future<Output = Response> + Send + 'static,
     {
         let service = service_fn(move |request| {
-            // In a task of its own, as all others.
-            let answered = TaskTracker::new().spawn(answer(request));
-            async {
-                let answered = answered.await;
-                Ok(render(false, answered.unwrap_or_else(|lost| internal(lost).into_response())))
-            }
+            let answered = CarriedOut::new(answer(request));
+            async { Ok(render(false, answered.await)) }
         });
         self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
@@ -253,6 +255,34 @@ impl Routes {
             let service = if owns(request.uri().path()) { raw.clone() } else { service.clone() };
             service.oneshot(request)
         }))
+    }
+}
+
+/// A future that is carried out to its end, in a task of its own, although nobody waits for it any more.
+struct CarriedOut<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> CarriedOut<F> {
+    fn new(work: F) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let Some(work) = self.0.as_mut() else { return Poll::Pending };
+        let done = std::task::ready!(work.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOut<F> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            TaskTracker::new().spawn(work);
+        }
     }
 }
 
