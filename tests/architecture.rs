@@ -57,8 +57,9 @@ const ROOMS: &[Room] = &[
         may_import: &["domain", "clock", "store", "login"],
         crates: &[],
         files: &[
-            ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util", "tower"]),
+            ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util"]),
             ("connection.rs", &["hyper", "hyper_util", "tower"]),
+            ("pool.rs", &["futures_util", "http_body_util", "hyper", "hyper_rustls", "tower"]),
             ("gate.rs", &["http_body_util", "hyper"]),
             ("request.rs", &["hyper"]),
             ("view.rs", &["hyper"]),

@@ -12,14 +12,17 @@ use std::{
 
 use hyper::{
     Uri,
-    rt::{Executor, Read, ReadBufCursor, Write},
+    rt::{Read, ReadBufCursor, Write},
 };
 use hyper_util::{
     client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
 use tokio::net::TcpStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 use tower::Service;
 
 use crate::{
@@ -69,30 +72,25 @@ impl Tenure {
         self.over.cancelled().await;
     }
 
-    /// Ends it; returns when every connection of it is gone.
-    pub(super) async fn end(&self) {
+    /// Does `work` in the background until it is over.
+    pub(super) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.connections.spawn(self.over.clone().run_until_cancelled_owned(work));
+    }
+
+    /// Ends it: whoever waits for an answer gives it up, and nothing is sent any more.
+    pub(super) fn end(&self) {
         self.over.cancel();
         self.connections.close();
+    }
+
+    /// Returns when, after the end, every connection of it is gone.
+    pub(super) async fn gone(&self) {
         self.connections.wait().await;
     }
 }
 
 fn nanos(at: Uptime) -> u64 {
     u64::try_from(at.since_boot().as_nanos()).unwrap_or(u64::MAX - 1)
-}
-
-/// Runs what connections do in the background, until their tenure is over.
-#[derive(Debug, Clone)]
-pub(super) struct Background(pub(super) Arc<Tenure>);
-
-impl<F> Executor<F> for Background
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    fn execute(&self, work: F) {
-        let over = self.0.over.clone();
-        self.0.connections.spawn(over.run_until_cancelled_owned(work));
-    }
 }
 
 /// Opens connections of one tenure.
@@ -123,7 +121,8 @@ impl Service<Uri> for Connector {
         let (connecting, tenure) = (self.tcp.call(uri), Arc::clone(&self.tenure));
         Box::pin(async move {
             let stream = connecting.await.map_err(io::Error::other)?;
-            Ok(Guarded { stream, tenure })
+            let alive = tenure.connections.token();
+            Ok(Guarded { stream, tenure, _alive: alive })
         })
     }
 }
@@ -134,6 +133,8 @@ impl Service<Uri> for Connector {
 pub(super) struct Guarded {
     stream: TokioIo<TcpStream>,
     tenure: Arc<Tenure>,
+    /// Whoever ends the tenure waits until it is gone.
+    _alive: TaskTrackerToken,
 }
 
 impl Guarded {

@@ -224,10 +224,7 @@ impl Follower {
                 tenure.renew(order.acting);
                 self.view.tenure = Some(tenure);
             }
-            Some(tenure) => {
-                tenure.end().await;
-                self.view.tenure = None;
-            }
+            Some(tenure) => self.end_tenure(&tenure).await,
             None => {}
         }
         if order.egress && self.view.tenure.is_none() {
@@ -240,6 +237,15 @@ impl Follower {
         }
         self.trim(standing);
         self.say_health(standing.order);
+    }
+
+    /// Ends a tenure; returns when every connection of it is gone.
+    async fn end_tenure(&self, tenure: &Tenure) {
+        tenure.end();
+        for sends in self.view.routes.values().filter_map(|route| route.sends()) {
+            sends.close();
+        }
+        tenure.gone().await;
     }
 
     fn publish(&mut self) {
@@ -386,7 +392,7 @@ impl Follower {
         self.senders.shutdown().await;
         self.renewals.shutdown().await;
         if let Some(tenure) = self.view.tenure.take() {
-            tenure.end().await;
+            self.end_tenure(&tenure).await;
         }
         self.view.order = Order::default();
         self.view.routes.clear();

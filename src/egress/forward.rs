@@ -1,6 +1,6 @@
 //! Sends requests to a destination, byte for byte.
 //!
-//! By hyper's own client, because reqwest's addresses are repaired on the way: ".." is resolved, escapes are
+//! By hyper itself, because reqwest's addresses are repaired on the way: ".." is resolved, escapes are
 //! rewritten. Here the raw path is appended to the base as text.
 
 use std::{error::Error, sync::Arc, time::Duration};
@@ -8,20 +8,18 @@ use std::{error::Error, sync::Arc, time::Duration};
 use http_body_util::Full;
 use hyper::{
     Response, StatusCode, Uri,
-    body::{Bytes, Incoming},
+    body::Bytes,
     header::{self, HeaderValue},
     http::uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioTimer,
-};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use tokio::{select, time::timeout};
 
 use super::{
-    connection::{Background, Connector, Tenure},
+    connection::{Connector, Tenure},
+    pool::{AnswerBody, Pool},
     request::{EPOCH, Request, SESSION, strip_answer},
     tls,
 };
@@ -35,12 +33,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a destination may take to begin its answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-
-/// How long a connection without a request is kept: less than servers commonly keep one.
-const IDLE_LIMIT: Duration = Duration::from_secs(15);
-
-/// Idle connections that are kept to one destination.
-const IDLE_CONNECTIONS: usize = 64;
 
 /// Within which time a token must be had, some attempts included.
 const TOKEN_PATIENCE: Duration = Duration::from_secs(10);
@@ -95,6 +87,8 @@ impl Stamp {
 pub(super) struct Destination {
     scheme: Scheme,
     authority: Authority,
+    /// What the Host header says.
+    host: HeaderValue,
     /// The path of the base address as it is configured, without a slash at its end.
     base_path: String,
     tls: ClientConfig,
@@ -114,6 +108,7 @@ impl Destination {
         Ok(Self {
             scheme: if access.endpoint().is_https() { Scheme::HTTPS } else { Scheme::HTTP },
             authority: Authority::try_from(authority).map_err(hyper::http::Error::from)?,
+            host: HeaderValue::try_from(authority).map_err(hyper::http::Error::from)?,
             base_path: path.trim_end_matches('/').to_owned(),
             tls: if access.endpoint().is_https() {
                 tls_config(access.validate_certificate())?
@@ -158,7 +153,7 @@ fn tls_config(validate: bool) -> Result<ClientConfig, rustls::Error> {
 /// Sends to one destination within one tenure.
 #[derive(Debug)]
 pub(super) struct Forwarder {
-    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    pool: Arc<Pool>,
     destination: Arc<Destination>,
     tenure: Arc<Tenure>,
 }
@@ -174,12 +169,13 @@ impl Forwarder {
             .https_or_http()
             .enable_http1()
             .wrap_connector(Connector::new(tcp, Arc::clone(&tenure)));
-        let client = Client::builder(Background(Arc::clone(&tenure)))
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_LIMIT)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build(connector);
-        Self { client, destination, tenure }
+        let pool = Arc::new(Pool::new(connector, Arc::clone(&tenure)));
+        Self { pool, destination, tenure }
+    }
+
+    /// Drops its idle connections, and keeps none any more.
+    pub(super) fn close(&self) {
+        self.pool.close();
     }
 
     /// Whether it sends in `tenure`.
@@ -192,7 +188,7 @@ impl Forwarder {
         &self,
         request: &Request,
         stamp: &Stamp,
-    ) -> Result<Response<Incoming>, Undelivered> {
+    ) -> Result<Response<AnswerBody>, Undelivered> {
         let uri = self.destination.address(&request.target).ok_or(Undelivered::BadTarget)?;
         let sending = async {
             let proof = self.proof().await?;
@@ -232,10 +228,11 @@ impl Forwarder {
         uri: &Uri,
         stamp: &Stamp,
         proof: Option<&Proof>,
-    ) -> Result<Response<Incoming>, Undelivered> {
+    ) -> Result<Response<AnswerBody>, Undelivered> {
         let mut sent = hyper::Request::new(Full::new(request.body.clone()));
         *sent.method_mut() = request.method.clone();
-        *sent.uri_mut() = uri.clone();
+        // On the wire stands the path alone; the host is a header.
+        *sent.uri_mut() = uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
         let headers = sent.headers_mut();
         *headers = request.headers.clone();
         for (name, value) in [(EPOCH, &stamp.epoch), (SESSION, &stamp.session)] {
@@ -246,7 +243,8 @@ impl Forwarder {
         if let Some(login) = proof.and_then(Proof::header) {
             headers.insert(header::AUTHORIZATION, login);
         }
-        self.client.request(sent).await.map_err(|error| Undelivered::Failed(innermost(&error)))
+        headers.insert(header::HOST, self.destination.host.clone());
+        self.pool.exchange(uri, sent).await.map_err(|error| Undelivered::Failed(innermost(&*error)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     Response, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::{Body, Bytes},
     http::request::Parts,
 };
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use super::{
     keeper::Keeper,
     lane::{Lane, News, Reserved, Taken, Turned},
     machine::{Settlement, settlement},
+    pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
     view::{Route, View},
 };
@@ -35,7 +36,7 @@ pub struct Gate {
 #[derive(Debug)]
 pub enum Answer {
     /// The destination's own answer.
-    Passed(Response<Incoming>),
+    Passed(Response<AnswerBody>),
     /// It is kept, or dropped by setting: a success with this status.
     Taken(StatusCode),
 }
@@ -226,9 +227,9 @@ impl Gate {
 
 /// What became of a request that was passed on.
 enum Passed {
-    Settled(Response<Incoming>),
+    Settled(Response<AnswerBody>),
     /// It is still ours; what the destination said, if anything.
-    Open(Option<Response<Incoming>>),
+    Open(Option<Response<AnswerBody>>),
     BadTarget,
 }
 

@@ -22,6 +22,7 @@ mod keeper;
 mod lane;
 pub mod machine;
 mod news;
+mod pool;
 mod request;
 mod sender;
 mod tls;
@@ -29,3 +30,4 @@ mod view;
 
 pub use driver::{Egress, OpenError};
 pub use gate::{Answer, Gate, LaneReport, Refusal};
+pub use pool::AnswerBody;

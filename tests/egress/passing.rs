@@ -198,3 +198,28 @@ async fn a_body_that_is_too_large_is_refused_in_every_role() {
     assert_eq!(site.post(&large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(site.server.get(EGRESS).await.json()[0]["Dropped"], json!(0));
 }
+
+#[tokio::test]
+async fn a_long_answer_is_streamed_whole_and_an_answer_to_head_keeps_its_length() {
+    let (_folder, server, sink) = alone().await;
+    let long: &'static str = Box::leak("0123456789".repeat(100_000).into_boxed_str());
+    sink.answer(sink::Answer::With(200, "", long));
+    for _ in 0..3 {
+        let answer = server.send(Method::GET, "/egress/d/x", None).await;
+        assert!(answer.body == long, "{} bytes", answer.body.len());
+    }
+    let answer = server.send(Method::HEAD, "/egress/d/x", None).await;
+    assert_eq!(answer.headers["content-length"], "1000000");
+}
+
+#[tokio::test]
+async fn a_connection_that_the_destination_closed_costs_no_request() {
+    let (_folder, server, mut sink) = alone().await;
+    for number in 0..5 {
+        let answer = server.send(Method::POST, "/egress/d/x", Some(&number.to_string())).await;
+        assert_eq!((answer.status, answer.body.as_str()), (StatusCode::OK, "well"));
+        sink.go_away().await;
+        sink.come_back();
+    }
+    assert_eq!(sink.bodies(), ["0", "1", "2", "3", "4"]);
+}
