@@ -25,6 +25,8 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // Runs a command of the operator's within a time limit.
+    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -40,16 +42,34 @@ const ROOMS: &[Room] = &[
     },
     // Proves to a server who we are; what every client of ours is made of.
     Room { name: "login", may_import: &["domain", "wire", "clock"], crates: &["reqwest"], files: &[] },
+    // Writes rows of the adapter's history, for every room that has something to tell.
+    Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store", "login"],
+        may_import: &["domain", "wire", "clock", "store", "login", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
             ("listener.rs", &["reqwest"]),
             ("driver.rs", &["rustix"]),
         ],
+    },
+    // Starts, stops and guards the collector. nix looks users up.
+    Room {
+        name: "collector",
+        may_import: &["domain", "clock", "store", "recorder"],
+        crates: &["rustix"],
+        files: &[("launcher.rs", &["nix"])],
+    },
+    // Tells collectors that listen what role and mode demand of them.
+    Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
+    // What is reported of the collector's source: components, probes, the score.
+    Room {
+        name: "reports",
+        may_import: &["domain", "clock", "command", "store", "recorder"],
+        crates: &[],
+        files: &[("probe.rs", &["reqwest"])],
     },
     // The gate that the collector sends through. Addresses of reqwest are resolved and rewritten; hyper's are text.
     Room {
@@ -70,7 +90,17 @@ const ROOMS: &[Room] = &[
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "registration", "egress", "endpoint"],
+        may_import: &[
+            "domain",
+            "wire",
+            "clock",
+            "store",
+            "registration",
+            "orders",
+            "reports",
+            "egress",
+            "endpoint",
+        ],
         crates: &[
             "axum",
             "futures_util",
@@ -102,6 +132,9 @@ const ROOMS: &[Room] = &[
             "store",
             "registration",
             "egress",
+            "collector",
+            "orders",
+            "reports",
             "endpoint",
             "http",
             "settings",
@@ -113,7 +146,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "settings", "telemetry", "app"],
+        may_import: &["domain", "collector", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

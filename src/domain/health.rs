@@ -26,6 +26,22 @@ impl Health {
         Self { obeyed: u64::MAX, score: None, state: None, last_data: None, warnings: Vec::new() };
 }
 
+impl Health {
+    /// What this and `other` say together: an order is obeyed when both obey it, and the worse score counts.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut warnings = self.warnings;
+        warnings.extend(other.warnings);
+        Self {
+            obeyed: self.obeyed.min(other.obeyed),
+            score: [self.score, other.score].into_iter().flatten().min(),
+            state: self.state.or(other.state),
+            last_data: [self.last_data, other.last_data].into_iter().flatten().min(),
+            warnings,
+        }
+    }
+}
+
 /// What the gate of a Primary has received and settled, by its own boot clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {

@@ -11,6 +11,8 @@ mod words;
 
 mod access;
 mod change;
+mod collector;
+mod component;
 mod config;
 mod data_endpoint;
 mod draft;
@@ -32,6 +34,10 @@ mod url;
 
 pub use access::{Access, AccessDraft};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
+pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
+pub use component::{
+    ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
+};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use draft::Draft;
@@ -49,8 +55,8 @@ pub use order::Order;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name, SessionId,
-    TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name,
+    SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

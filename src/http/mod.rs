@@ -7,12 +7,14 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod adapter;
+pub mod components;
 pub mod data_endpoints;
 pub mod endpoint;
 mod events;
 pub mod gate;
 pub mod health;
 pub mod kit;
+pub mod order;
 mod page;
 mod serve;
 

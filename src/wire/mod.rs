@@ -7,6 +7,7 @@
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
 mod access;
+pub mod component;
 pub mod configuration;
 pub mod data_endpoint;
 pub mod egress;
@@ -16,5 +17,6 @@ pub mod events;
 pub mod group;
 pub mod heartbeat;
 pub mod members;
+pub mod order;
 pub mod registration;
 pub mod state;
