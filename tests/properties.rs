@@ -39,7 +39,8 @@ impl Facet {
         let data = tempfile::tempdir().unwrap();
         let store = runtime.block_on(Store::open(DataFolder::hold(data.path()).unwrap())).unwrap();
         let standing = watch::Sender::new(Standing::default()).subscribe();
-        let adapter = Adapter { store, standing, wake: Arc::new(Notify::new()) };
+        let adapter =
+            Adapter { store, standing, wake: Arc::new(Notify::new()), gate_wake: Arc::new(Notify::new()) };
         Self { router: adapter::routes(adapter).build(), runtime, _data: data }
     }
 

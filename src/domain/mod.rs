@@ -9,10 +9,12 @@
 #[macro_use]
 mod words;
 
+mod access;
 mod change;
 mod collector;
 mod component;
 mod config;
+mod data_endpoint;
 mod draft;
 mod fault;
 mod field;
@@ -30,6 +32,7 @@ mod timeout;
 mod transition;
 mod url;
 
+pub use access::{Access, AccessDraft};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
     CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,
@@ -38,6 +41,7 @@ pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
@@ -45,7 +49,7 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
-pub use health::{Coverage, Health, Proof};
+pub use health::{Coverage, CoverageAges, Health, Proof};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock,
     domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
-    store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
+    store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
         state::{FailoverBody, FailoverStateBody, HistoryBody},
@@ -35,6 +35,8 @@ pub struct Adapter {
     pub standing: watch::Receiver<Standing>,
     /// Tells the registration that the stored configuration changed.
     pub wake: Arc<Notify>,
+    /// Tells the gate that its destinations changed.
+    pub gate_wake: Arc<Notify>,
 }
 
 /// All routes of the adapter half.
@@ -98,7 +100,7 @@ async fn put_one(
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft, &mut faults);
+    check_id(&id, &draft.id, &mut faults);
     adapter
         .change(peer, |stored| {
             let config = with_id(stored, &id)?;
@@ -126,7 +128,7 @@ async fn patch_one(
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft, &mut faults);
+    check_id(&id, &draft.id, &mut faults);
     adapter
         .change(peer, |stored| {
             let config = with_id(stored, &id)?;
@@ -187,8 +189,7 @@ impl Adapter {
         peer: Peer,
         decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
-        let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
-        let observed = self.standing.borrow().clone();
+        let (by, observed) = (peer.requester(), self.standing.borrow().clone());
         let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
         self.wake.notify_one();
         Ok(change)
@@ -206,9 +207,10 @@ fn patched(draft: Draft, faults: Faults, stored: &FailoverConfig) -> Result<Fail
     together(faults, draft.patch(stored))
 }
 
-fn together(mut faults: Faults, ruled: Result<FailoverConfig, Faults>) -> Result<FailoverConfig, Failure> {
+/// What the rules say of a draft, with the faults that were found in its body.
+pub(super) fn together<T>(mut faults: Faults, ruled: Result<T, Faults>) -> Result<T, Failure> {
     match ruled {
-        Ok(config) => Ok(faults.or(config)?),
+        Ok(value) => Ok(faults.or(value)?),
         Err(others) => {
             faults.merge(others);
             Err(faults.into())
@@ -216,8 +218,8 @@ fn together(mut faults: Faults, ruled: Result<FailoverConfig, Faults>) -> Result
     }
 }
 
-fn check_id(id: &str, draft: &Draft, faults: &mut Faults) {
-    if let Field::Value(given) = &draft.id
+pub(super) fn check_id(id: &str, given: &Field<String>, faults: &mut Faults) {
+    if let Field::Value(given) = given
         && given != id
     {
         let reason = format!("is {given:?} in the body but {id:?} in the path");

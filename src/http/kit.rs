@@ -1,6 +1,12 @@
 //! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
     Router,
@@ -13,12 +19,16 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
-use tower::{ServiceExt, util::MapRequestLayer};
+use tower::{
+    ServiceExt, service_fn,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
 use crate::{
     domain::{Fault, Faults},
+    store::Requester,
     wire::{
         error::{AdapterError, EndpointError},
         members::{Content, MalformedJson, Members},
@@ -166,6 +176,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
 pub struct Routes {
     router: Router,
     patterns: Vec<&'static str>,
+    raw: Option<Raw>,
+}
+
+/// What answers requests whose addresses stay as they were written.
+#[derive(Debug, Clone)]
+struct Raw {
+    owns: fn(&str) -> bool,
+    service: BoxCloneSyncService<Request, Response, Infallible>,
 }
 
 impl Routes {
@@ -189,6 +207,25 @@ impl Routes {
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.patterns.extend(other.patterns);
+        self.raw = self.raw.or(other.raw);
+        self
+    }
+
+    /// Lets `answer` have every request whose path it `owns`, before anybody looks at it.
+    #[must_use]
+    pub fn raw<F>(
+        mut self,
+        owns: fn(&str) -> bool,
+        answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let service = service_fn(move |request| {
+            let answered = CarriedOut::new(answer(request));
+            async { Ok(render(false, answered.await)) }
+        });
+        self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
     }
 
@@ -197,7 +234,7 @@ impl Routes {
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// what was begun is carried out although its client hangs up, panics become refusals, and the router chooses the handler.
     pub fn build(self) -> Router {
-        let Self { router, patterns } = self;
+        let Self { router, patterns, raw } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
             .fallback(async || Failure::unknown_path())
@@ -212,7 +249,40 @@ impl Routes {
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
-        Router::new().fallback_service(service)
+        let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
+        let service = BoxCloneSyncService::new(service);
+        Router::new().fallback_service(service_fn(move |request: Request| {
+            let service = if owns(request.uri().path()) { raw.clone() } else { service.clone() };
+            service.oneshot(request)
+        }))
+    }
+}
+
+/// A future that is carried out to its end, in a task of its own, although nobody waits for it any more.
+struct CarriedOut<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> CarriedOut<F> {
+    fn new(work: F) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let Some(work) = self.0.as_mut() else { return Poll::Pending };
+        let done = std::task::ready!(work.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOut<F> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            TaskTracker::new().spawn(work);
+        }
     }
 }
 
@@ -395,6 +465,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub Option<SocketAddr>);
+
+impl Peer {
+    /// Who asks, for the history.
+    #[must_use]
+    pub fn requester(self) -> Requester {
+        Requester { user: "anonymous".to_owned(), from: self.0 }
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;

@@ -8,8 +8,10 @@
 
 pub mod adapter;
 pub mod components;
+pub mod data_endpoints;
 pub mod endpoint;
 mod events;
+pub mod gate;
 pub mod health;
 pub mod kit;
 pub mod order;

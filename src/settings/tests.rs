@@ -71,13 +71,14 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         ("history_days", "30"),
         ("log_format", "json"),
         ("with_endpoint", "true"),
+        ("egress.hold_back", "20s"),
         ("session_retention", "1h"),
     ];
     let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
     let from_file = serve(ServePartial::default(), Some(file(&text)?.path()), &no_variables)?;
     let variables = |name: &str| {
         let key = name.strip_prefix("CLIENT_FAILOVER_")?.to_ascii_lowercase();
-        values.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).into())
+        values.iter().find(|(name, _)| name.replace('.', "_") == key).map(|(_, value)| (*value).into())
     };
     let from_environment = serve(ServePartial::default(), None, &variables)?;
     let expected = ServeSettings {
@@ -86,6 +87,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
         log_format: LogFormat::Json,
+        hold_back: Duration::from_secs(20),
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
         collector: None,
         order: OrderSettings::default(),
@@ -109,7 +111,7 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, session_retention, collector.command, \
+             history_days, log_format, with_endpoint, egress.hold_back, session_retention, collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \
              collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
              collector.restart_window, collector.on_order, order.hook, order.hook_timeout, order.signal, probe",

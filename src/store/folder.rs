@@ -67,23 +67,18 @@ impl DataFolder {
         }
     }
 
-    /// Makes the file `name`, if it is not there, so that only its owner can read it. SQLite gives the
-    /// files beside a database the same mode.
-    pub(super) fn make_private(&self, name: &str) -> Result<(), StoreError> {
-        let made = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.path.join(name));
-        made.map(drop).map_err(StoreError::NotMade)
-    }
-
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes the file, if it is not there, so that only its owner can read it. SQLite gives the files beside a
+/// database the same mode.
+pub(super) fn make_private(file: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file);
+    made.map(drop).map_err(StoreError::NotMade)
 }
 
 #[cfg(test)]
@@ -105,7 +100,7 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let outer = tempfile::tempdir().unwrap();
         let folder = DataFolder::hold(outer.path()).unwrap();
-        folder.make_private("secret").unwrap();
+        make_private(&folder.path().join("secret")).unwrap();
         assert_eq!(fs::metadata(outer.path().join("secret")).unwrap().mode() & 0o777, 0o600);
     }
 }

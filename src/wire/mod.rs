@@ -6,8 +6,11 @@
 //!
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
+mod access;
 pub mod component;
 pub mod configuration;
+pub mod data_endpoint;
+pub mod egress;
 pub mod endpoint;
 pub mod error;
 pub mod events;

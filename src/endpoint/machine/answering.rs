@@ -140,6 +140,7 @@ impl Group {
         }));
         // The new Primary is told how far the one before it came; the first of all has only itself.
         self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
+        self.forget_coverage();
         self.floor = self.floor.max(Some(epoch));
         self.challenge = None;
         self.worse_since = None;
@@ -191,7 +192,8 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
-            answer.receipt = self.receipt_for(now, member);
+            answer.coverage = self.coverage(now).filter(|_| role != ClientRole::Primary);
+            answer.receipt = self.receipt_for(now, member).map(Box::new);
             answer.warnings = self.warnings(now, member);
         }
         Reply::Answer(answer)

@@ -89,6 +89,7 @@ impl Group {
             Some(native) if native.acting => {
                 tenure.acted = now.uptime;
                 self.hear_acting(now, since);
+                self.hear_coverage(now, native.coverage);
                 return false;
             }
             // A heartbeat that crossed the grant on its way says nothing.

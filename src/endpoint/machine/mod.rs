@@ -14,6 +14,7 @@
 mod answering;
 mod attention;
 mod choice;
+mod coverage;
 mod handover;
 mod hearing;
 mod nudges;
@@ -239,6 +240,8 @@ pub struct Group {
     /// Whether the store still has an override that has ended.
     override_ended: bool,
     last_data: Option<Wall>,
+    /// What the Primary's gate said last.
+    covered: Option<coverage::Covered>,
     /// Why the seat is as it is.
     why: Why,
     /// Who held the seat before, and acted.
@@ -281,6 +284,7 @@ impl Group {
             awaited: None,
             override_ended: false,
             last_data: None,
+            covered: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             former: None,
             handed: None,

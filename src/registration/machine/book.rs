@@ -235,7 +235,7 @@ impl Machine {
             endpoint_loss: self.loss,
             score: self.score(),
             last_data: self.health.last_data,
-            proof: None,
+            proof: self.proof.filter(|_| self.is_member()),
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
         }

@@ -58,6 +58,7 @@ impl Disk {
     pub(crate) fn desired(&self) -> Desired {
         let Some(config) = self.config else { return Desired::Nothing };
         Desired::Target(Target {
+            has_destination: false,
             revision: self.revision,
             configuration: ConfigurationId::new("c").expect("a short id is one"),
             endpoint: HttpUrl::parse("http://endpoint").expect("it is an address"),

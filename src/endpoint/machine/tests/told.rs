@@ -68,7 +68,7 @@ fn a_planned_hand_over_has_a_receipt_with_its_gap_and_both_get_it() {
     assert_eq!((receipt.from.clone(), receipt.to.clone()), (id("A"), id("B")));
     assert_eq!((receipt.cause, receipt.last_act), (GroupReason::StoppedActing, LastAct::Said));
     assert_eq!(receipt.gap_us(), 11_000, "A stopped at 997 ms, B acted from 1008 ms on");
-    assert_eq!(receipts(&plant), std::slice::from_ref(&receipt));
+    assert_eq!(receipts(&plant), std::slice::from_ref(&*receipt));
     assert!(receipt.sentence().ends_with("nobody acted for 11.0 ms"), "{}", receipt.sentence());
     plant.at(1_030);
     assert_eq!(beat_for(&mut plant, "A", 33).receipt.map(|receipt| receipt.gap_us()), Some(11_000));
