@@ -99,7 +99,7 @@ impl Order {
 }
 
 fn grace(standing: &Standing) -> Duration {
-    if standing.endpoint_loss.keeps_role() { KEPT_ROLE_GRACE } else { Duration::ZERO }
+    if standing.keeps_role { KEPT_ROLE_GRACE } else { Duration::ZERO }
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
                 role: Role::Primary,
                 applied_mode: Some(Mode::Hot),
                 acting: Acting::Until(at(10_000)),
-                endpoint_loss: policy,
+                keeps_role: policy.keeps_role(false),
                 ..Standing::default()
             };
             assert_eq!(Order::told_until(&standing), Some(at(told_until)), "{policy}");
