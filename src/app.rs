@@ -18,6 +18,7 @@ use crate::{
         adapter::{self, Adapter},
         health,
         kit::Routes,
+        page::{self, Halves},
     },
     registration::{Obedience, Registration, StartError},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
@@ -83,6 +84,9 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
     let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
 
+    let hosts_endpoint = settings.hosted_endpoint.is_some();
+    routes = routes.merge(page::routes(Halves { adapter: true, endpoint: hosts_endpoint }));
+
     let mut half = Half::new(store.clone(), repeats);
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
@@ -102,7 +106,9 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
+    let routes = health::routes(store.clone())
+        .merge(page::routes(Halves { adapter: false, endpoint: true }))
+        .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }

@@ -9,7 +9,7 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::kit::to_json;
 use crate::{
@@ -29,7 +29,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 
 /// The answer that goes on until the listener's group is deleted, the server stops, or the client
 /// hangs up.
-pub(super) fn answer(listener: Listener) -> Response {
+pub(super) fn of_group(listener: Listener) -> Response {
     let first = Event::default().event(LISTENING).data("{}");
     let told = stream::unfold(listener, async |mut listener| {
         let event = match listener.next().await? {
@@ -42,6 +42,11 @@ pub(super) fn answer(listener: Listener) -> Response {
         };
         Some((event, listener))
     });
-    let events = stream::once(async { first }).chain(told).map(Ok::<_, Infallible>);
+    answer(stream::once(async { first }).chain(told))
+}
+
+/// The answer that sends `events` as they come.
+pub(super) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let events = events.map(Ok::<_, Infallible>);
     ([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
 }

@@ -1,4 +1,4 @@
-//! The HTTP interfaces: adapter, failover endpoint, health.
+//! The HTTP interfaces: adapter, failover endpoint, health, and the page for people.
 //!
 //! Promises: every answer that refuses has a body that says why, in the shape of the interface it
 //! belongs to; paths match in any case, with or without a trailing slash. Handlers read the
@@ -11,7 +11,9 @@ pub mod endpoint;
 mod events;
 pub mod health;
 pub mod kit;
-mod page;
+mod live;
+pub mod page;
+mod paging;
 mod serve;
 
 pub use serve::serve;

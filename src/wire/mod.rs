@@ -13,5 +13,6 @@ pub mod events;
 pub mod group;
 pub mod heartbeat;
 pub mod members;
+pub mod overview;
 pub mod registration;
 pub mod state;

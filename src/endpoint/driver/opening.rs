@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Attention, Cell, Endpoint, Estate, Group, Hosted, Inner, Mark, Moment, Settings, Store, StoreError,
-    listening::Places, lookout::Lookout, unsettled::Unsettled,
+    listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
 };
 use crate::clock;
 
@@ -90,6 +90,7 @@ impl Endpoint {
             mark: tokio::sync::Mutex::new(mark),
             lookout: Lookout::default(),
             places: Places::default(),
+            overviews: Overviews::default(),
             writers: TaskTracker::new(),
             closing,
         };
