@@ -62,3 +62,31 @@ impl OverviewEventBody {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{FailoverTimeout, GroupHealth};
+
+    #[test]
+    fn an_overview_has_its_members_in_this_order() {
+        let group = GroupOverview {
+            id: GroupId::new("g").unwrap(),
+            name: None,
+            timeout: FailoverTimeout::DEFAULT,
+            health: GroupHealth::NoMembers,
+            primary: None,
+            primary_score: None,
+            pending: None,
+            forced: None,
+            members: 0,
+            heard: 0,
+            epoch: None,
+            warnings: Vec::new(),
+        };
+        assert_eq!(
+            serde_json::to_string(&OverviewBody::from(&group)).unwrap(),
+            r#"{"Id":"g","Name":null,"FailoverTimeout":"00:01:00","Health":"NoMembers","Primary":null,"PrimaryScore":null,"PendingPrimary":null,"RoleOverride":null,"Epoch":null,"Members":0,"Heard":0,"Warnings":[]}"#
+        );
+    }
+}

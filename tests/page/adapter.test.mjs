@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
 import { FACET, Server } from './server.mjs';
 
 before(launch);
@@ -74,7 +74,7 @@ test('a lost server is told, nothing of it is shown as live, and it is found aga
   await adapter.untilRole('Primary');
   const page = await visit(t, adapter);
   await shows(page, '#role', /^Primary$/);
-  page.mayLose = true;
+  page.expected = LOST;
   await adapter.end();
   await shows(page, '#lost', /The server cannot be reached since .*\d\d:\d\d/);
   await shows(page, '#connection', 'Not live');
@@ -91,7 +91,7 @@ test('a lost server is told, nothing of it is shown as live, and it is found aga
 test('a server that hangs is as good as lost', async (t) => {
   const adapter = await Server.start(t, 'serve');
   const page = await visit(t, adapter);
-  page.mayLose = true;
+  page.expected = LOST;
   adapter.child.kill('SIGSTOP');
   await shows(page, '#lost', 'The server cannot be reached since');
   adapter.child.kill('SIGCONT');
@@ -107,6 +107,7 @@ test('what the server says is text, whatever it looks like', async (t) => {
   const page = await visit(t, adapter);
   await shows(page, 'h1', name);
   assert.equal(await page.locator('main img, main b').count(), 0);
+  page.expected = /TrustedHTML/;
   // A page that would make markup of text is stopped by its policy.
   await assert.rejects(page.evaluate(() => { document.body.innerHTML = '<p>'; }), /TrustedHTML/);
 });

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { atEnd } from './server.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -17,6 +18,9 @@ const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-firs
 
 /** How long a page may take to show what a test waits for. */
 const LIMIT_MS = 20_000;
+
+/** What the browser says on the console of a server that is gone. */
+export const LOST = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
 
 /** How wide: a phone, a desk, the wall of a control room. */
 export const WIDTHS = { phone: [390, 844], desk: [1280, 900], wall: [3840, 2160] };
@@ -43,19 +47,18 @@ export async function visit(t, server, hash = '', { width = 'desk' } = {}) {
   const [widthPx, heightPx] = WIDTHS[width];
   await page.setViewportSize({ width: widthPx, height: heightPx });
   const faults = [];
-  /** Once a server is gone on purpose, the browser says so on the console. */
-  page.mayLose = false;
+  /** What a test provokes on purpose. */
+  page.expected = null;
   page.on('pageerror', (error) => faults.push(`${error}`));
   page.on('console', (message) => {
-    const lost = page.mayLose && /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !lost) faults.push(`${message.type()}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !page.expected?.test(message.text())) faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('request', (request) => {
     if (!request.url().startsWith(`${server.url}/`)) faults.push(`asked another host: ${request.url()}`);
   });
   let loads = 0;
   page.on('load', () => (loads += 1));
-  t.after(async () => {
+  atEnd(t, async () => {
     await page.close();
     assert.deepEqual(faults, []);
     assert.equal(loads, 1, 'the page changes without being loaded again');

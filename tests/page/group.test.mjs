@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
 import { BASE, Server, until } from './server.mjs';
 
 before(launch);
@@ -13,7 +13,9 @@ async function plant(t) {
   const sessions = [];
   for (const adapter of [first, second]) {
     await adapter.configure(endpoint, 'Line 1');
-    sessions.push((await until('a session', async () => { const said = await adapter.failover(); return said.LastHeartbeat && said; })).SessionId);
+    const { SessionId } = await until('a session', async () => { const said = await adapter.failover(); return said.LastHeartbeat && said; });
+    // As the page shows it: without most of its GUID.
+    sessions.push(SessionId.replace(/(-[0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '$1'));
     if (adapter === first) await first.untilRole('Primary');
   }
   return { endpoint, first, second, sessions };
@@ -106,7 +108,7 @@ test('an override that can do no good is warned of, and one that is refused says
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, '.effects .warns', 'b scores 0');
-  page.mayLose = true;
+  page.expected = LOST;
   await server.end();
   await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, 'dialog .failed', 'It was not done. The server cannot be reached.');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
 import { BASE, Server } from './server.mjs';
 
 before(launch);
@@ -114,7 +114,7 @@ test('groups that are gone while the server was lost are not shown any more', as
   await server.group('goes');
   const page = await visit(t, server);
   await shows(page, '#count', '2 groups');
-  page.mayLose = true;
+  page.expected = LOST;
   await server.end();
   await shows(page, '#lost', 'The server cannot be reached since');
   const elsewhere = await Server.start(t, 'endpoint', { data: server.data });

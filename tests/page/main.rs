@@ -3,6 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
+mod files;
+
 use std::{
     path::Path,
     process::Command,

@@ -25,6 +25,18 @@ export async function until(what, condition) {
   }
 }
 
+/** Does `undo` at the end of the test `t`: what was begun last is ended first. */
+const undone = new WeakMap();
+export function atEnd(t, undo) {
+  if (!undone.has(t)) {
+    undone.set(t, []);
+    t.after(async () => {
+      for (const one of undone.get(t).reverse()) await one();
+    });
+  }
+  undone.get(t).push(undo);
+}
+
 /** A server; it is killed at the end of the test `t`. */
 export class Server {
   static async start(t, half, { listen = '127.0.0.1:0', data, more = [] } = {}) {
@@ -32,7 +44,7 @@ export class Server {
     server.half = half;
     server.more = more;
     server.data = data ?? mkdtempSync(join(tmpdir(), 'client-failover-page-'));
-    t.after(() => {
+    atEnd(t, () => {
       server.child.kill('SIGKILL');
       rmSync(server.data, { recursive: true, force: true });
     });

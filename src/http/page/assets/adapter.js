@@ -4,7 +4,7 @@ import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
 import { ADAPTER, get, watch } from './server.js';
 import { millis, setTime, span, time } from './time.js';
-import { ROLES, shape, spaced, tone } from './words.js';
+import { ROLES, shape, short, spaced, tone } from './words.js';
 
 const FACET = `${ADAPTER}/configuration/System/ClientFailover`;
 const FAILOVER = `${ADAPTER}/diagnostics/Failover`;
@@ -86,7 +86,7 @@ export function adapterView(page) {
     ].filter(([, value]) => value !== null && value !== undefined);
     const what = item.Kind === 'Role' ? `Role: ${spaced(item.Role)}` : spaced(item.Kind);
     return {
-      what: [h('strong', {}, what), ' ', sentence(item.Explanation)],
+      what: [h('strong', {}, what), ' ', sentence(short(item.Explanation))],
       tone: item.Kind === 'Role' && item.Role === 'Primary' ? 'good' : tone(item.Kind),
       why: [facts(details.map(([label, value]) => [label, String(value)]))],
     };
@@ -95,16 +95,16 @@ export function adapterView(page) {
   function update() {
     const { Role, RoleSince, Explanation, Warnings, LastError, AdapterState } = state;
     const look = ROLES[Role] ?? ROLES.None;
-    say(name, state.Configuration?.Name ?? state.SessionId ?? 'This adapter');
+    say(name, state.Configuration?.Name ?? short(state.SessionId ?? 'This adapter'));
     mark(root, 'data-role', Role);
     fill(roleIcon, Role, () => shape(look.shape));
     say(roleText, `${stale ? 'Last known: ' : ''}${Role === 'None' ? 'Out of failover' : Role}`);
     mark(role, 'class', `role ${stale ? 'quiet' : look.tone}`);
     sinceLine.hidden = !RoleSince;
     setTime(since, RoleSince);
-    say(why, sentence(Explanation));
+    say(why, sentence(short(Explanation)));
     const alerts = [...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []), ...(LastError ? [`The endpoint: ${LastError}`] : []), ...Warnings];
-    list(warnings, alerts, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, sentence(text))) }));
+    list(warnings, alerts, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, sentence(short(text)))) }));
     warnings.hidden = alerts.length === 0;
     updateCards();
     tick();

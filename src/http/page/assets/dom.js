@@ -76,6 +76,6 @@ export function sentence(text) {
   if (!text) return '';
   const end = /[.!?]$/.test(text) ? '' : '.';
   // Names of adapters keep their case.
-  const begin = /^(an?|the|nobody|no|another|by|it|both|who|somebody)\b/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  const begin = /^(an?|the|nobody|nothing|no|another|by|it|both|who|somebody|two)\b/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
   return begin + end;
 }

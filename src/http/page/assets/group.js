@@ -7,7 +7,7 @@ import { askEnd, askOverride } from './override.js';
 import { picture, table } from './picture.js';
 import { get, groupPath, now, watch } from './server.js';
 import { millis, span, time } from './time.js';
-import { HEALTH, change, reason, shape, tone } from './words.js';
+import { HEALTH, change, reason, shape, short, tone } from './words.js';
 
 const RANGES = [
   [600e3, '10 min'],
@@ -16,6 +16,9 @@ const RANGES = [
   [86_400e3, '24 h'],
   [604_800e3, '7 d'],
 ];
+
+/** Of the table of adapters; on a phone each row is a card, which keeps its meaning by roles. */
+const COLUMNS = ['Adapter', 'Role', 'Score', 'Heard', 'Acts', 'Override'];
 
 /** Looks at the members that are kept: an hour of them. */
 const SAMPLES = 3_600;
@@ -32,7 +35,7 @@ export function groupView(page, id) {
   const forcedText = h('p');
   const endButton = h('button', { type: 'button', onclick: end }, 'End the override…');
   const forced = h('section', { class: 'forced', 'aria-label': 'Role override', hidden: true }, forcedText, endButton);
-  const members = h('tbody');
+  const members = h('tbody', { role: 'rowgroup' });
   const about = h('div');
   const frame = h('div', { class: 'frame', role: 'group', 'aria-label': 'Picture' });
   const tableFrame = h('div', { class: 'frame', tabindex: '0', role: 'region', 'aria-label': 'The picture as a table' });
@@ -63,8 +66,8 @@ export function groupView(page, id) {
       empty,
       h(
         'div',
-        { class: 'frame', tabindex: '0', role: 'region', 'aria-labelledby': 'members-title' },
-        h('table', { class: 'members' }, h('thead', {}, h('tr', {}, ['Adapter', 'Role', 'Score', 'Heard', 'Acts', 'Override'].map((name) => h('th', { scope: 'col' }, name)))), members),
+        { class: 'frame', tabindex: '0', role: 'region', 'aria-label': 'Table of adapters' },
+        h('table', { class: 'members', role: 'table' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, COLUMNS.map((name) => h('th', { scope: 'col', role: 'columnheader' }, name)))), members),
       ),
     ),
     h('section', { 'aria-labelledby': 'picture-title' }, h('div', { class: 'title-row' }, h('h2', { id: 'picture-title' }, 'Who was Primary when'), ranges), frame, legend(), partial, tableDetails),
@@ -115,13 +118,14 @@ export function groupView(page, id) {
     const look = HEALTH[word()];
     fill(health, [look.words, stale], () => [shape(look.shape), h('span', {}, `${stale ? 'Last known: ' : ''}${look.words}`), h('span', { class: 'hint' }, look.means)]);
     mark(health, 'class', `health ${stale ? 'quiet' : look.tone}`);
-    say(headline, status.Primary ? `${status.Primary} ${stale ? 'was' : 'is'} Primary` : `Nobody ${stale ? 'was' : 'is'} Primary`);
+    mark(headline, 'title', status.Primary);
+    say(headline, status.Primary ? `${short(status.Primary)} ${stale ? 'was' : 'is'} Primary` : `Nobody ${stale ? 'was' : 'is'} Primary`);
     mark(headline, 'class', `role ${stale ? 'quiet' : status.Primary ? '' : 'bad'}`);
     const promoted = history.items.find((item) => item.Kind === 'Promoted' && item.SessionId === status.Primary);
     const at = status.Primary ? promoted?.Time : null;
     fill(since, [at, status.Epoch], () => [at && h('span', {}, 'since ', time(at)), at && status.Epoch !== null && ', ', status.Epoch !== null && `epoch ${status.Epoch}`]);
-    say(explanation, sentence(status.Reason));
-    list(warnings, status.Warnings, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, text)) }));
+    say(explanation, sentence(short(status.Reason)));
+    list(warnings, status.Warnings, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, short(text))) }));
     warnings.hidden = !status.Warnings.length;
     updateForced();
     empty.hidden = status.Members.length > 0;
@@ -143,7 +147,7 @@ export function groupView(page, id) {
       const until = override.ExpirationTime ? [h('span', {}, ' It ends at '), time(override.ExpirationTime), h('span', {}, '.')] : [h('span', {}, ' It holds until somebody ends it.')];
       return [
         shape('pin'),
-        h('strong', {}, `${override.SessionId} is forced to be Primary`),
+        h('strong', { title: override.SessionId }, `${short(override.SessionId)} is forced to be Primary`),
         h('span', {}, override.RequestedBy ? ` by ${override.RequestedBy}` : ''),
         h('span', {}, override.Reason ? ` (${override.Reason}).` : '.'),
         until,
@@ -153,17 +157,20 @@ export function groupView(page, id) {
 
   function memberRow(first) {
     const me = first.SessionId;
-    const [role, heard, acts] = [h('td'), h('td'), h('td')];
+    const [, role, score, heard, acts, override] = COLUMNS.map((name) => h('td', { role: 'cell', 'data-column': name }));
     const [number, bar] = [h('span', { class: 'number' }), h('span', { class: 'fill' })];
     const name = h('span', { class: 'hint' });
     const button = h('button', { type: 'button', onclick: () => act(me) });
+    score.append(h('span', {}, number, h('span', { class: 'meter', 'aria-hidden': 'true' }, bar)));
+    override.append(button);
     return {
-      node: h('tr', {}, h('th', { scope: 'row' }, me, name), role, h('td', { class: 'score-cell' }, number, h('span', { class: 'meter', 'aria-hidden': 'true' }, bar)), heard, acts, h('td', {}, button)),
+      node: h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader', title: me }, short(me), name), role, score, heard, acts, override),
       update(member) {
         const ago = millis(member.HeardAgo);
         const isSilent = silent(member);
         const label = sessions.get(me)?.Name;
-        say(name, label && label !== me ? ` ${label}` : '');
+        const more = [label !== me && label, short(me) !== me && me].filter(Boolean).join(', ');
+        say(name, more && ` ${more}`);
         const is = status.Primary === me ? 'Primary' : status.PendingPrimary === me ? 'Pending Primary' : 'Secondary';
         fill(role, is, () => h('span', { class: `pill ${is === 'Primary' ? 'good' : is === 'Secondary' ? 'quiet' : 'info'}` }, shape(is === 'Primary' ? 'disc' : is === 'Secondary' ? 'ring' : 'arrows'), h('span', {}, is)));
         say(number, member.FailoverScore === null ? '–' : String(member.FailoverScore));
@@ -174,8 +181,9 @@ export function groupView(page, id) {
         mark(heard, 'class', isSilent ? 'bad' : ago > (timeout() / 2) * 1.1 ? 'warn' : null);
         say(acts, member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no');
         const isForced = status.RoleOverride?.SessionId === me;
-        say(button, isForced ? 'End the override…' : `Make Primary…`);
-        mark(button, 'aria-label', isForced ? `End the override for ${me}` : `Make ${me} Primary`);
+        // Only the eye sees whose row it is.
+        const whom = (text) => h('span', { class: 'unseen' }, text);
+        fill(button, isForced, () => (isForced ? ['End the override…', whom(` for ${short(me)}`)] : ['Make ', whom(`${short(me)} `), 'Primary…']));
         mark(button, 'aria-disabled', stale ? 'true' : null);
       },
     };
@@ -192,13 +200,13 @@ export function groupView(page, id) {
   }
 
   function row(item) {
-    const why = [h('p', {}, sentence(item.Explanation))];
+    const why = [h('p', {}, sentence(short(item.Explanation)))];
     const rows = [['Reason', reason(item)], ['Epoch', item.Epoch === null ? '–' : String(item.Epoch)]];
     if (item.RequestedBy) rows.push(['Asked for by', item.RequestedBy]);
     const receipt = item.HandOver;
     if (receipt) {
-      rows.push([receipt.LastAct === 'Said' ? `${receipt.From} acted last` : `Last heartbeat of ${receipt.From}`, time(receipt.LastActTime, true)]);
-      rows.push([`${receipt.To} acted first`, time(receipt.FirstActTime, true)], [receipt.GapMilliseconds < 0 ? 'Both acted for' : 'Between the two', span(Math.abs(receipt.GapMilliseconds))]);
+      rows.push([receipt.LastAct === 'Said' ? `${short(receipt.From)} acted last` : `Last heartbeat of ${short(receipt.From)}`, time(receipt.LastActTime, true)]);
+      rows.push([`${short(receipt.To)} acted first`, time(receipt.FirstActTime, true)], [receipt.GapMilliseconds < 0 ? 'Both acted for' : 'Between the two', span(Math.abs(receipt.GapMilliseconds))]);
     }
     why.push(facts(rows));
     if (item.Members?.length) {
@@ -207,7 +215,7 @@ export function groupView(page, id) {
         h(
           'div',
           { class: 'frame' },
-          h('table', {}, h('caption', {}, 'What was known then'), h('thead', {}, h('tr', {}, ['Adapter', 'Score', 'Heard', 'Acted'].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, item.Members.map((member) => h('tr', {}, h('th', { scope: 'row' }, member.SessionId), cells(member).map((cell) => h('td', {}, String(cell))))))),
+          h('table', {}, h('caption', {}, 'What was known then'), h('thead', {}, h('tr', {}, ['Adapter', 'Score', 'Heard', 'Acted'].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, item.Members.map((member) => h('tr', {}, h('th', { scope: 'row', title: member.SessionId }, short(member.SessionId)), cells(member).map((cell) => h('td', {}, String(cell))))))),
         ),
       );
     }
@@ -224,7 +232,7 @@ export function groupView(page, id) {
     drawn = moment;
     const to = stale ? (samples.at(-1)?.at ?? now()) : now();
     const lanes = lanesOf({ items: history.items, whole: !history.next, samples, members: status.Members, timeout: timeout(), from: to - range, to });
-    frame.replaceChildren(picture(lanes, width));
+    frame.replaceChildren(picture(lanes, width, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16));
     const oldest = history.items.at(-1);
     partial.hidden = !(history.more && oldest && Date.parse(oldest.Time) > to - range);
     if (tableDetails.open) tableFrame.replaceChildren(table(lanes));
@@ -286,7 +294,7 @@ export function groupView(page, id) {
         update();
         draw();
         const primary = data.Primary ?? 'Nobody';
-        if (told !== undefined && told !== primary) page.announce(`${primary} is Primary now.`);
+        if (told !== undefined && told !== primary) page.announce(`${short(primary)} is Primary now.`);
         told = primary;
       },
       Change: readHistory,

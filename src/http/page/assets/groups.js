@@ -2,7 +2,7 @@
 
 import { fill, h, list, mark, say } from './dom.js';
 import { ENDPOINT, watch } from './server.js';
-import { HEALTH, ORDER, shape } from './words.js';
+import { HEALTH, ORDER, shape, short } from './words.js';
 
 /** Groups that are shown before more are asked for: as many as a browser lays out at once without a pause. */
 const PAGE = 600;
@@ -118,7 +118,8 @@ function tile() {
       mark(link, 'href', `#groups/${encodeURIComponent(group.Id)}`);
       say(name, group.Name && group.Name !== group.Id ? `${group.Id} – ${group.Name}` : group.Id);
       const score = group.PrimaryScore === null ? '' : `, score ${group.PrimaryScore}`;
-      say(primary, group.PendingPrimary ? `${group.Primary ?? 'Nobody'} → ${group.PendingPrimary}` : group.Primary ? `${group.Primary}${score}` : 'Nobody is Primary');
+      mark(primary, 'title', [group.Primary, group.PendingPrimary].filter(Boolean).join(' → ') || null);
+      say(primary, group.PendingPrimary ? `${short(group.Primary ?? 'Nobody')} → ${short(group.PendingPrimary)}` : group.Primary ? `${short(group.Primary)}${score}` : 'Nobody is Primary');
       say(members, `${group.Heard} of ${group.Members} heard`);
       const notes = [group.RoleOverride && group.Health !== 'Forced' ? 'Override in force' : null, group.Warnings.length ? `${group.Warnings.length} ${group.Warnings.length === 1 ? 'warning' : 'warnings'}` : null];
       say(note, notes.filter(Boolean).join(', '));

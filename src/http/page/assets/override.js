@@ -3,6 +3,7 @@
 import { h, mark, say } from './dom.js';
 import { groupPath, now, post } from './server.js';
 import { local, millis, span } from './time.js';
+import { short } from './words.js';
 
 const PERIODS = [
   ['01:00:00', '1 hour'],
@@ -18,7 +19,7 @@ let lastAsker = '';
 /** What an override for `target` will do, as sentences; those that warn are marked. */
 export function consequences({ status, timeout, target, period }) {
   const said = [];
-  const tell = (text, warns = false) => said.push({ text, warns });
+  const tell = (text, warns = false) => said.push({ text: short(text), warns });
   const member = status.Members.find((one) => one.SessionId === target);
   const ago = millis(member?.HeardAgo);
   const silent = ago === null || ago >= timeout;
@@ -36,8 +37,8 @@ export function consequences({ status, timeout, target, period }) {
 
 /** What the end of an override will do. */
 export function endConsequences({ status }) {
-  const forced = status.RoleOverride.SessionId;
-  const stays = status.Primary === forced ? `${forced} stays Primary unless another adapter scores better by the group’s margin.` : `${forced} is not Primary; nothing changes at once.`;
+  const forced = short(status.RoleOverride.SessionId);
+  const stays = status.Primary === status.RoleOverride.SessionId ? `${forced} stays Primary unless another adapter scores better by the group’s margin.` : `${forced} is not Primary; nothing changes at once.`;
   return [{ text: 'Scores decide again who is Primary.' }, { text: stays }];
 }
 
@@ -46,8 +47,8 @@ export function askOverride(group, target, context) {
   const period = h('select', { id: 'period', onchange: refresh }, PERIODS.map(([value, words]) => h('option', { value, selected: value === '08:00:00' }, words)));
   const fields = [h('label', { for: 'period' }, 'For how long'), period];
   const { dialog, refresh: refreshList } = open({
-    title: `Make ${target} Primary?`,
-    action: `Make ${target} Primary`,
+    title: `Make ${short(target)} Primary?`,
+    action: `Make ${short(target)} Primary`,
     fields,
     what: () => consequences({ ...context(), target, period: period.value }),
     send: (asked) => post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Primary', ...(period.value ? { ExpirationPeriod: period.value } : {}), ...asked }),
@@ -61,7 +62,7 @@ export function askOverride(group, target, context) {
 /** Opens the dialog to end the override of `target`. */
 export function askEnd(group, target, context) {
   return open({
-    title: `End the override for ${target}?`,
+    title: `End the override for ${short(target)}?`,
     action: 'End the override',
     fields: [],
     what: () => endConsequences(context()),

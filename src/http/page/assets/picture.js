@@ -2,6 +2,7 @@
 
 import { h, s } from './dom.js';
 import { local, second, span, tick, time } from './time.js';
+import { short } from './words.js';
 
 const [TOP, LANE, LABEL, BAND, BOTTOM, SIDE] = [22, 62, 20, 30, 24, 2];
 
@@ -13,14 +14,15 @@ const LABEL_WIDTH = 84;
 
 const gapWords = (one) => (one.last === one.first ? `back after ${span(one.gap)}` : one.gap < 0 ? `overlap ${span(-one.gap)}` : `gap ${span(one.gap)}`);
 
-/** The picture of `lanes`, `width` pixels wide. */
-export function picture(lanes, width) {
+/** The picture of `lanes`, `pixels` wide; `scaled` is by how much everything in it is larger than usual. */
+export function picture(lanes, pixels, scaled) {
+  const width = pixels / scaled;
   const height = TOP + lanes.lanes.length * LANE + BOTTOM;
   const scale = (width - 2 * SIDE) / (lanes.to - lanes.from);
   const x = (moment) => SIDE + (Math.min(Math.max(moment, lanes.from), lanes.to) - lanes.from) * scale;
   return s(
     'svg',
-    { class: 'lanes', viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': 'Who was Primary when; the table below says the same' },
+    { class: 'lanes', viewBox: `0 0 ${width} ${height}`, width: pixels, height: height * scaled, role: 'img', 'aria-label': 'Who was Primary when; the table below says the same' },
     axis(lanes, x, width, height),
     lanes.lanes.map((one, index) => drawLane(one, TOP + index * LANE, x, lanes)),
     drawHandOvers(lanes, x, height),
@@ -42,10 +44,10 @@ function axis(lanes, x, width, height) {
 }
 
 function drawLane(one, top, x, lanes) {
-  const [band, base] = [top + LABEL, top + LABEL + BAND];
+  const [band, base, last] = [top + LABEL, top + LABEL + BAND, one.scores.at(-1)];
   const parts = [
     s('rect', { class: 'lane', x: x(lanes.from), y: band, width: x(lanes.to) - x(lanes.from), height: BAND, rx: 3 }),
-    s('text', { class: 'session', x: x(lanes.from) + 2, y: band - 6 }, one.session),
+    s('text', { class: 'session', x: x(lanes.from) + 2, y: band - 6 }, short(one.session), last && s('tspan', { class: 'score-word' }, ` score ${last.score}`), s('title', {}, one.session)),
   ];
   for (const tenure of one.tenures) {
     const [left, right] = [x(tenure.from), Math.max(x(tenure.to), x(tenure.from) + 2)];
@@ -57,12 +59,10 @@ function drawLane(one, top, x, lanes) {
     parts.push(s('g', { class: 'silence' }, s('title', {}, silenceWords(silence)), s('rect', { x: left, y: band, width: right - left, height: BAND }), hatch(left, right, band)));
     if (right - left > 110) parts.push(s('text', { class: 'silent-word', x: right - 6, y: band + 20, 'text-anchor': 'end' }, `${silence.missed} missed`));
   }
-  const last = one.scores.at(-1);
   if (last) {
     const y = (score) => base - 2 - (score / 100) * (BAND - 4);
     const steps = one.scores.map((point, index) => `${index ? 'H' : 'M'}${x(point.at)}${index ? 'V' : ' '}${y(point.score)}`).join('');
     parts.push(s('path', { class: 'score-line', d: `${steps}H${x(lanes.to)}` }, s('title', {}, `Score, now ${last.score}`)));
-    parts.push(s('text', { class: 'score-word', x: x(lanes.to) - 4, y: band - 6, 'text-anchor': 'end' }, `score ${last.score}`));
   }
   for (const mark of one.marks) parts.push(s('path', { class: 'mark', d: `M${x(mark.at)} ${band - 2}l-4 -6h8z` }, s('title', {}, `${mark.words}, ${local(mark.at, true)}`)));
   return s('g', {}, parts);
@@ -78,14 +78,14 @@ function hatch(left, right, top) {
 }
 
 function drawHandOvers(lanes, x, height) {
-  let free = -Infinity;
-  // The latest are labelled first: they are looked for first.
-  return lanes.handOvers.toReversed().map((one) => {
+  const labelled = [];
+  // The longest are labelled first: they matter most.
+  return lanes.handOvers.toSorted((a, b) => Math.abs(b.gap) - Math.abs(a.gap)).map((one) => {
     const [left, right] = [x(Math.min(one.from, one.to)), x(Math.max(one.from, one.to))];
     const middle = (left + right) / 2;
     const parts = [s('title', {}, handOverWords(one)), s('rect', { class: one.gap < 0 ? 'overlap' : 'gap', x: left, y: TOP - 2, width: Math.max(right - left, 2), height: height - BOTTOM - TOP + 2 })];
-    if (free === -Infinity || middle + LABEL_WIDTH < free) {
-      free = middle;
+    if (labelled.every((other) => Math.abs(other - middle) > LABEL_WIDTH)) {
+      labelled.push(middle);
       const last = x(lanes.to);
       const anchor = middle < LABEL_WIDTH / 2 ? 'start' : middle > last - LABEL_WIDTH / 2 ? 'end' : 'middle';
       parts.push(s('text', { class: 'gap-word', x: anchor === 'end' ? last : middle, y: TOP - 8, 'text-anchor': anchor }, gapWords(one)));
@@ -99,7 +99,7 @@ const spanStart = (tenure) => (tenure.from === -Infinity ? 'before what is shown
 const silenceWords = (silence) => `Not heard for ${span(silence.to - silence.from)}: ${silence.missed} ${silence.missed === 1 ? 'heartbeat' : 'heartbeats'} missed`;
 
 const handOverWords = (one) =>
-  `${one.first} after ${one.last}: ${gapWords(one)}${one.guessed ? ', counted from the last heartbeat' : ''}`;
+  `${short(one.first)} after ${short(one.last)}: ${gapWords(one)}${one.guessed ? ', counted from the last heartbeat' : ''}`;
 
 /** The same as a table. */
 export function table(lanes) {
@@ -118,6 +118,6 @@ export function table(lanes) {
     {},
     h('caption', {}, 'The picture as a table, oldest first'),
     h('thead', {}, h('tr', {}, ['From', 'To', 'Adapter', 'What'].map((name) => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, rows.map(([from, session, what, to]) => h('tr', {}, h('td', {}, moment(from)), h('td', {}, moment(to)), h('th', { scope: 'row' }, session), h('td', {}, what)))),
+    h('tbody', {}, rows.map(([from, session, what, to]) => h('tr', {}, h('td', {}, moment(from)), h('td', {}, moment(to)), h('th', { scope: 'row', title: session }, short(session)), h('td', {}, what)))),
   );
 }

@@ -42,10 +42,16 @@ const TONES = { SeatFreed: 'warn', StoreWasSetBack: 'bad', SessionContested: 'ba
 
 export const tone = (kind) => TONES[kind] ?? 'quiet';
 
+/**
+ * Names of sessions as people read them: of the GUID at the end of ours, the first part tells them apart. It
+ * is done in sentences, too; whoever shows a name has the whole one in the element's title.
+ */
+export const short = (text) => (text ?? '').replace(/(-[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '$1');
+
 /** A word of the interface, with spaces. */
 export const spaced = (word) => (word ?? '–').replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
 
-export const change = (item) => CHANGES[item.Kind]?.(item.SessionId ?? 'somebody') ?? spaced(item.Kind);
+export const change = (item) => CHANGES[item.Kind]?.(short(item.SessionId ?? 'somebody')) ?? spaced(item.Kind);
 
 /** Why, where one word of the interface is all there is to say. */
 export const reason = (item) => spaced(item.Reason);
@@ -54,7 +60,7 @@ const PATHS = {
   disc: ['circle', { cx: 8, cy: 8, r: 6, class: 'solid' }],
   ring: ['circle', { cx: 8, cy: 8, r: 5, class: 'line' }],
   cross: ['path', { d: 'M3 3l10 10M13 3L3 13', class: 'line' }],
-  half: ['path', { d: 'M8 2a6 6 0 0 0 0 12z M8 2a6 6 0 0 1 0 12', class: 'line half' }],
+  half: ['path', { d: 'M8 2.5a5.5 5.5 0 1 0 0 11a5.5 5.5 0 1 0 0-11v11', class: 'line' }],
   arrows: ['path', { d: 'M2 5h10l-3-3M14 11H4l3 3', class: 'line' }],
   pin: ['path', { d: 'M4 2h8l-1 6h-6zM8 8v7', class: 'line' }],
   warning: ['path', { d: 'M8 2L15 14H1zM8 6v4M8 12v.5', class: 'line' }],
