@@ -37,6 +37,7 @@ test('role, lease, score, mode, endpoint and configuration are shown, and secret
   const lease = await shows(page, '#lease-text', /s of 7\.2 s left/);
   const before = await lease.innerText();
   await page.waitForFunction((text) => document.getElementById('lease-text').innerText !== text, before);
+  await shows(page, '.explanation', /^The endpoint answered Primary/);
   await shows(page, '.facts', '*'.repeat(15));
   assert.ok(!(await page.content()).includes('a planted secret'));
   await accessible(page);

@@ -125,6 +125,15 @@ test('an empty group and one that is gone say so', async (t) => {
   await server.member('empty', 'first');
   await shows(page, '.members', 'first');
   await shows(page, '#health', 'No Primary');
+  page.expected = /404/;
+  await server.send('DELETE', `${BASE}/groups/empty/clientsessions/first`);
+  await server.send('DELETE', `${BASE}/groups/empty`);
+  await shows(page, '.failed', 'There is no group of this Id');
+  await shows(page, '#lost', 'The failover group is not known.');
+  await shows(page, '#health', 'Last known');
+  await server.group('empty');
+  await shows(page, '#connection', /^Live$/);
+  assert.ok(await page.getByText('There is no group of this Id').isHidden());
 });
 
 test('a long history is read page by page', async (t) => {

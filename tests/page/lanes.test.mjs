@@ -11,7 +11,7 @@ const lanes = (items, more = {}) => lanesOf({ items: items.toReversed(), whole: 
 
 test('a tenure goes from a promotion to the end of the seat, or to now', () => {
   const { lanes: [a, b] } = lanes([item(10, 'Promoted', 'a'), item(40, 'SeatFreed', 'a'), item(41, 'Promoted', 'b')]);
-  assert.deepEqual(a.tenures.map(({ from, to }) => [from, to]), [[10_000, 40_000]]);
+  assert.deepEqual(a.tenures.map(({ from, to, open }) => [from, to, open]), [[10_000, 40_000, false]]);
   assert.deepEqual(b.tenures.map(({ from, to, open }) => [from, to, open]), [[41_000, 100_000, true]]);
 });
 

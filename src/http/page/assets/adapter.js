@@ -73,6 +73,12 @@ export function adapterView(page) {
   let stale = false;
   let told = null;
 
+  /** A sentence of the adapter; its endpoint's address is in a card of its own. */
+  function plain(text) {
+    const address = state?.Configuration?.Endpoint;
+    return sentence(short(address ? (text ?? '').replaceAll(address, 'the endpoint') : text));
+  }
+
   function row(item) {
     const details = [
       ['Reason', spaced(item.Reason)],
@@ -86,7 +92,7 @@ export function adapterView(page) {
     ].filter(([, value]) => value !== null && value !== undefined);
     const what = item.Kind === 'Role' ? `Role: ${spaced(item.Role)}` : spaced(item.Kind);
     return {
-      what: [h('strong', {}, what), ' ', sentence(short(item.Explanation))],
+      what: [h('strong', {}, what), ' ', plain(item.Explanation)],
       tone: item.Kind === 'Role' && item.Role === 'Primary' ? 'good' : tone(item.Kind),
       why: [facts(details.map(([label, value]) => [label, String(value)]))],
     };
@@ -102,9 +108,9 @@ export function adapterView(page) {
     mark(role, 'class', `role ${stale ? 'quiet' : look.tone}`);
     sinceLine.hidden = !RoleSince;
     setTime(since, RoleSince);
-    say(why, sentence(short(Explanation)));
+    say(why, plain(Explanation));
     const alerts = [...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []), ...(LastError ? [`The endpoint: ${LastError}`] : []), ...Warnings];
-    list(warnings, alerts, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, sentence(short(text)))) }));
+    list(warnings, alerts, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, plain(text))) }));
     warnings.hidden = alerts.length === 0;
     updateCards();
     tick();

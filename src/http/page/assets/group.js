@@ -48,7 +48,7 @@ export function groupView(page, id) {
     shown.update();
     draw(true);
   });
-  const gone = h('p', { class: 'failed', hidden: true });
+  const gone = h('p', { class: 'failed', hidden: true }, 'There is no group of this Id: it was never created, or it was deleted. What happened in it is below, if anything is known.');
 
   const root = h(
     'article',
@@ -79,23 +79,34 @@ export function groupView(page, id) {
   let status = null;
   let sessions = new Map();
   let samples = [];
-  let range = RANGES[1][0];
+  let range = null;
   let stale = false;
   let told;
   let drawn = 0;
   let width = 0;
 
   for (const [ms, words] of RANGES) {
-    const button = h('button', { type: 'button', class: 'filter', 'aria-pressed': String(ms === range), onclick: () => choose(ms) }, words);
+    const button = h('button', { type: 'button', class: 'filter', 'aria-pressed': 'false', onclick: () => choose(ms) }, words);
     button.dataset.range = ms;
     ranges.append(button);
   }
 
   function choose(ms) {
-    range = ms;
-    for (const button of ranges.children) mark(button, 'aria-pressed', String(Number(button.dataset.range) === ms));
+    setRange(ms);
     draw(true);
     readBack();
+  }
+
+  function setRange(ms) {
+    range = ms;
+    for (const button of ranges.children) mark(button, 'aria-pressed', String(Number(button.dataset.range) === ms));
+  }
+
+  /** All that happened in a young group, else the last hour. */
+  function firstRange() {
+    const age = now() - Date.parse(history.items.at(-1)?.Time ?? new Date(now()).toISOString());
+    const whole = history.next ? null : RANGES.slice(0, 3).find(([ms]) => age < ms);
+    setRange((whole ?? RANGES[1])[0]);
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
@@ -225,7 +236,7 @@ export function groupView(page, id) {
 
   /** Draws at most twice a second, unless something happened. */
   function draw(happened = false) {
-    if (!group || !status || !width) return;
+    if (!group || !status || !width || !range) return;
     const moment = Date.now();
     if (stale && !happened) return;
     if (!happened && moment - drawn < Math.max(1_000, range / width / 2)) return;
@@ -256,6 +267,7 @@ export function groupView(page, id) {
     } catch {
       // The stream tells whether the server is there.
     }
+    if (!range) firstRange();
     update();
     await readBack();
   }
@@ -265,12 +277,9 @@ export function groupView(page, id) {
       const [one, all] = await Promise.all([get(groupPath(id)), get(`${groupPath(id)}/clientsessions`)]);
       group = one;
       sessions = new Map(all.map((session) => [session.Id, session]));
-      gone.hidden = true;
       update();
-    } catch (refused) {
-      if (refused.status !== 404) return;
-      say(gone, 'There is no group of this Id: it was never created, or it was deleted.');
-      gone.hidden = false;
+    } catch {
+      // The stream tells whether server and group are there.
     }
   }
 
@@ -302,7 +311,7 @@ export function groupView(page, id) {
     (state) => {
       page.connection(state);
       if (state.live) readHistory();
-      else if (state.live === false) readGroup();
+      gone.hidden = state.refused?.status !== 404;
     },
   );
   return {

@@ -54,7 +54,7 @@ const lane = (session) => ({ session, tenures: [], silences: [], scores: [] });
 function tenures(story, whole, of, to) {
   let open = null;
   const end = (moment) => {
-    if (open) open.to = moment;
+    if (open) Object.assign(open, { to: moment, open: false });
     open = null;
   };
   let begun = whole;

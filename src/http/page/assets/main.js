@@ -38,11 +38,10 @@ function showConnection() {
     lost.replaceChildren();
     return;
   }
+  const from = since ? 'What is shown is from then, and may not be true any more.' : 'Nothing is known yet.';
   const text = refused
-    ? refused.sentences.join(' ')
-    : since
-      ? `The server cannot be reached since ${local(since)}. What is shown is from then, and may not be true any more.`
-      : 'The server cannot be reached. Nothing is known yet.';
+    ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${local(since)}.` : ''}`
+    : `The server cannot be reached${since ? ` since ${local(since)}` : ''}. ${from}`;
   if (lost.dataset.text !== text || !lost.firstChild) {
     lost.dataset.text = text;
     lost.replaceChildren(h('p', {}, text, ' ', howLong));

@@ -53,62 +53,84 @@ export const get = (path) => call(path, {});
 export const post = (path, body) =>
   call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
+/** What a stream is refused with; null if the server says nothing, or does not refuse it any more. */
+async function refusal(path) {
+  const stop = new AbortController();
+  try {
+    const answer = await fetch(path, { cache: 'no-store', signal: stop.signal });
+    return answer.ok ? null : new Refused(answer.status, await answer.json());
+  } catch {
+    return null;
+  } finally {
+    stop.abort();
+  }
+}
+
 /**
  * Watches a stream. `events` are handlers by name of event, called with its data. `state` is called with
- * `{ live, since, refused }`: `since` is when the server was last heard, `refused` what it says instead.
+ * `{ live, since, refused }`: `live` is null while nothing is known yet, `since` is when the server was last
+ * heard, `refused` is what it says instead of the stream.
  */
 export function watch(path, events, state) {
   let source = null;
   let heard = null;
-  let live = null;
+  let opened = 0;
   let attempts = 0;
   let again = 0;
+  let over = false;
+  let told = null;
 
-  const tell = (isLive, refused = null) => {
-    if (isLive === live && !refused) return;
-    live = isLive;
+  const tell = (live, refused = null) => {
+    const version = `${live} ${refused?.message}`;
+    if (version === told || over) return;
+    told = version;
     state({ live, since: heard, refused });
   };
-  const lose = (refused) => {
+  const close = () => {
+    clearTimeout(again);
     source?.close();
     source = null;
+  };
+  const retry = (refused) => {
+    close();
     tell(false, refused);
-    clearTimeout(again);
     again = setTimeout(open, AGAIN_MS[Math.min(attempts++, AGAIN_MS.length - 1)]);
   };
   const open = () => {
-    if (document.hidden) return;
-    source = new EventSource(path);
-    const opened = Date.now();
+    if (document.hidden || over) return;
+    const mine = new EventSource(path);
+    let begun = false;
+    [source, opened] = [mine, Date.now()];
+    mine.addEventListener('open', () => (begun = true));
     for (const [name, handle] of Object.entries(events)) {
-      source.addEventListener(name, (event) => {
-        heard = Date.now();
-        attempts = 0;
+      mine.addEventListener(name, (event) => {
+        [heard, attempts] = [Date.now(), 0];
         handle(JSON.parse(event.data));
         tell(true);
       });
     }
-    source.addEventListener('error', () => lose(null));
-    source.opened = opened;
+    mine.addEventListener('error', async () => {
+      mine.close();
+      // A browser does not tell a page why a stream was refused.
+      const refused = begun ? null : await refusal(path);
+      if (source === mine) retry(refused);
+    });
   };
   const look = setInterval(() => {
-    if (source && Date.now() - Math.max(heard ?? 0, source.opened) > SILENT_MS) lose(null);
+    if (source && Date.now() - Math.max(heard ?? 0, opened) > SILENT_MS) retry(null);
   }, 500);
   // A page that nobody sees holds no connection: a browser has six to a server.
   const seen = () => {
-    clearTimeout(again);
-    source?.close();
-    source = null;
-    if (document.hidden) tell(false);
+    close();
+    if (document.hidden) tell(null);
     else open();
   };
   document.addEventListener('visibilitychange', seen);
   open();
   return () => {
+    over = true;
     document.removeEventListener('visibilitychange', seen);
     clearInterval(look);
-    clearTimeout(again);
-    source?.close();
-    source = null;
+    close();
   };
 }
