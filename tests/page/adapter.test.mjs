@@ -26,7 +26,11 @@ test('an adapter without configuration says so, and shows the configuration as s
 test('role, lease, score, mode, endpoint and configuration are shown, and secrets only as masks', async (t) => {
   const endpoint = await Server.start(t, 'endpoint');
   const adapter = await Server.start(t, 'serve');
-  await adapter.configure(endpoint, 'Line 1', { UserName: 'u', Password: 'a planted secret', FailoverTimeout: '00:00:08' });
+  await adapter.configure(endpoint, 'Line 1', {
+    UserName: 'u',
+    Password: 'a planted secret',
+    FailoverTimeout: '00:00:08',
+  });
   await adapter.untilRole('Primary');
   const page = await visit(t, adapter);
   await shows(page, '#role', /^Primary$/);
@@ -48,7 +52,11 @@ test('times are local, and UTC on hover', async (t) => {
   const adapter = await Server.start(t, 'serve');
   const page = await visit(t, adapter);
   const time = page.locator('.timeline time').first();
-  const [shown, title, iso] = [await time.innerText(), await time.getAttribute('title'), await time.getAttribute('datetime')];
+  const [shown, title, iso] = [
+    await time.innerText(),
+    await time.getAttribute('title'),
+    await time.getAttribute('datetime'),
+  ];
   assert.match(title, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$/);
   const local = new Date(iso).toLocaleTimeString('en-GB', { timeZone: 'Asia/Kolkata' });
   assert.ok(shown.startsWith(local), `${shown} is ${local}`);
@@ -86,7 +94,10 @@ test('a lost server is told, nothing of it is shown as live, and it is found aga
   await shows(page, '#connection', /^Live$/);
   await shows(page, '#role', /^(Primary|Secondary)$/);
   assert.equal(await page.locator('#lost').innerText(), '');
-  assert.ok((await page.locator('.row').filter({ hasText: 'Server started' }).count()) >= 2, 'what happened meanwhile is read');
+  assert.ok(
+    (await page.locator('.row').filter({ hasText: 'Server started' }).count()) >= 2,
+    'what happened meanwhile is read',
+  );
 });
 
 test('a server that hangs is as good as lost', async (t) => {
@@ -110,7 +121,12 @@ test('what the server says is text, whatever it looks like', async (t) => {
   assert.equal(await page.locator('main img, main b').count(), 0);
   page.expected = /TrustedHTML/;
   // A page that would make markup of text is stopped by its policy.
-  await assert.rejects(page.evaluate(() => { document.body.innerHTML = '<p>'; }), /TrustedHTML/);
+  await assert.rejects(
+    page.evaluate(() => {
+      document.body.innerHTML = '<p>';
+    }),
+    /TrustedHTML/,
+  );
 });
 
 test('a server with both halves shows both', async (t) => {

@@ -14,13 +14,22 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** Where Debian puts it. */
 const PROGRAM = '/usr/bin/chromium';
 
-const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 /** How long a page may take to show what a test waits for. */
 const LIMIT_MS = 20_000;
 
 /** What the browser says on the console of a server that is gone. */
-export const LOST = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
+export const LOST =
+  /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED)/;
 
 /** How wide: a phone, a desk, the wall of a control room. */
 export const WIDTHS = { phone: [390, 844], desk: [1280, 900], wall: [3840, 2160] };
@@ -31,7 +40,14 @@ let folder = null;
 /** Starts the browser once for all tests of a file; call it in `before`. */
 export async function launch() {
   folder = mkdtempSync(join(tmpdir(), 'client-failover-browser-'));
-  context = await chromium.launchPersistentContext(folder, { executablePath: PROGRAM, headless: true, args: ARGUMENTS, timezoneId: 'Asia/Kolkata', locale: 'en-GB', colorScheme: 'light' });
+  context = await chromium.launchPersistentContext(folder, {
+    executablePath: PROGRAM,
+    headless: true,
+    args: ARGUMENTS,
+    timezoneId: 'Asia/Kolkata',
+    locale: 'en-GB',
+    colorScheme: 'light',
+  });
 }
 
 /** Ends it; call it in `after`. */
@@ -51,7 +67,8 @@ export async function visit(t, server, hash = '', { width = 'desk' } = {}) {
   page.expected = null;
   page.on('pageerror', (error) => faults.push(`${error}`));
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type()) && !page.expected?.test(message.text())) faults.push(`${message.type()}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()) && !page.expected?.test(message.text()))
+      faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('request', (request) => {
     if (!request.url().startsWith(`${server.url}/`)) faults.push(`asked another host: ${request.url()}`);
@@ -72,7 +89,9 @@ export async function visit(t, server, hash = '', { width = 'desk' } = {}) {
 export async function shows(page, selector, text) {
   const found = page.locator(selector).filter({ hasText: text }).first();
   await found.waitFor().catch(async () => {
-    assert.fail(`${selector} does not show ${text}, but ${JSON.stringify(await page.locator(selector).allInnerTexts())}`);
+    assert.fail(
+      `${selector} does not show ${text}, but ${JSON.stringify(await page.locator(selector).allInnerTexts())}`,
+    );
   });
   return found;
 }
@@ -84,7 +103,13 @@ export async function accessible(page) {
     // Evaluated by the debugger, which the page's policy does not hold.
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`);
+    const found = violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map((node) => `${node.html} ${node.failureSummary}`)
+          .join(' | ')}`,
+    );
     assert.deepEqual(found, [], colorScheme);
   }
   await page.emulateMedia({ colorScheme: 'light' });

@@ -13,7 +13,10 @@ async function plant(t) {
   const sessions = [];
   for (const adapter of [first, second]) {
     await adapter.configure(endpoint, 'Line 1');
-    const { SessionId } = await until('a session', async () => { const said = await adapter.failover(); return said.LastHeartbeat && said; });
+    const { SessionId } = await until('a session', async () => {
+      const said = await adapter.failover();
+      return said.LastHeartbeat && said;
+    });
     // As the page shows it: without most of its GUID.
     sessions.push(SessionId.replace(/(-[0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '$1'));
     if (adapter === first) await first.untilRole('Primary');
@@ -24,7 +27,12 @@ async function plant(t) {
 const GROUP = '#groups/Line%201';
 
 test('a failover is seen as it happens: who was Primary when, the gap, and why', async (t) => {
-  const { endpoint, first, second, sessions: [a, b] } = await plant(t);
+  const {
+    endpoint,
+    first,
+    second,
+    sessions: [a, b],
+  } = await plant(t);
   const page = await visit(t, endpoint, GROUP);
   await shows(page, '#health', 'One Primary');
   await shows(page, '#role', `${a} is Primary`);
@@ -56,7 +64,11 @@ test('a failover is seen as it happens: who was Primary when, the gap, and why',
 });
 
 test('an override says what will happen, happens, is shown with its end, and can be ended', async (t) => {
-  const { endpoint, second, sessions: [a, b] } = await plant(t);
+  const {
+    endpoint,
+    second,
+    sessions: [a, b],
+  } = await plant(t);
   const page = await visit(t, endpoint, GROUP);
   const button = page.getByRole('button', { name: `Make ${b} Primary` });
   await button.click();
@@ -142,7 +154,8 @@ test('a long history is read page by page', async (t) => {
   const a = await server.member('g', 'a');
   for (const _ of [1, 2]) await a.beat();
   const path = `${BASE}/groups/g/clientsessions/a/roleoverride`;
-  for (let count = 0; count < 330; count += 1) await server.send('POST', path, { Value: count % 2 ? 'Off' : 'Primary' });
+  for (let count = 0; count < 330; count += 1)
+    await server.send('POST', path, { Value: count % 2 ? 'Off' : 'Primary' });
   await server.send('POST', path, { Value: 'Off' });
   const page = await visit(t, server, '#groups/g');
   await shows(page, '.timeline', 'a became Primary');
@@ -162,7 +175,11 @@ test('the whole page can be used by keyboard', async (t) => {
   await page.keyboard.press('Enter');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the skip link leads to the content');
   await page.getByRole('searchbox').focus();
-  for (let tabs = 0; (await page.evaluate(() => document.activeElement.closest('.tile')?.tagName)) !== 'LI'; tabs += 1) {
+  for (
+    let tabs = 0;
+    (await page.evaluate(() => document.activeElement.closest('.tile')?.tagName)) !== 'LI';
+    tabs += 1
+  ) {
     assert.ok(tabs < 20, 'a tile is reached by the Tab key');
     await page.keyboard.press('Tab');
   }
@@ -171,7 +188,15 @@ test('the whole page can be used by keyboard', async (t) => {
   const reached = new Set();
   for (let tabs = 0; tabs < 30; tabs += 1) {
     await page.keyboard.press('Tab');
-    reached.add(await page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent));
+    reached.add(
+      await page.evaluate(
+        () => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent,
+      ),
+    );
   }
-  for (const name of ['All groups', 'Make a Primary', '10 min', 'The picture as a table']) assert.ok([...reached].some((text) => text.includes(name)), `${name} in ${[...reached]}`);
+  for (const name of ['All groups', 'Make a Primary', '10 min', 'The picture as a table'])
+    assert.ok(
+      [...reached].some((text) => text.includes(name)),
+      `${name} in ${[...reached]}`,
+    );
 });

@@ -14,7 +14,8 @@ async function pair(server, group) {
   return [a, b];
 }
 
-const force = (server, group, session, value) => server.send('POST', `${BASE}/groups/${group}/clientsessions/${session}/roleoverride`, { Value: value });
+const force = (server, group, session, value) =>
+  server.send('POST', `${BASE}/groups/${group}/clientsessions/${session}/roleoverride`, { Value: value });
 
 test('an endpoint without groups says so, and shows a group as soon as there is one', async (t) => {
   const server = await Server.start(t, 'endpoint');
@@ -56,7 +57,11 @@ test('the health of each group is said in words, and the worst come first', asyn
     ['good', 'One Primary'],
   ];
   await shows(page, '.tile', 'good');
-  const tiles = await page.locator('.tile').evaluateAll((all) => all.map((tile) => [tile.querySelector('.name').textContent, tile.querySelector('.health span').textContent]));
+  const tiles = await page
+    .locator('.tile')
+    .evaluateAll((all) =>
+      all.map((tile) => [tile.querySelector('.name').textContent, tile.querySelector('.health span').textContent]),
+    );
   assert.deepEqual(tiles, order);
   await shows(page, '.tile', 'moving-a → moving-b');
   await shows(page, '.tile', '2 of 2 heard');
@@ -87,7 +92,8 @@ test('a group that changes moves without a reload, and keeps the focus', async (
 test('two thousand groups are searched, filtered and kept up to date', async (t) => {
   const server = await Server.start(t, 'endpoint');
   const names = Array.from({ length: 2_000 }, (_, index) => `line-${String(index).padStart(4, '0')}`);
-  for (let at = 0; at < names.length; at += 50) await Promise.all(names.slice(at, at + 50).map((name) => server.group(name)));
+  for (let at = 0; at < names.length; at += 50)
+    await Promise.all(names.slice(at, at + 50).map((name) => server.group(name)));
   const member = await server.member('line-1234', 'plc-x');
   const page = await visit(t, server);
   await shows(page, '#count', '2000 groups');
@@ -127,7 +133,10 @@ test('groups that are gone while the server was lost are not shown any more', as
 
 test('the groups of a tenant are shown under the tenant', async (t) => {
   const server = await Server.start(t, 'endpoint');
-  await server.send('POST', '/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover/groups', { Id: 'of the cloud', FailoverTimeout: '00:01:00' });
+  await server.send('POST', '/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover/groups', {
+    Id: 'of the cloud',
+    FailoverTimeout: '00:01:00',
+  });
   await server.group('on premises');
   const page = await visit(t, server, '?tenant=t-1&namespace=n-1');
   await shows(page, '.tile', 'of the cloud');

@@ -53,7 +53,9 @@ export class Server {
   }
 
   async run(listen) {
-    this.child = spawn(PROGRAM, [this.half, '--listen', listen, '--data-dir', this.data, ...this.more], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child = spawn(PROGRAM, [this.half, '--listen', listen, '--data-dir', this.data, ...this.more], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.ended = new Promise((done) => this.child.once('exit', done));
     const log = [];
     const lines = createInterface({ input: this.child.stderr });
@@ -78,14 +80,24 @@ export class Server {
   }
 
   async send(method, path, body) {
-    const answer = await fetch(this.url + path, { method, headers: { 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text ? JSON.parse(text) : null;
   }
 
   configure(endpoint, group, more = {}) {
-    return this.send('PUT', FACET, { FailoverGroupId: group, Mode: 'Hot', Endpoint: endpoint.url + BASE, FailoverTimeout: '00:00:02', ...more });
+    return this.send('PUT', FACET, {
+      FailoverGroupId: group,
+      Mode: 'Hot',
+      Endpoint: endpoint.url + BASE,
+      FailoverTimeout: '00:00:02',
+      ...more,
+    });
   }
 
   failover() {

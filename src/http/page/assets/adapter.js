@@ -58,7 +58,12 @@ export function adapterView(page) {
     h(
       'div',
       { class: 'cards' },
-      card('Lease', lease, meter, h('p', { class: 'hint' }, 'Until when a Primary may act without another answer of the endpoint.')),
+      card(
+        'Lease',
+        lease,
+        meter,
+        h('p', { class: 'hint' }, 'Until when a Primary may act without another answer of the endpoint.'),
+      ),
       card('Score', score, h('div', { class: 'meter', 'aria-hidden': 'true' }, scoreBar), scoreWhy),
       card('Mode and order', order, orderWhy),
       card('Failover endpoint', endpoint),
@@ -109,8 +114,17 @@ export function adapterView(page) {
     sinceLine.hidden = !RoleSince;
     setTime(since, RoleSince);
     say(why, plain(Explanation));
-    const alerts = [...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []), ...(LastError ? [`The endpoint: ${LastError}`] : []), ...Warnings];
-    list(warnings, alerts, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, plain(text))) }));
+    const alerts = [
+      ...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []),
+      ...(LastError ? [`The endpoint: ${LastError}`] : []),
+      ...Warnings,
+    ];
+    list(
+      warnings,
+      alerts,
+      (text) => text,
+      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, plain(text))) }),
+    );
     warnings.hidden = alerts.length === 0;
     updateCards();
     tick();
@@ -121,7 +135,14 @@ export function adapterView(page) {
     say(score, `${FailoverScore} of 100`);
     scoreBar.style.inlineSize = `${FailoverScore}%`;
     mark(scoreBar, 'class', `fill ${FailoverScore === 0 ? 'bad' : FailoverScore < 50 ? 'warn' : 'good'}`);
-    say(scoreWhy, FailoverScore === 0 ? 'It cannot do its work.' : Role === 'Secondary' && FailoverScore === 1 ? 'A standby that does not look at its source scores 1.' : 'How well it can do its work.');
+    say(
+      scoreWhy,
+      FailoverScore === 0
+        ? 'It cannot do its work.'
+        : Role === 'Secondary' && FailoverScore === 1
+          ? 'A standby that does not look at its source scores 1.'
+          : 'How well it can do its work.',
+    );
     const waits = Mode !== AppliedMode && AppliedMode ? `; ${AppliedMode} is applied until the next demotion` : '';
     say(order, Mode ? `${Mode}${waits}` : 'Not configured');
     say(orderWhy, Mode ? sentence(MODES[Mode]) : 'The collector runs as if alone.');
@@ -130,10 +151,27 @@ export function adapterView(page) {
       ['Its round trip', span(millis(state.RoundTrip))],
       ['Last error', state.LastError ?? 'none'],
       ['Address', state.Configuration?.Endpoint ?? '–'],
-      ['Kind', state.EndpointNative === null ? 'not known yet' : `${state.EndpointNative ? 'client-failover' : 'stock'} ${state.EndpointVersion ?? ''}`],
+      [
+        'Kind',
+        state.EndpointNative === null
+          ? 'not known yet'
+          : `${state.EndpointNative ? 'client-failover' : 'stock'} ${state.EndpointVersion ?? ''}`,
+      ],
       ['When it is lost', `${state.EndpointLoss}: ${POLICIES[state.EndpointLoss] ?? ''}`],
     ];
-    fill(endpoint, [state.LastHeartbeat, state.RoundTrip, state.LastError, state.Configuration, state.EndpointNative, state.EndpointVersion, state.EndpointLoss], () => facts(heartbeat()));
+    fill(
+      endpoint,
+      [
+        state.LastHeartbeat,
+        state.RoundTrip,
+        state.LastError,
+        state.Configuration,
+        state.EndpointNative,
+        state.EndpointVersion,
+        state.EndpointLoss,
+      ],
+      () => facts(heartbeat()),
+    );
     const who = [
       ['Group', state.FailoverGroupId ?? '–'],
       ['Session', state.SessionId ?? '–'],
@@ -142,7 +180,11 @@ export function adapterView(page) {
       ['State', state.AdapterState],
       ['Data processed up to', time(state.LastDataProcessedTime)],
     ];
-    fill(identity, who.map(([label, value]) => [label, value.dateTime ?? value]), () => facts(who));
+    fill(
+      identity,
+      who.map(([label, value]) => [label, value.dateTime ?? value]),
+      () => facts(who),
+    );
     mark(root, 'data-state', state.AdapterState);
   }
 
@@ -154,7 +196,14 @@ export function adapterView(page) {
       say(lease, 'Not known: the server cannot be reached.');
       bar.style.inlineSize = '0';
     } else if (left === null) {
-      say(lease, state.Role === 'Primary' ? 'None: the role is kept without the endpoint.' : state.Role === 'None' ? 'None: out of failover.' : 'None: only a Primary has one.');
+      say(
+        lease,
+        state.Role === 'Primary'
+          ? 'None: the role is kept without the endpoint.'
+          : state.Role === 'None'
+            ? 'None: out of failover.'
+            : 'None: only a Primary has one.',
+      );
       bar.style.inlineSize = '0';
     } else {
       const whole = millis(state.GroupTimeout) * LEASE;
@@ -174,10 +223,21 @@ export function adapterView(page) {
         h('p', { class: 'empty' }, 'Nothing is configured: the collector runs as if alone.'),
         h('p', { class: 'hint' }, 'Configure it with ', h('code', {}, 'client-failover set --file config.json'), '.'),
       ];
-      fill(configuration, config ?? null, () => (config ? facts(Object.entries(config).map(([label, value]) => [spaced(label), h('span', { class: value === null ? 'none' : '' }, value === null ? 'not set' : String(value))])) : empty()));
+      fill(configuration, config ?? null, () =>
+        config
+          ? facts(
+              Object.entries(config).map(([label, value]) => [
+                spaced(label),
+                h('span', { class: value === null ? 'none' : '' }, value === null ? 'not set' : String(value)),
+              ]),
+            )
+          : empty(),
+      );
       update();
     } catch (refused) {
-      fill(configuration, refused.message, () => h('p', { class: 'failed' }, `It could not be read. ${refused.sentences?.join(' ') ?? ''}`));
+      fill(configuration, refused.message, () =>
+        h('p', { class: 'failed' }, `It could not be read. ${refused.sentences?.join(' ') ?? ''}`),
+      );
     }
   }
 

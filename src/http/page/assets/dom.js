@@ -69,13 +69,20 @@ export function list(parent, items, key, make) {
 }
 
 /** Names and values; `rows` are `[name, element]`. */
-export const facts = (rows) => h('dl', { class: 'facts' }, rows.map(([name, node]) => h('div', {}, h('dt', {}, name), h('dd', {}, node))));
+export const facts = (rows) =>
+  h(
+    'dl',
+    { class: 'facts' },
+    rows.map(([name, node]) => h('div', {}, h('dt', {}, name), h('dd', {}, node))),
+  );
 
 /** A sentence: a capital at its beginning, a full stop at its end. */
 export function sentence(text) {
   if (!text) return '';
   const end = /[.!?]$/.test(text) ? '' : '.';
   // Names of adapters keep their case.
-  const begin = /^(an?|the|nobody|nothing|no|another|by|it|both|who|somebody|two)\b/.test(text) ? text[0].toUpperCase() + text.slice(1) : text;
+  const begin = /^(an?|the|nobody|nothing|no|another|by|it|both|who|somebody|two)\b/.test(text)
+    ? text[0].toUpperCase() + text.slice(1)
+    : text;
   return begin + end;
 }

@@ -1,13 +1,15 @@
 // One group: who is Primary and why, its members, a picture of its past, and overrides.
 
+import { changeRow } from './changes.js';
 import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
 import { lanesOf } from './lanes.js';
+import { isSilent, membersTable } from './members.js';
 import { askEnd, askOverride } from './override.js';
 import { picture, table } from './picture.js';
 import { get, groupPath, now, watch } from './server.js';
-import { millis, span, time } from './time.js';
-import { HEALTH, change, reason, shape, short, tone } from './words.js';
+import { millis, time } from './time.js';
+import { HEALTH, shape, short } from './words.js';
 
 const RANGES = [
   [600e3, '10 min'],
@@ -16,9 +18,6 @@ const RANGES = [
   [86_400e3, '24 h'],
   [604_800e3, '7 d'],
 ];
-
-/** Of the table of adapters; on a phone each row is a card, which keeps its meaning by roles. */
-const COLUMNS = ['Adapter', 'Role', 'Score', 'Heard', 'Acts', 'Override'];
 
 /** Looks at the members that are kept: an hour of them. */
 const SAMPLES = 3_600;
@@ -35,20 +34,38 @@ export function groupView(page, id) {
   const forcedText = h('p');
   const endButton = h('button', { type: 'button', onclick: end }, 'End the override…');
   const forced = h('section', { class: 'forced', 'aria-label': 'Role override', hidden: true }, forcedText, endButton);
-  const members = h('tbody', { role: 'rowgroup' });
+  const members = membersTable(act);
   const about = h('div');
   const frame = h('div', { class: 'frame', role: 'group', 'aria-label': 'Picture' });
-  const tableFrame = h('div', { class: 'frame', tabindex: '0', role: 'region', 'aria-label': 'The picture as a table' });
-  const tableDetails = h('details', { ontoggle: () => draw(true) }, h('summary', {}, 'The picture as a table'), tableFrame);
+  const tableFrame = h('div', {
+    class: 'frame',
+    tabindex: '0',
+    role: 'region',
+    'aria-label': 'The picture as a table',
+  });
+  const tableDetails = h(
+    'details',
+    { ontoggle: () => draw(true) },
+    h('summary', {}, 'The picture as a table'),
+    tableFrame,
+  );
   const ranges = h('div', { class: 'filters', role: 'group', 'aria-label': 'How much of the past' });
-  const partial = h('p', { class: 'hint', hidden: true }, 'Older changes than these are not in the picture; load older ones below.');
+  const partial = h(
+    'p',
+    { class: 'hint', hidden: true },
+    'Older changes than these are not in the picture; load older ones below.',
+  );
   const empty = h('p', { class: 'empty', hidden: true }, 'No adapter is registered in this group.');
   const history = new History(`${groupPath(id)}/history`);
-  const shown = timeline(history, row, () => {
+  const shown = timeline(history, changeRow, () => {
     shown.update();
     draw(true);
   });
-  const gone = h('p', { class: 'failed', hidden: true }, 'There is no group of this Id: it was never created, or it was deleted. What happened in it is below, if anything is known.');
+  const gone = h(
+    'p',
+    { class: 'failed', hidden: true },
+    'There is no group of this Id: it was never created, or it was deleted. What happened in it is below, if anything is known.',
+  );
 
   const root = h(
     'article',
@@ -64,15 +81,24 @@ export function groupView(page, id) {
       { 'aria-labelledby': 'members-title' },
       h('h2', { id: 'members-title' }, 'Adapters'),
       empty,
-      h(
-        'div',
-        { class: 'frame', tabindex: '0', role: 'region', 'aria-label': 'Table of adapters' },
-        h('table', { class: 'members', role: 'table' }, h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, COLUMNS.map((name) => h('th', { scope: 'col', role: 'columnheader' }, name)))), members),
-      ),
+      h('div', { class: 'frame', tabindex: '0', role: 'region', 'aria-label': 'Table of adapters' }, members.node),
     ),
-    h('section', { 'aria-labelledby': 'picture-title' }, h('div', { class: 'title-row' }, h('h2', { id: 'picture-title' }, 'Who was Primary when'), ranges), frame, legend(), partial, tableDetails),
+    h(
+      'section',
+      { 'aria-labelledby': 'picture-title' },
+      h('div', { class: 'title-row' }, h('h2', { id: 'picture-title' }, 'Who was Primary when'), ranges),
+      frame,
+      legend(),
+      partial,
+      tableDetails,
+    ),
     h('section', { 'aria-labelledby': 'changes-title' }, h('h2', { id: 'changes-title' }, 'What happened'), shown.node),
-    h('section', { class: 'card', 'aria-labelledby': 'about-title' }, h('h2', { id: 'about-title' }, 'About the group'), about),
+    h(
+      'section',
+      { class: 'card', 'aria-labelledby': 'about-title' },
+      h('h2', { id: 'about-title' }, 'About the group'),
+      about,
+    ),
   );
 
   let group = null;
@@ -86,7 +112,11 @@ export function groupView(page, id) {
   let width = 0;
 
   for (const [ms, words] of RANGES) {
-    const button = h('button', { type: 'button', class: 'filter', 'aria-pressed': 'false', onclick: () => choose(ms) }, words);
+    const button = h(
+      'button',
+      { type: 'button', class: 'filter', 'aria-pressed': 'false', onclick: () => choose(ms) },
+      words,
+    );
     button.dataset.range = ms;
     ranges.append(button);
   }
@@ -111,10 +141,9 @@ export function groupView(page, id) {
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
   const context = () => ({ status, timeout: timeout() });
-  const silent = (member) => (millis(member.HeardAgo) ?? Infinity) >= timeout();
 
   function word() {
-    const heard = status.Members.filter((member) => !silent(member)).length;
+    const heard = status.Members.filter((member) => !isSilent(member, timeout())).length;
     const primary = status.Members.find((member) => member.SessionId === status.Primary);
     if (!status.Members.length && !status.Primary) return 'NoMembers';
     if (!status.Primary) return 'NoPrimary';
@@ -127,20 +156,38 @@ export function groupView(page, id) {
   function update() {
     if (!status || !group) return;
     const look = HEALTH[word()];
-    fill(health, [look.words, stale], () => [shape(look.shape), h('span', {}, `${stale ? 'Last known: ' : ''}${look.words}`), h('span', { class: 'hint' }, look.means)]);
+    fill(health, [look.words, stale], () => [
+      shape(look.shape),
+      h('span', {}, `${stale ? 'Last known: ' : ''}${look.words}`),
+      h('span', { class: 'hint' }, look.means),
+    ]);
     mark(health, 'class', `health ${stale ? 'quiet' : look.tone}`);
     mark(headline, 'title', status.Primary);
-    say(headline, status.Primary ? `${short(status.Primary)} ${stale ? 'was' : 'is'} Primary` : `Nobody ${stale ? 'was' : 'is'} Primary`);
+    say(
+      headline,
+      status.Primary
+        ? `${short(status.Primary)} ${stale ? 'was' : 'is'} Primary`
+        : `Nobody ${stale ? 'was' : 'is'} Primary`,
+    );
     mark(headline, 'class', `role ${stale ? 'quiet' : status.Primary ? '' : 'bad'}`);
     const promoted = history.items.find((item) => item.Kind === 'Promoted' && item.SessionId === status.Primary);
     const at = status.Primary ? promoted?.Time : null;
-    fill(since, [at, status.Epoch], () => [at && h('span', {}, 'since ', time(at)), at && status.Epoch !== null && ', ', status.Epoch !== null && `epoch ${status.Epoch}`]);
+    fill(since, [at, status.Epoch], () => [
+      at && h('span', {}, 'since ', time(at)),
+      at && status.Epoch !== null && ', ',
+      status.Epoch !== null && `epoch ${status.Epoch}`,
+    ]);
     say(explanation, sentence(short(status.Reason)));
-    list(warnings, status.Warnings, (text) => text, (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, short(text))) }));
+    list(
+      warnings,
+      status.Warnings,
+      (text) => text,
+      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, short(text))) }),
+    );
     warnings.hidden = !status.Warnings.length;
     updateForced();
     empty.hidden = status.Members.length > 0;
-    list(members, status.Members, (member) => member.SessionId, memberRow);
+    members.update({ status, sessions, timeout: timeout(), stale });
     const rows = [
       ['Name', group.Name ?? 'not set'],
       ['Description', group.Description ?? 'not set'],
@@ -155,7 +202,9 @@ export function groupView(page, id) {
     forced.hidden = !override;
     fill(forcedText, override, () => {
       if (!override) return null;
-      const until = override.ExpirationTime ? [h('span', {}, ' It ends at '), time(override.ExpirationTime), h('span', {}, '.')] : [h('span', {}, ' It holds until somebody ends it.')];
+      const until = override.ExpirationTime
+        ? [h('span', {}, ' It ends at '), time(override.ExpirationTime), h('span', {}, '.')]
+        : [h('span', {}, ' It holds until somebody ends it.')];
       return [
         shape('pin'),
         h('strong', { title: override.SessionId }, `${short(override.SessionId)} is forced to be Primary`),
@@ -164,40 +213,6 @@ export function groupView(page, id) {
         until,
       ].flat();
     });
-  }
-
-  function memberRow(first) {
-    const me = first.SessionId;
-    const [, role, score, heard, acts, override] = COLUMNS.map((name) => h('td', { role: 'cell', 'data-column': name }));
-    const [number, bar] = [h('span', { class: 'number' }), h('span', { class: 'fill' })];
-    const name = h('span', { class: 'hint' });
-    const button = h('button', { type: 'button', onclick: () => act(me) });
-    score.append(h('span', {}, number, h('span', { class: 'meter', 'aria-hidden': 'true' }, bar)));
-    override.append(button);
-    return {
-      node: h('tr', { role: 'row' }, h('th', { scope: 'row', role: 'rowheader', title: me }, short(me), name), role, score, heard, acts, override),
-      update(member) {
-        const ago = millis(member.HeardAgo);
-        const isSilent = silent(member);
-        const label = sessions.get(me)?.Name;
-        const more = [label !== me && label, short(me) !== me && me].filter(Boolean).join(', ');
-        say(name, more && ` ${more}`);
-        const is = status.Primary === me ? 'Primary' : status.PendingPrimary === me ? 'Pending Primary' : 'Secondary';
-        fill(role, is, () => h('span', { class: `pill ${is === 'Primary' ? 'good' : is === 'Secondary' ? 'quiet' : 'info'}` }, shape(is === 'Primary' ? 'disc' : is === 'Secondary' ? 'ring' : 'arrows'), h('span', {}, is)));
-        say(number, member.FailoverScore === null ? '–' : String(member.FailoverScore));
-        bar.style.inlineSize = `${member.FailoverScore ?? 0}%`;
-        mark(bar, 'class', `fill ${(member.FailoverScore ?? 0) < 50 ? 'warn' : 'good'}`);
-        const age = ago === null ? 'never' : ago < timeout() / 2 ? 'in time' : `${span(ago)} ago`;
-        say(heard, isSilent ? `silent${ago === null ? '' : ` for ${span(Math.floor(ago / 1_000) * 1_000)}`}` : age);
-        mark(heard, 'class', isSilent ? 'bad' : ago > (timeout() / 2) * 1.1 ? 'warn' : null);
-        say(acts, member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no');
-        const isForced = status.RoleOverride?.SessionId === me;
-        // Only the eye sees whose row it is.
-        const whom = (text) => h('span', { class: 'unseen' }, text);
-        fill(button, isForced, () => (isForced ? ['End the override…', whom(` for ${short(me)}`)] : ['Make ', whom(`${short(me)} `), 'Primary…']));
-        mark(button, 'aria-disabled', stale ? 'true' : null);
-      },
-    };
   }
 
   function act(me) {
@@ -210,30 +225,6 @@ export function groupView(page, id) {
     if (!stale && status?.RoleOverride) askEnd(id, status.RoleOverride.SessionId, context);
   }
 
-  function row(item) {
-    const why = [h('p', {}, sentence(short(item.Explanation)))];
-    const rows = [['Reason', reason(item)], ['Epoch', item.Epoch === null ? '–' : String(item.Epoch)]];
-    if (item.RequestedBy) rows.push(['Asked for by', item.RequestedBy]);
-    const receipt = item.HandOver;
-    if (receipt) {
-      rows.push([receipt.LastAct === 'Said' ? `${short(receipt.From)} acted last` : `Last heartbeat of ${short(receipt.From)}`, time(receipt.LastActTime, true)]);
-      rows.push([`${short(receipt.To)} acted first`, time(receipt.FirstActTime, true)], [receipt.GapMilliseconds < 0 ? 'Both acted for' : 'Between the two', span(Math.abs(receipt.GapMilliseconds))]);
-    }
-    why.push(facts(rows));
-    if (item.Members?.length) {
-      const cells = (member) => [member.FailoverScore ?? '–', member.HeardAgo === null ? 'never' : `${span(millis(member.HeardAgo))} before`, member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no'];
-      why.push(
-        h(
-          'div',
-          { class: 'frame' },
-          h('table', {}, h('caption', {}, 'What was known then'), h('thead', {}, h('tr', {}, ['Adapter', 'Score', 'Heard', 'Acted'].map((name) => h('th', { scope: 'col' }, name)))), h('tbody', {}, item.Members.map((member) => h('tr', {}, h('th', { scope: 'row', title: member.SessionId }, short(member.SessionId)), cells(member).map((cell) => h('td', {}, String(cell))))))),
-        ),
-      );
-    }
-    const gap = receipt ? h('span', { class: 'gap' }, receipt.GapMilliseconds < 0 ? `overlap ${span(-receipt.GapMilliseconds)}` : `gap ${span(receipt.GapMilliseconds)}`) : null;
-    return { what: [h('strong', {}, change(item)), gap && ' ', gap].filter(Boolean), tone: tone(item.Kind), why };
-  }
-
   /** Draws at most twice a second, unless something happened. */
   function draw(happened = false) {
     if (!group || !status || !width || !range) return;
@@ -242,7 +233,15 @@ export function groupView(page, id) {
     if (!happened && moment - drawn < Math.max(1_000, range / width / 2)) return;
     drawn = moment;
     const to = stale ? (samples.at(-1)?.at ?? now()) : now();
-    const lanes = lanesOf({ items: history.items, whole: !history.next, samples, members: status.Members, timeout: timeout(), from: to - range, to });
+    const lanes = lanesOf({
+      items: history.items,
+      whole: !history.next,
+      samples,
+      members: status.Members,
+      timeout: timeout(),
+      from: to - range,
+      to,
+    });
     frame.replaceChildren(picture(lanes, width, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16));
     const oldest = history.items.at(-1);
     partial.hidden = !(history.more && oldest && Date.parse(oldest.Time) > to - range);
@@ -332,5 +331,14 @@ export function groupView(page, id) {
 
 function legend() {
   const one = (name, words) => h('li', {}, h('span', { class: `swatch ${name}`, 'aria-hidden': 'true' }), words);
-  return h('ul', { class: 'legend', 'aria-label': 'Legend' }, one('tenure', 'Primary'), one('silence', 'heartbeats missed'), one('score-line', 'score, 0 to 100, as known at each change and while this page is open'), one('gap', 'hand-over: gap, nobody acted'), one('overlap', 'hand-over: overlap, both acted'), one('mark', 'told to stop, override'));
+  return h(
+    'ul',
+    { class: 'legend', 'aria-label': 'Legend' },
+    one('tenure', 'Primary'),
+    one('silence', 'heartbeats missed'),
+    one('score-line', 'score, 0 to 100, as known at each change and while this page is open'),
+    one('gap', 'hand-over: gap, nobody acted'),
+    one('overlap', 'hand-over: overlap, both acted'),
+    one('mark', 'told to stop, override'),
+  );
 }

@@ -47,7 +47,8 @@ export function groupsView(page) {
   }
 
   const matches = (group, text) =>
-    !text || [group.Id, group.Name, group.Primary, group.PendingPrimary].some((value) => value?.toLowerCase().includes(text));
+    !text ||
+    [group.Id, group.Name, group.Primary, group.PendingPrimary].some((value) => value?.toLowerCase().includes(text));
 
   function updateFilters() {
     const counts = new Map();
@@ -56,7 +57,13 @@ export function groupsView(page) {
     list(filters, items, String, (health) => {
       const number = h('span', { class: 'number' });
       const look = health && HEALTH[health];
-      const node = h('button', { type: 'button', class: `filter ${look?.tone ?? ''}`, onclick: () => filter(health), title: look?.means }, look && shape(look.shape), h('span', {}, look?.words ?? 'All'), number);
+      const node = h(
+        'button',
+        { type: 'button', class: `filter ${look?.tone ?? ''}`, onclick: () => filter(health), title: look?.means },
+        look && shape(look.shape),
+        h('span', {}, look?.words ?? 'All'),
+        number,
+      );
       return {
         node,
         update() {
@@ -70,17 +77,32 @@ export function groupsView(page) {
 
   function update() {
     const troubled = updateFilters();
-    if (bad !== null && bad !== troubled) page.announce(troubled ? `${troubled} of ${groups.size} groups have no Primary that works.` : 'Every group has a Primary that works.');
+    if (bad !== null && bad !== troubled)
+      page.announce(
+        troubled
+          ? `${troubled} of ${groups.size} groups have no Primary that works.`
+          : 'Every group has a Primary that works.',
+      );
     bad = troubled;
     const text = search.value.trim().toLowerCase();
     const found = [...groups.values()].filter((group) => (!wanted || group.Health === wanted) && matches(group, text));
     found.sort((a, b) => ORDER.indexOf(a.Health) - ORDER.indexOf(b.Health) || (a.Id < b.Id ? -1 : 1));
     list(tiles, found.slice(0, shown), (group) => group.Id, tile);
-    say(count, found.length === groups.size ? `${groups.size} ${groups.size === 1 ? 'group' : 'groups'}` : `${found.length} of ${groups.size} groups`);
+    say(
+      count,
+      found.length === groups.size
+        ? `${groups.size} ${groups.size === 1 ? 'group' : 'groups'}`
+        : `${found.length} of ${groups.size} groups`,
+    );
     more.hidden = found.length <= shown;
     say(more, `Show ${Math.min(PAGE, found.length - shown)} more`);
     empty.hidden = found.length > 0;
-    say(empty, groups.size === 0 ? 'There is no group yet. An adapter creates its group when it registers.' : 'No group fits what you look for.');
+    say(
+      empty,
+      groups.size === 0
+        ? 'There is no group yet. An adapter creates its group when it registers.'
+        : 'No group fits what you look for.',
+    );
   }
 
   const close = watch(
@@ -107,7 +129,11 @@ function tile() {
   const health = h('p', { class: 'health' });
   const name = h('span', { class: 'name' });
   const link = h('a', {}, name);
-  const [primary, members, note] = [h('p', { class: 'primary' }), h('p', { class: 'members' }), h('p', { class: 'note' })];
+  const [primary, members, note] = [
+    h('p', { class: 'primary' }),
+    h('p', { class: 'members' }),
+    h('p', { class: 'note' }),
+  ];
   const node = h('li', {}, health, h('p', { class: 'id' }, link), primary, members, note);
   return {
     node,
@@ -119,9 +145,21 @@ function tile() {
       say(name, group.Name && group.Name !== group.Id ? `${group.Id} – ${group.Name}` : group.Id);
       const score = group.PrimaryScore === null ? '' : `, score ${group.PrimaryScore}`;
       mark(primary, 'title', [group.Primary, group.PendingPrimary].filter(Boolean).join(' → ') || null);
-      say(primary, group.PendingPrimary ? `${short(group.Primary ?? 'Nobody')} → ${short(group.PendingPrimary)}` : group.Primary ? `${short(group.Primary)}${score}` : 'Nobody is Primary');
+      say(
+        primary,
+        group.PendingPrimary
+          ? `${short(group.Primary ?? 'Nobody')} → ${short(group.PendingPrimary)}`
+          : group.Primary
+            ? `${short(group.Primary)}${score}`
+            : 'Nobody is Primary',
+      );
       say(members, `${group.Heard} of ${group.Members} heard`);
-      const notes = [group.RoleOverride && group.Health !== 'Forced' ? 'Override in force' : null, group.Warnings.length ? `${group.Warnings.length} ${group.Warnings.length === 1 ? 'warning' : 'warnings'}` : null];
+      const notes = [
+        group.RoleOverride && group.Health !== 'Forced' ? 'Override in force' : null,
+        group.Warnings.length
+          ? `${group.Warnings.length} ${group.Warnings.length === 1 ? 'warning' : 'warnings'}`
+          : null,
+      ];
       say(note, notes.filter(Boolean).join(', '));
       note.hidden = !note.textContent;
     },

@@ -95,7 +95,14 @@ export function timeline(history, row, changed) {
       list(rows, history.items, same, (item) => {
         const { what, tone, why } = row(item);
         const summary = h('summary', {}, h('span', { class: 'what' }, what), ' ', h('span', { class: 'ask' }, 'Why?'));
-        return { node: h('li', { class: `row ${tone}` }, time(item.Time, true), h('details', {}, summary, h('div', { class: 'why' }, why))) };
+        return {
+          node: h(
+            'li',
+            { class: `row ${tone}` },
+            time(item.Time, true),
+            h('details', {}, summary, h('div', { class: 'why' }, why)),
+          ),
+        };
       });
     },
   };

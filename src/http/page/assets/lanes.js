@@ -24,15 +24,23 @@ export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
   const story = items.toReversed();
   tenures(story, whole, of, to);
   const handOvers = story.filter((item) => item.HandOver).map(handOver);
-  const marks = story.filter((item) => item.SessionId && MARKED[item.Kind]).map((item) => ({ at: at(item.Time), session: item.SessionId, words: MARKED[item.Kind] }));
-  const seen = [...story.filter((item) => item.Members).map((item) => ({ at: at(item.Time), members: item.Members })), ...samples].sort((a, b) => a.at - b.at);
-  for (const moment of seen) for (const member of moment.members) observe(of(member.SessionId), moment.at, member, timeout);
+  const marks = story
+    .filter((item) => item.SessionId && MARKED[item.Kind])
+    .map((item) => ({ at: at(item.Time), session: item.SessionId, words: MARKED[item.Kind] }));
+  const seen = [
+    ...story.filter((item) => item.Members).map((item) => ({ at: at(item.Time), members: item.Members })),
+    ...samples,
+  ].sort((a, b) => a.at - b.at);
+  for (const moment of seen)
+    for (const member of moment.members) observe(of(member.SessionId), moment.at, member, timeout);
 
   const within = (span) => span.to >= from && span.from <= to;
   const shown = [...lanes.values()].map((one) => ({
     ...one,
     tenures: one.tenures.filter(within),
-    silences: one.silences.filter(within).map((silence) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / (timeout / 2))) })),
+    silences: one.silences
+      .filter(within)
+      .map((silence) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / (timeout / 2))) })),
     scores: clip(one.scores, from, to),
     marks: marks.filter((mark) => mark.session === one.session && mark.at >= from && mark.at <= to),
   }));
@@ -46,7 +54,12 @@ export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
   };
 }
 
-const MARKED = { ToldToStop: 'told to stop', OverrideBegan: 'override began', OverrideEnded: 'override ended', SessionContested: 'session contested' };
+const MARKED = {
+  ToldToStop: 'told to stop',
+  OverrideBegan: 'override began',
+  OverrideEnded: 'override ended',
+  SessionContested: 'session contested',
+};
 
 const lane = (session) => ({ session, tenures: [], silences: [], scores: [] });
 

@@ -7,7 +7,9 @@ import { groupsView } from './groups.js';
 import { local, span } from './time.js';
 
 const halves = document.querySelector('meta[name="halves"]').content.split(' ');
-const [main, nav, lost, pill, announcer] = ['main', 'views', 'lost', 'connection', 'announcer'].map((id) => document.getElementById(id));
+const [main, nav, lost, pill, announcer] = ['main', 'views', 'lost', 'connection', 'announcer'].map((id) =>
+  document.getElementById(id),
+);
 const pillText = document.getElementById('connection-text');
 
 /** The least time between two announcements: who listens must not be talked over. */

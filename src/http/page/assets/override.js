@@ -26,32 +26,57 @@ export function consequences({ status, timeout, target, period }) {
   const [primary, forced] = [status.Primary, status.RoleOverride?.SessionId];
   if (primary === target) tell(`${target} is Primary already. It stays Primary, whatever the scores say.`);
   else if (primary) {
-    tell(`${primary}, which is Primary now, is told to stop. ${target} takes over as soon as ${primary} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${primary} does not answer, after ${span(timeout)}.`);
+    tell(
+      `${primary}, which is Primary now, is told to stop. ${target} takes over as soon as ${primary} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${primary} does not answer, after ${span(timeout)}.`,
+    );
   } else tell(`Nobody is Primary now. ${target} becomes Primary with its next heartbeat.`);
-  if (silent) tell(ago === null ? `${target} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.` : `${target} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`, true);
-  else if (member.FailoverScore === 0) tell(`${target} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
+  if (silent)
+    tell(
+      ago === null
+        ? `${target} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
+        : `${target} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
+      true,
+    );
+  else if (member.FailoverScore === 0)
+    tell(`${target} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
   if (forced && forced !== target) tell(`This replaces the override for ${forced}.`);
-  tell(period ? `It holds until ${local(now() + millis(period))} or until somebody ends it; then scores decide again.` : 'It holds until somebody ends it: better scores of others change nothing until then.');
+  tell(
+    period
+      ? `It holds until ${local(now() + millis(period))} or until somebody ends it; then scores decide again.`
+      : 'It holds until somebody ends it: better scores of others change nothing until then.',
+  );
   return said;
 }
 
 /** What the end of an override will do. */
 export function endConsequences({ status }) {
   const forced = short(status.RoleOverride.SessionId);
-  const stays = status.Primary === status.RoleOverride.SessionId ? `${forced} stays Primary unless another adapter scores better by the group’s margin.` : `${forced} is not Primary; nothing changes at once.`;
+  const stays =
+    status.Primary === status.RoleOverride.SessionId
+      ? `${forced} stays Primary unless another adapter scores better by the group’s margin.`
+      : `${forced} is not Primary; nothing changes at once.`;
   return [{ text: 'Scores decide again who is Primary.' }, { text: stays }];
 }
 
 /** Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout }`. */
 export function askOverride(group, target, context) {
-  const period = h('select', { id: 'period', onchange: refresh }, PERIODS.map(([value, words]) => h('option', { value, selected: value === '08:00:00' }, words)));
+  const period = h(
+    'select',
+    { id: 'period', onchange: refresh },
+    PERIODS.map(([value, words]) => h('option', { value, selected: value === '08:00:00' }, words)),
+  );
   const fields = [h('label', { for: 'period' }, 'For how long'), period];
   const { dialog, refresh: refreshList } = open({
     title: `Make ${short(target)} Primary?`,
     action: `Make ${short(target)} Primary`,
     fields,
     what: () => consequences({ ...context(), target, period: period.value }),
-    send: (asked) => post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Primary', ...(period.value ? { ExpirationPeriod: period.value } : {}), ...asked }),
+    send: (asked) =>
+      post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, {
+        Value: 'Primary',
+        ...(period.value ? { ExpirationPeriod: period.value } : {}),
+        ...asked,
+      }),
   });
   function refresh() {
     refreshList();
@@ -66,7 +91,8 @@ export function askEnd(group, target, context) {
     action: 'End the override',
     fields: [],
     what: () => endConsequences(context()),
-    send: (asked) => post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Off', ...asked }),
+    send: (asked) =>
+      post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Off', ...asked }),
   }).dialog;
 }
 
@@ -82,7 +108,15 @@ function open({ title, action, fields, what, send }) {
     h('h2', { id: 'ask-title' }, title),
     h('p', { id: 'ask-lead' }, 'This will happen:'),
     effects,
-    h('div', { class: 'fields' }, fields, h('label', { for: 'by' }, 'Your name, for the history'), by, h('label', { for: 'reason' }, 'Why, for the history'), why),
+    h(
+      'div',
+      { class: 'fields' },
+      fields,
+      h('label', { for: 'by' }, 'Your name, for the history'),
+      by,
+      h('label', { for: 'reason' }, 'Why, for the history'),
+      why,
+    ),
     failed,
     h('div', { class: 'buttons' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), yes),
   );
@@ -97,7 +131,10 @@ function open({ title, action, fields, what, send }) {
     if (yes.getAttribute('aria-disabled')) return;
     mark(yes, 'aria-disabled', 'true');
     lastAsker = by.value.trim();
-    const asked = { ...(lastAsker ? { RequestedBy: lastAsker } : {}), ...(why.value.trim() ? { Reason: why.value.trim() } : {}) };
+    const asked = {
+      ...(lastAsker ? { RequestedBy: lastAsker } : {}),
+      ...(why.value.trim() ? { Reason: why.value.trim() } : {}),
+    };
     try {
       await send(asked);
       dialog.close();

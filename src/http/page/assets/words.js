@@ -7,10 +7,20 @@ export const HEALTH = {
   NoPrimary: { words: 'No Primary', means: 'Nobody acts.', tone: 'bad', shape: 'cross' },
   CannotWork: { words: 'Primary cannot work', means: 'The Primary’s score is 0.', tone: 'bad', shape: 'cross' },
   HandOver: { words: 'Hand-over', means: 'Another adapter is about to take over.', tone: 'info', shape: 'arrows' },
-  OneMember: { words: 'One member only', means: 'One adapter is heard: nobody could take over.', tone: 'warn', shape: 'half' },
+  OneMember: {
+    words: 'One member only',
+    means: 'One adapter is heard: nobody could take over.',
+    tone: 'warn',
+    shape: 'half',
+  },
   Forced: { words: 'Forced', means: 'An operator said who is Primary.', tone: 'info', shape: 'pin' },
   NoMembers: { words: 'No members', means: 'No adapter is registered.', tone: 'quiet', shape: 'ring' },
-  Protected: { words: 'One Primary', means: 'There is a Primary, and somebody who could take over.', tone: 'good', shape: 'disc' },
+  Protected: {
+    words: 'One Primary',
+    means: 'There is a Primary, and somebody who could take over.',
+    tone: 'good',
+    shape: 'disc',
+  },
 };
 
 export const ORDER = Object.keys(HEALTH);
@@ -38,7 +48,18 @@ const CHANGES = {
 };
 
 /** Which of them are good or bad news. */
-const TONES = { SeatFreed: 'warn', StoreWasSetBack: 'bad', SessionContested: 'bad', PoliciesDiffer: 'warn', Promoted: 'good', EndpointLost: 'bad', EndpointFailed: 'warn', SteppedDown: 'warn', RoleKept: 'warn', ConfigurationUnusable: 'bad' };
+const TONES = {
+  SeatFreed: 'warn',
+  StoreWasSetBack: 'bad',
+  SessionContested: 'bad',
+  PoliciesDiffer: 'warn',
+  Promoted: 'good',
+  EndpointLost: 'bad',
+  EndpointFailed: 'warn',
+  SteppedDown: 'warn',
+  RoleKept: 'warn',
+  ConfigurationUnusable: 'bad',
+};
 
 export const tone = (kind) => TONES[kind] ?? 'quiet';
 
@@ -46,7 +67,8 @@ export const tone = (kind) => TONES[kind] ?? 'quiet';
  * Names of sessions as people read them: of the GUID at the end of ours, the first part tells them apart. It
  * is done in sentences, too; whoever shows a name has the whole one in the element's title.
  */
-export const short = (text) => (text ?? '').replace(/(-[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '$1');
+export const short = (text) =>
+  (text ?? '').replace(/(-[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '$1');
 
 /** A word of the interface, with spaces. */
 export const spaced = (word) => (word ?? '–').replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
