@@ -124,6 +124,10 @@ test('an override that can do no good is warned of, and one that is refused says
   await server.end();
   await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, 'dialog .failed', 'It was not done. The server cannot be reached.');
+  await page.keyboard.press('Escape');
+  await shows(page, '#role', 'a was Primary');
+  await shows(page, '.members td', 'not known');
+  assert.equal(await page.getByRole('button', { name: 'Make b Primary' }).getAttribute('aria-disabled'), 'true');
 });
 
 test('an empty group and one that is gone say so', async (t) => {

@@ -123,6 +123,7 @@ test('groups that are gone while the server was lost are not shown any more', as
   page.expected = LOST;
   await server.end();
   await shows(page, '#lost', 'The server cannot be reached since');
+  await shows(page, '#count', /^2 groups, as they were at .*\d\d:\d\d/);
   const elsewhere = await Server.start(t, 'endpoint', { data: server.data });
   await elsewhere.send('DELETE', `${BASE}/groups/goes`);
   await elsewhere.end('SIGTERM');

@@ -2,6 +2,7 @@
 
 import { fill, h, list, mark, say } from './dom.js';
 import { ENDPOINT, watch } from './server.js';
+import { local } from './time.js';
 import { HEALTH, ORDER, shape, short } from './words.js';
 
 /** Groups that are shown before more are asked for: as many as a browser lays out at once without a pause. */
@@ -13,6 +14,8 @@ export function groupsView(page) {
   let shown = PAGE;
   let bad = null;
   let anew = true;
+  let stale = false;
+  let since = null;
 
   const search = h('input', { type: 'search', id: 'search', autocomplete: 'off', spellcheck: 'false', oninput: reset });
   const filters = h('div', { class: 'filters', role: 'group', 'aria-label': 'Show only' });
@@ -88,12 +91,9 @@ export function groupsView(page) {
     const found = [...groups.values()].filter((group) => (!wanted || group.Health === wanted) && matches(group, text));
     found.sort((a, b) => ORDER.indexOf(a.Health) - ORDER.indexOf(b.Health) || (a.Id < b.Id ? -1 : 1));
     list(tiles, found.slice(0, shown), (group) => group.Id, tile);
-    say(
-      count,
-      found.length === groups.size
-        ? `${groups.size} ${groups.size === 1 ? 'group' : 'groups'}`
-        : `${found.length} of ${groups.size} groups`,
-    );
+    const all = `${groups.size} ${groups.size === 1 ? 'group' : 'groups'}`;
+    const shownOf = found.length === groups.size ? all : `${found.length} of ${groups.size} groups`;
+    say(count, shownOf + (stale ? `, as they were at ${local(since)}` : ''));
     more.hidden = found.length <= shown;
     say(more, `Show ${Math.min(PAGE, found.length - shown)} more`);
     empty.hidden = found.length > 0;
@@ -122,7 +122,15 @@ export function groupsView(page) {
       page.connection(state);
     },
   );
-  return { node: root, title: 'Groups', close, stale() {} };
+  return {
+    node: root,
+    title: 'Groups',
+    close,
+    stale(isStale, heard) {
+      [stale, since] = [isStale, heard];
+      if (heard) update();
+    },
+  };
 }
 
 function tile() {

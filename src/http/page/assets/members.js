@@ -54,8 +54,15 @@ export function membersTable(act) {
         bar.style.inlineSize = `${member.FailoverScore ?? 0}%`;
         mark(bar, 'class', `fill ${(member.FailoverScore ?? 0) < 50 ? 'warn' : 'good'}`);
         const age = ago === null ? 'never' : ago < timeout / 2 ? 'in time' : `${span(ago)} ago`;
-        say(heard, silent ? `silent${ago === null ? '' : ` for ${span(Math.floor(ago / 1_000) * 1_000)}`}` : age);
-        mark(heard, 'class', silent ? 'bad' : ago > (timeout / 2) * 1.1 ? 'warn' : null);
+        say(
+          heard,
+          stale
+            ? 'not known'
+            : silent
+              ? `silent${ago === null ? '' : ` for ${span(Math.floor(ago / 1_000) * 1_000)}`}`
+              : age,
+        );
+        mark(heard, 'class', stale ? null : silent ? 'bad' : ago > (timeout / 2) * 1.1 ? 'warn' : null);
         say(acts, member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no');
         const isForced = status.RoleOverride?.SessionId === me;
         // Only the eye sees whose row it is.
