@@ -1,10 +1,15 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
@@ -12,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::{self, Alarm},
+    collector::{Collector, Place},
+    domain::Health,
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -20,7 +27,9 @@ use crate::{
         kit::Routes,
         page::{self, Halves},
     },
+    orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
+    reports::{Obeyers, Reports},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
@@ -29,6 +38,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// The file in the data folder that the guard of the collector holds locked.
+const GUARD_LOCK: &str = "guard.lock";
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -78,16 +90,42 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let signal = stop_signal()?;
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration =
-        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
-    let adapter =
-        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
-
-    let hosts_endpoint = settings.hosted_endpoint.is_some();
-    routes = routes.merge(page::routes(Halves { adapter: true, endpoint: hosts_endpoint }));
-
     let mut half = Half::new(store.clone(), repeats);
+    let url = format!("http://{}", reachable(listener.local_addr()?));
+    let hook =
+        settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url: url.clone() });
+    // Without a hook or a collector, whatever they would have to obey is obeyed.
+    let told = watch::Sender::new(if hook.is_some() { 0 } else { u64::MAX });
+    let unprotected = || watch::Sender::new(Health::NOTHING_PROTECTED);
+    let health = settings
+        .collector
+        .as_ref()
+        .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
+    let reports =
+        Reports::new(settings.probes, Obeyers { collector: health.subscribe(), told: told.subscribe() });
+    let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
+    let stops_within = collectors_stop.max(hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit));
+    half.stop_limit += stops_within;
+    let obedience = Obedience { health: reports.health(), stops_within };
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
+    let standing = registration.standing();
+    let orders = Orders::new(standing.clone());
+    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
+    let mut routes = health::routes(store.clone())
+        .merge(adapter::routes(adapter))
+        .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
+        .merge(http::order::routes(orders.clone()))
+        .merge(http::components::routes(reports.clone()));
+    // These end after the registration, which waits for them to obey.
+    if let Some(collector) = settings.collector {
+        let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
+        let collector = Collector::new(collector, place, store.clone(), standing.clone(), health)?;
+        half.workers.spawn(collector.run(half.stop_workers.clone()));
+    }
+    if let Some(hook) = hook {
+        half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
+    }
+    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -121,6 +159,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    /// How long all this may take.
+    stop_limit: Duration,
 }
 
 impl Half {
@@ -134,6 +174,7 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            stop_limit: STOP_LIMIT,
         }
     }
 
@@ -164,7 +205,7 @@ impl Half {
             Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
-        if timeout(STOP_LIMIT, self.end()).await.is_err() {
+        if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
         }
         Ok(outcome?)
@@ -199,6 +240,14 @@ fn flat(ended: Result<io::Result<()>, JoinError>) -> io::Result<()> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+/// The address for somebody on this machine: one that listens everywhere listens on loopback, too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+    SocketAddr::new(ip, address.port())
 }
 
 async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {
@@ -239,4 +288,22 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_reaches_an_adapter_that_listens_everywhere() -> Result<(), std::net::AddrParseError> {
+        for (listens, reached) in [
+            ("0.0.0.0:5590", "127.0.0.1:5590"),
+            ("[::]:5590", "[::1]:5590"),
+            ("192.0.2.7:1", "192.0.2.7:1"),
+            ("127.0.0.1:1", "127.0.0.1:1"),
+        ] {
+            assert_eq!(reachable(listens.parse()?), reached.parse()?);
+        }
+        Ok(())
+    }
 }

@@ -10,10 +10,15 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod collector;
+pub mod command;
 pub mod domain;
 pub mod endpoint;
 pub mod http;
+pub mod orders;
+mod recorder;
 pub mod registration;
+pub mod reports;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

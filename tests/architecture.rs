@@ -25,6 +25,8 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // Runs a command of the operator's within a time limit.
+    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -34,10 +36,12 @@ const ROOMS: &[Room] = &[
         crates: &["sqlx", "chacha20poly1305"],
         files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
+    // Writes rows of the adapter's history, for every room that has something to tell.
+    Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store"],
+        may_import: &["domain", "wire", "clock", "store", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -46,12 +50,28 @@ const ROOMS: &[Room] = &[
             ("driver.rs", &["rustix"]),
         ],
     },
+    // Starts, stops and guards the collector. nix looks users up.
+    Room {
+        name: "collector",
+        may_import: &["domain", "clock", "store", "recorder"],
+        crates: &["rustix"],
+        files: &[("launcher.rs", &["nix"])],
+    },
+    // Tells collectors that listen what role and mode demand of them.
+    Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
+    // What is reported of the collector's source: components, probes, the score.
+    Room {
+        name: "reports",
+        may_import: &["domain", "clock", "command", "store", "recorder"],
+        crates: &[],
+        files: &[("probe.rs", &["reqwest"])],
+    },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
+        may_import: &["domain", "wire", "clock", "store", "registration", "orders", "reports", "endpoint"],
         crates: &[
             "axum",
             "futures_util",
@@ -82,6 +102,9 @@ const ROOMS: &[Room] = &[
             "wire",
             "store",
             "registration",
+            "collector",
+            "orders",
+            "reports",
             "endpoint",
             "http",
             "settings",
@@ -93,7 +116,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "settings", "telemetry", "app"],
+        may_import: &["domain", "collector", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

@@ -5,7 +5,10 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
-use super::group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs};
+use super::{
+    collector_args::CollectorProcess,
+    group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+};
 use crate::{
     domain::{ConfigurationId, EndpointLoss},
     settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
@@ -26,7 +29,17 @@ filters such as `info,sqlx=debug`.";
 #[command(name = "client-failover", version, after_help = AFTER_HELP, infer_subcommands = false)]
 pub(super) struct CommandLine {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Line,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Line {
+    /// What people ask for.
+    #[command(flatten)]
+    Command(Command),
+    /// What is started for a collector.
+    #[command(flatten)]
+    Collector(CollectorProcess),
 }
 
 #[derive(Debug, Subcommand)]
@@ -37,7 +50,7 @@ pub(super) enum Command {
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
     Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, or everything about failover.
+    /// Show the configuration, the failover state, everything about failover, the order, or the components.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -98,6 +111,8 @@ impl ServeArgs {
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
             session_retention: self.session_retention,
+            // A command line can be read by others, and is no place for a collector's variables.
+            ..ServePartial::default()
         }
     }
 }
@@ -167,6 +182,12 @@ pub(super) enum Readable {
     /// Everything about failover: why this role, since when, until when.
     #[value(name = "failover")]
     Diagnostics,
+    /// What role and mode demand of the collector now.
+    #[value(name = "order")]
+    Order,
+    /// What components report and probes see, and what each counts as.
+    #[value(name = "components")]
+    Components,
 }
 
 /// What can be written. One word, which may be left out.
@@ -279,15 +300,15 @@ impl Command {
 }
 
 /// Reads a command line; the first word is the program's name.
-pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
-    let line = CommandLine::try_parse_from(words)?;
-    if let Command::Get(GetArgs { what: Readable::State | Readable::Diagnostics, id: Some(_), .. }) =
-        line.command
+pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Line, clap::Error> {
+    let line = CommandLine::try_parse_from(words)?.command;
+    let Line::Command(command) = &line else { return Ok(line) };
+    if let Command::Get(GetArgs { what: Readable::State | Readable::Diagnostics, id: Some(_), .. }) = command
     {
         return Err(conflict("--id belongs to `get clientfailover`: failover has one state"));
     }
     // Not a rule of the value itself, whose refusal would repeat the password.
-    if let Some((flag, url)) = line.command.server()
+    if let Some((flag, url)) = command.server()
         && (!url.username().is_empty() || url.password().is_some())
     {
         return Err(conflict(&format!(
@@ -333,7 +354,10 @@ mod tests {
 
     fn line(words: &str) -> Result<Command, String> {
         let words = std::iter::once("client-failover").chain(words.split(' ')).map(OsString::from);
-        read(words).map(|line| line.command).map_err(|error| error.to_string())
+        match read(words).map_err(|error| error.to_string())? {
+            Line::Command(command) => Ok(command),
+            Line::Collector(process) => Err(format!("{process:?}")),
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A group's events as a stream (server-sent events).
+//! Events as a stream (server-sent events): a group's, and the order's.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -13,10 +13,13 @@ use futures_util::{Stream, StreamExt, stream};
 
 use super::kit::to_json;
 use crate::{
+    clock,
     endpoint::{GroupEvent, Listener},
+    orders::{self, Heard},
     wire::{
         events::{CHANGE, LISTENING, NUDGE, NudgeBody},
         group::ChangeBody,
+        order::{ORDER, OrderBody},
     },
 };
 
@@ -43,6 +46,26 @@ pub(super) fn of_group(listener: Listener) -> Response {
         Some((event, listener))
     });
     answer(stream::once(async { first }).chain(told))
+}
+
+/// The answer that goes on until the registration ends, or the client hangs up.
+pub(super) fn of_order(listener: orders::Listener) -> Response {
+    answer(stream::unfold(listener, async |mut listener| {
+        let order = loop {
+            match listener.next().await {
+                Ok(Some(Heard::Order(order))) => break order,
+                Ok(Some(Heard::Same(_))) => {}
+                Ok(None) => return None,
+                Err(error) => {
+                    // Without its timer the stream would not say that the deadline has passed.
+                    tracing::error!(%error, "a stream of the order ends, as it has no timer");
+                    return None;
+                }
+            }
+        };
+        let body = OrderBody::new(order, clock::now().uptime);
+        Some((Event::default().event(ORDER).data(to_json(&body)), listener))
+    }))
 }
 
 /// The answer that sends `events` as they come.

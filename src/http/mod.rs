@@ -7,11 +7,13 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod adapter;
+pub mod components;
 pub mod endpoint;
 mod events;
 pub mod health;
 pub mod kit;
 mod live;
+pub mod order;
 pub mod page;
 mod paging;
 mod serve;
