@@ -48,6 +48,30 @@ test('role, lease, score, mode, endpoint and configuration are shown, and secret
   await fits(page);
 });
 
+test('the score is shown with the components that make it, and what the collector is to do', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '.score-why', 'Nothing is reported or probed');
+  await adapter.configure(adapter, 'Line 1');
+  await shows(page, '#role', 'Primary');
+  await shows(page, '.demand', /^The collector is to run, collect.* and send/);
+  const report = (id, StreamCount, DeviceStatus) =>
+    adapter.send('PUT', `/api/v1/diagnostics/Components/${id}`, { StreamCount, DeviceStatus });
+  await report('PLC-1', 3, 'Good');
+  await report('PLC-2', 1, 'DeviceInError');
+  await shows(page, '.score', '75 of 100');
+  await shows(page, '.parts li >> nth=0', 'PLC-2: Device in error, 1 stream');
+  await shows(page, '.parts li >> nth=1', 'PLC-1: Good, 3 streams');
+  await report('PLC-2', 1, 'Good');
+  await shows(page, '.score', '100 of 100');
+  await shows(page, '.parts', 'PLC-2: Good');
+  for (let count = 3; count <= 15; count += 1) await report(`PLC-${count}`, 1, 'Good');
+  await report('PLC-16', 1, 'Shutdown');
+  await shows(page, '.parts li >> nth=0', 'PLC-16: Shutdown');
+  await shows(page, '.more-parts', 'and 4 more, of which 0 are not connected');
+  await accessible(page);
+});
+
 test('times are local, and UTC on hover', async (t) => {
   const adapter = await Server.start(t, 'serve');
   const page = await visit(t, adapter);

@@ -50,6 +50,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "server.js": JAVASCRIPT,
     "time.js": JAVASCRIPT,
     "words.js": JAVASCRIPT,
+    "work.js": JAVASCRIPT,
 };
 
 /// Which halves a server has, and so which views its page.

@@ -5,6 +5,7 @@ import { History, timeline } from './history.js';
 import { ADAPTER, get, watch } from './server.js';
 import { millis, setTime, span, time } from './time.js';
 import { ROLES, shape, short, spaced, tone } from './words.js';
+import { workCards } from './work.js';
 
 const FACET = `${ADAPTER}/configuration/System/ClientFailover`;
 const FAILOVER = `${ADAPTER}/diagnostics/Failover`;
@@ -12,13 +13,6 @@ const HISTORY = `${ADAPTER}/diagnostics/FailoverHistory`;
 
 /** The lease is this part of the group's T. */
 const LEASE = 0.9;
-
-const MODES = {
-  Hot: 'a Secondary collects as well',
-  Warm: 'a Secondary is connected and does not collect',
-  Cold: 'a Secondary is not started',
-  None: 'out of failover, as if alone',
-};
 
 const POLICIES = {
   'step-down': 'stop acting: never two, perhaps a gap',
@@ -38,11 +32,7 @@ export function adapterView(page) {
   const bar = h('span', { class: 'fill' });
   const lease = h('p', { class: 'lease-text', id: 'lease-text' });
   const meter = h('div', { class: 'meter', 'aria-hidden': 'true' }, bar);
-  const score = h('p', { class: 'score' });
-  const scoreBar = h('span', { class: 'fill' });
-  const scoreWhy = h('p', { class: 'hint' });
-  const order = h('p', { class: 'order' });
-  const orderWhy = h('p', { class: 'hint' });
+  const work = workCards(card);
   const endpoint = h('div');
   const identity = h('div');
   const configuration = h('div');
@@ -64,8 +54,7 @@ export function adapterView(page) {
         meter,
         h('p', { class: 'hint' }, 'Until when a Primary may act without another answer of the endpoint.'),
       ),
-      card('Score', score, h('div', { class: 'meter', 'aria-hidden': 'true' }, scoreBar), scoreWhy),
-      card('Mode and order', order, orderWhy),
+      work.nodes,
       card('Failover endpoint', endpoint),
       card('Identity', identity),
       card('Configuration', configuration),
@@ -131,21 +120,7 @@ export function adapterView(page) {
   }
 
   function updateCards() {
-    const { FailoverScore, Mode, AppliedMode, Role } = state;
-    say(score, `${FailoverScore} of 100`);
-    scoreBar.style.inlineSize = `${FailoverScore}%`;
-    mark(scoreBar, 'class', `fill ${FailoverScore === 0 ? 'bad' : FailoverScore < 50 ? 'warn' : 'good'}`);
-    say(
-      scoreWhy,
-      FailoverScore === 0
-        ? 'It cannot do its work.'
-        : Role === 'Secondary' && FailoverScore === 1
-          ? 'A standby that does not look at its source scores 1.'
-          : 'How well it can do its work.',
-    );
-    const waits = Mode !== AppliedMode && AppliedMode ? `; ${AppliedMode} is applied until the next demotion` : '';
-    say(order, Mode ? `${Mode}${waits}` : 'Not configured');
-    say(orderWhy, Mode ? sentence(MODES[Mode]) : 'The collector runs as if alone.');
+    work.update(state);
     const heartbeat = () => [
       ['Last answered heartbeat', time(state.LastHeartbeat, true)],
       ['Its round trip', span(millis(state.RoundTrip))],
@@ -261,6 +236,7 @@ export function adapterView(page) {
       History() {
         readHistory();
         readConfiguration();
+        if (state) work.read(state);
       },
     },
     page.connection,
