@@ -295,15 +295,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_collector_reaches_an_adapter_that_listens_everywhere() -> Result<(), std::net::AddrParseError> {
+    fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
         for (listens, reached) in [
-            ("0.0.0.0:5590", "127.0.0.1:5590"),
+            ("127.0.0.1:5590", "127.0.0.1:5590"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
             ("[::]:5590", "[::1]:5590"),
-            ("192.0.2.7:1", "192.0.2.7:1"),
-            ("127.0.0.1:1", "127.0.0.1:1"),
+            ("192.0.2.1:5590", "192.0.2.1:5590"),
         ] {
-            assert_eq!(reachable(listens.parse()?), reached.parse()?);
+            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
         }
-        Ok(())
     }
 }
