@@ -17,7 +17,7 @@ test('an adapter without configuration says so, and shows the configuration as s
   await shows(page, '#role', 'Primary');
   await shows(page, 'h1', 'Boiler house');
   await shows(page, '.facts', endpoint.url);
-  await shows(page, '.timeline', 'Role: Primary');
+  await shows(page, '.timeline', 'Role: Primary The endpoint answered Primary');
   await adapter.send('DELETE', FACET);
   await shows(page, '#role', 'Out of failover');
   await shows(page, '.empty', 'Nothing is configured');

@@ -55,6 +55,10 @@ export function adapterView(page) {
         h('p', { class: 'hint' }, 'Until when a Primary may act without another answer of the endpoint.'),
       ),
       work.nodes,
+    ),
+    h(
+      'div',
+      { class: 'cards' },
       card('Failover endpoint', endpoint),
       card('Identity', identity),
       card('Configuration', configuration),
@@ -234,8 +238,8 @@ export function adapterView(page) {
         }
       },
       History() {
-        readHistory();
-        readConfiguration();
+        // The rows speak of the endpoint, whose address the configuration has.
+        readConfiguration().then(readHistory);
         if (state) work.read(state);
       },
     },
