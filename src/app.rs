@@ -26,6 +26,7 @@ use crate::{
         adapter::{self, Adapter},
         data_endpoints, gate, health,
         kit::Routes,
+        page::{self, Halves},
     },
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
@@ -128,6 +129,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
+        .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
@@ -160,7 +162,9 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
+    let routes = health::routes(store.clone())
+        .merge(page::routes(Halves { adapter: false, endpoint: true }))
+        .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }

@@ -24,6 +24,7 @@ mod heartbeat;
 mod known;
 mod loss;
 mod order;
+mod overview;
 mod role;
 mod standing;
 mod text;
@@ -54,6 +55,7 @@ pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;
 pub use order::Order;
+pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{

@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::{
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
-    page::{Asked, Page},
+    live,
+    paging::{Asked, Page},
 };
 use crate::{
     clock,
@@ -44,11 +45,13 @@ pub struct Adapter {
 pub fn routes(adapter: Adapter) -> Routes {
     let facet = get(get_all).post(post).put(put).patch(patch).delete(delete);
     let by_id = get(get_one).put(put_one).patch(patch_one).delete(delete_one);
+    let watched = (adapter.clone(), live::Places::new());
     Routes::new()
         .route("/api/v1/configuration/system/clientfailover", facet.with_state(adapter.clone()))
         .route("/api/v1/configuration/system/clientfailover/{id}", by_id.with_state(adapter.clone()))
         .route("/api/v1/diagnostics/failoverstate", get(failover_state).with_state(adapter.clone()))
         .route("/api/v1/diagnostics/failover", get(failover).with_state(adapter.clone()))
+        .route("/api/v1/diagnostics/failover/events", get(watch_failover).with_state(watched))
         .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
 }
 
@@ -160,12 +163,13 @@ async fn failover_state(State(adapter): State<Adapter>) -> Response {
 }
 
 async fn failover(State(adapter): State<Adapter>) -> Response {
-    let warnings = match adapter.store.key_state() {
-        KeyState::Usable => Vec::new(),
-        KeyState::Unusable(why) => vec![format!("Secrets cannot be read or stored: {why}.")],
-    };
-    let body = FailoverBody::new(&adapter.standing.borrow(), clock::now(), warnings);
-    Json(body).into_response()
+    Json(adapter.failover_body()).into_response()
+}
+
+async fn watch_failover(
+    State((adapter, places)): State<(Adapter, live::Places)>,
+) -> Result<Response, Failure> {
+    live::of_failover(adapter, &places)
 }
 
 async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {
@@ -183,6 +187,15 @@ fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
 }
 
 impl Adapter {
+    /// Everything that is known now.
+    pub(super) fn failover_body(&self) -> FailoverBody {
+        let warnings = match self.store.key_state() {
+            KeyState::Usable => Vec::new(),
+            KeyState::Unusable(why) => vec![format!("Secrets cannot be read or stored: {why}.")],
+        };
+        FailoverBody::new(&self.standing.borrow(), clock::now(), warnings)
+    }
+
     /// Changes the stored configuration as `decide` says, and wakes the registration.
     async fn change(
         &self,

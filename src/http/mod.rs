@@ -1,4 +1,4 @@
-//! The HTTP interfaces: adapter, failover endpoint, health.
+//! The HTTP interfaces: adapter, failover endpoint, health, and the page for people.
 //!
 //! Promises: every answer that refuses has a body that says why, in the shape of the interface it
 //! belongs to; paths match in any case, with or without a trailing slash. Handlers read the
@@ -14,8 +14,10 @@ mod events;
 pub mod gate;
 pub mod health;
 pub mod kit;
+mod live;
 pub mod order;
-mod page;
+pub mod page;
+mod paging;
 mod serve;
 
 pub use serve::serve;

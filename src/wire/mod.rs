@@ -18,5 +18,6 @@ pub mod group;
 pub mod heartbeat;
 pub mod members;
 pub mod order;
+pub mod overview;
 pub mod registration;
 pub mod state;

@@ -1,9 +1,10 @@
 //! Every call of the failover endpoint, under both bases, through the router and a real store.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod calls;
 mod history;
+mod overview;
 mod reasons;
 mod restarts;
 

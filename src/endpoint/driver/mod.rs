@@ -8,6 +8,7 @@ mod housekeeping;
 mod listening;
 mod lookout;
 mod opening;
+mod overview;
 mod recording;
 mod registry;
 mod unsettled;
@@ -29,6 +30,7 @@ use listening::{Audience, Places};
 pub use listening::{GroupEvent, Listener};
 use lookout::Lookout;
 pub use opening::OpenError;
+use overview::Overviews;
 use unsettled::Unsettled;
 
 use super::{
@@ -141,6 +143,7 @@ struct Inner {
     mark: tokio::sync::Mutex<Mark>,
     lookout: Lookout,
     places: Places,
+    overviews: Overviews,
     writers: TaskTracker,
     closing: CancellationToken,
 }
