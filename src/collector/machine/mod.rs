@@ -351,7 +351,7 @@ impl Machine {
 
     /// Brings the collector in line with the order.
     fn settle(&mut self, now: Uptime) {
-        let order = Order::of(&self.standing).at(now);
+        let order = Order::told(&self.standing, now);
         let wanted = self.may_start() && order.started;
         let Some(mut run) = self.run.take() else {
             if self.retry_at.is_none_or(|at| at <= now) {
@@ -444,16 +444,16 @@ impl Machine {
     /// When the guard of a collector with this order kills it. One that keeps running is told its new order at the
     /// end of the old one, so its guard waits a moment for that.
     fn until(&self, order: Order) -> Option<Uptime> {
-        match (order.acting, self.settings.on_order) {
-            (Acting::Until(end), OnOrder::Restart) => Some(end),
-            (Acting::Until(end), OnOrder::Keep) => Some(end + KEEP_GRACE),
-            (Acting::No | Acting::Unbounded, _) => None,
-        }
+        let end = Order::told_until(&self.standing).filter(|_| order.egress)?;
+        Some(match self.settings.on_order {
+            OnOrder::Restart => end,
+            OnOrder::Keep => end + KEEP_GRACE,
+        })
     }
 
     /// When the order of an acting run ends by itself.
     fn deadline(&self, run: &Run) -> Option<Uptime> {
-        self.standing.acting_until().filter(|_| run.acts)
+        Order::told_until(&self.standing).filter(|_| run.acts)
     }
 
     fn may_start(&self) -> bool {
@@ -467,7 +467,7 @@ impl Machine {
 
     /// Whether nothing acts but what the order permits.
     fn is_obeyed(&self, now: Uptime) -> bool {
-        let order = Order::of(&self.standing).at(now);
+        let order = Order::told(&self.standing, now);
         self.run.as_ref().is_none_or(|run| !run.acts || run.demand == demand(order))
     }
 }

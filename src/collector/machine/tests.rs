@@ -75,6 +75,19 @@ impl Site {
         self.renew(role, mode, acting)
     }
 
+    /// A Primary whose policy is to keep the role, with a lease or without.
+    fn kept(&mut self, acting: Acting) -> &mut Self {
+        let standing = Standing {
+            role: Role::Primary,
+            applied_mode: Some(Mode::Warm),
+            acting,
+            order: 1,
+            keeps_role: true,
+            ..Standing::default()
+        };
+        self.step(Event::Stands(Box::new(standing)))
+    }
+
     /// The same order, with another deadline.
     fn renew(&mut self, role: Role, mode: Option<Mode>, acting: Acting) -> &mut Self {
         let standing = Standing {
@@ -450,4 +463,26 @@ fn told_to_stop_it_stops_and_starts_nothing_more_but_goes_on_obeying() {
     assert_eq!(site.ends(Cause::Asked).did(), "Stopped");
     assert_eq!((site.obeyed(), site.machine.has_stopped()), (2, true));
     assert_eq!(site.primary(9_000).pass(10_000).did(), "");
+}
+
+#[test]
+fn a_role_that_policy_keeps_past_its_lease_costs_the_collector_nothing() {
+    let mut site = Site::new(OnOrder::Restart);
+    let lease = Site::at(site.millis + 9_000);
+    site.kept(Acting::Until(lease)).runs();
+    site.did();
+    // The lease ends, and the registration says some milliseconds later that the role is kept.
+    site.pass(9_005).kept(Acting::Unbounded).hears().pass(60_000);
+    let did = site.did();
+    assert!(!did.contains("stop") && !did.contains("start"), "{did}");
+    // If it never says so, the guard holds a deadline all the same.
+    let mut site = Site::new(OnOrder::Restart);
+    let lease = Site::at(site.millis + 9_000);
+    site.kept(Acting::Until(lease));
+    let grace = Order::KEPT_ROLE_GRACE;
+    assert!(
+        site.done.iter().any(
+            |effect| matches!(effect, Effect::Start { until: Some(until), .. } if *until == lease + grace)
+        )
+    );
 }
