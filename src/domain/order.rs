@@ -99,7 +99,7 @@ impl Order {
 }
 
 fn grace(standing: &Standing) -> Duration {
-    if standing.endpoint_loss.keeps_role() { KEPT_ROLE_GRACE } else { Duration::ZERO }
+    if standing.endpoint_loss.keeps_role(standing.buffered) { KEPT_ROLE_GRACE } else { Duration::ZERO }
 }
 
 #[cfg(test)]

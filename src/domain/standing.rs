@@ -105,6 +105,8 @@ pub struct Standing {
     pub endpoint_native: Option<bool>,
     /// What happens when the endpoint is lost.
     pub endpoint_loss: EndpointLoss,
+    /// Whether what a Primary that stops has not sent is kept by the egress gates of the group.
+    pub buffered: bool,
     /// The score that heartbeats say.
     pub score: FailoverScore,
     /// Up to when data has been processed.

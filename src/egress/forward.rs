@@ -8,7 +8,6 @@ use std::{error::Error, sync::Arc, time::Duration};
 use http_body_util::Full;
 use hyper::{
     Response, StatusCode, Uri,
-    body::Bytes,
     header::{self, HeaderValue},
     http::uri::{Authority, PathAndQuery, Scheme},
 };

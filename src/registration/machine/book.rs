@@ -233,6 +233,7 @@ impl Machine {
             endpoint_version: self.version.clone().filter(|_| self.is_member()),
             endpoint_native: self.native.filter(|_| self.is_member()),
             endpoint_loss: self.loss,
+            buffered: self.is_buffered(),
             score: self.score(),
             last_data: self.health.last_data,
             proof: self.proof.filter(|_| self.is_member()),
