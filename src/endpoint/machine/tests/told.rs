@@ -172,6 +172,20 @@ fn a_group_can_ask_for_the_vendors_way_with_a_forced_primary_that_falls_silent()
 }
 
 #[test]
+fn a_forced_primary_that_was_told_to_stop_keeps_no_seat() {
+    let mut spec = spec(T);
+    spec.preferences.keep_silent_override = true;
+    let mut plant = Plant::with(spec).native("A", 100).native("B", 50);
+    plant.beat("A");
+    plant.force("A", None);
+    plant.at(1_000).restart_endpoint(false);
+    plant.adapter("A").acting = false;
+    assert_eq!(plant.beat("A"), Secondary, "the endpoint waits for one that acts");
+    assert_eq!(plant.run(&["A", "B"], 2_500, 12_500).as_deref(), Some("A"));
+    assert!(plant.adapters["A"].acting, "it has the seat anew");
+}
+
+#[test]
 fn time_in_which_the_endpoint_could_not_hear_is_not_silence() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
