@@ -108,6 +108,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
+    let collector_health = health.subscribe();
     let egress = Egress::open(store.clone(), settings.hold_back).await?;
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers);
@@ -148,7 +149,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     // The gate outlives the registration, which waits until it has obeyed.
-    half.services.spawn(egress.run(registration.standing(), half.stop_services.clone()));
+    half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, routes, signal).await
 }

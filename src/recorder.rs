@@ -162,6 +162,10 @@ fn log(row: &Transition) {
             | Reason::StartFailed
             | Reason::GuardLost
             | Reason::Ceded
+            | Reason::BufferOverflowed
+            | Reason::BufferFull
+            | Reason::DestinationRefused
+            | Reason::DestinationFailed
     );
     match row.kind {
         _ if alarming => tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation),

@@ -74,7 +74,7 @@ const ROOMS: &[Room] = &[
     // The gate that the collector sends through. Addresses of reqwest are resolved and rewritten; hyper's are text.
     Room {
         name: "egress",
-        may_import: &["domain", "clock", "store", "login"],
+        may_import: &["domain", "clock", "store", "login", "recorder"],
         crates: &[],
         files: &[
             ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util"]),

@@ -177,7 +177,8 @@ impl Guard {
             Word::Stop(by) => {
                 self.stop_by = Some(by);
                 // All of them, as service managers do: the first may be a shell that passes nothing on.
-                tree::signal_below(getpid(), signal_of(self.guarding.stop_signal))?;
+                // One that has other rights than ours is not reached; the rest is, and the deadline stays.
+                tree::signal_below(getpid(), signal_of(self.guarding.stop_signal)).ok();
             }
             Word::Signal(signal) => {
                 let signal = match signal {

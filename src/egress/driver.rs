@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{BootId, Coverage, Health, Order, Proof, Standing, Uptime, Wall},
+    domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Wall},
+    recorder::Recorder,
     store::{Buffer, BufferReader, Store, StoreError, Waiting},
 };
 
@@ -109,11 +110,16 @@ impl Egress {
         Arc::clone(&self.wake)
     }
 
-    /// Follows `standing` until `stop`, then writes what is still to be written.
+    /// Follows `standing` until `stop`; `collector` says how a supervised collector does. Then it writes what is still to be written.
     ///
     /// # Errors
     /// When the system refuses a timer.
-    pub async fn run(self, standing: watch::Receiver<Standing>, stop: CancellationToken) -> io::Result<()> {
+    pub async fn run(
+        self,
+        standing: watch::Receiver<Standing>,
+        collector: watch::Receiver<Health>,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
         let Self {
             store,
             boot,
@@ -131,7 +137,7 @@ impl Egress {
         let mut writing = JoinSet::new();
         writing.spawn(keeper::run(buffer, works, boot.clone()));
         let mut follower = Follower {
-            newsroom: Newsroom::new(store.clone()),
+            newsroom: Newsroom::new(Recorder::start(store.clone())),
             store,
             boot,
             hold_back,
@@ -147,6 +153,7 @@ impl Egress {
             view: View::default(),
             proof: None,
             reread: None,
+            collector,
         };
         let followed = follower.run(standing, &wake, &stop).await;
         follower.end().await;
@@ -182,6 +189,8 @@ struct Follower {
     /// When destinations that could not be read are read again.
     reread: Option<Uptime>,
     newsroom: Newsroom,
+    /// How the supervised collector does, if there is one.
+    collector: watch::Receiver<Health>,
 }
 
 impl Follower {
@@ -194,15 +203,17 @@ impl Follower {
         let (mut deadline, mut look) = (Alarm::new()?, Alarm::new()?);
         let mut next_look = clock::now().uptime;
         self.read_destinations().await;
-        let mut heard = true;
+        let (mut heard, mut collector) = (true, self.collector.clone());
         loop {
-            let standing = if heard { standings.borrow_and_update().clone() } else { Standing::default() };
+            // The last one stays in force until the end, also once nobody gives others.
+            let standing = standings.borrow_and_update().clone();
             self.follow(&standing).await;
             let until = standing.acting_until().filter(|_| self.view.tenure.is_some());
             select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 changed = standings.changed(), if heard => heard = changed.is_ok(),
+                Ok(()) = collector.changed() => self.notice_collector(clock::now().uptime),
                 waited = deadline.until(until.unwrap_or_default()), if until.is_some() => waited?,
                 () = wake.notified() => self.read_destinations().await,
                 waited = look.until(next_look) => {
@@ -249,11 +260,11 @@ impl Follower {
     }
 
     fn publish(&mut self) {
-        let View { order, ref stamp, ref tenure, ref mut routes } = self.view;
+        let View { order, ref stamp, ref tenure, ref mut routes, read } = self.view;
         for route in routes.values_mut() {
             *route = Arc::new(route.within(tenure.as_ref()));
         }
-        let view = View { order, stamp: stamp.clone(), tenure: tenure.clone(), routes: routes.clone() };
+        let view = View { order, stamp: stamp.clone(), tenure: tenure.clone(), routes: routes.clone(), read };
         self.views.send_replace(Arc::new(view));
     }
 
@@ -290,6 +301,7 @@ impl Follower {
             routes.insert(id.to_owned(), route);
         }
         self.view.routes = routes;
+        self.view.read = true;
         self.keep_fresh();
         self.publish();
     }
@@ -309,7 +321,7 @@ impl Follower {
         if let Some(lane) = self.lanes.get(id) {
             return Arc::clone(lane);
         }
-        let lane = Arc::new(Lane::new(id, self.waiting.remove(id), clock::now().uptime));
+        let lane = Arc::new(Lane::new(id, self.waiting.remove(id), self.hold_back, clock::now().uptime));
         let (views, reader, keeper) = (self.views.subscribe(), self.reader.clone(), self.keeper.clone());
         self.senders.spawn(Sender::new(Arc::clone(&lane), views, reader, keeper).run());
         self.lanes.insert(id.to_owned(), Arc::clone(&lane));
@@ -334,12 +346,21 @@ impl Follower {
     /// Looks what was received and settled meanwhile.
     async fn look(&mut self, standing: &Standing) {
         let now = clock::now().uptime;
+        self.notice_collector(now);
         if self.reread.is_some_and(|at| now >= at) {
             self.read_destinations().await;
         }
         self.coverage.send_replace(self.covered(now));
         self.say_health(standing.order);
-        self.newsroom.look(standing, self.view.routes.values().map(|route| &route.lane)).await;
+        self.newsroom.look(standing, self.view.routes.values().map(|route| &route.lane));
+    }
+
+    /// What a collector that does not run would have sent is missed: it covers nothing until it runs.
+    fn notice_collector(&self, now: Uptime) {
+        let down = self.collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
+        if down {
+            self.view.routes.values().for_each(|route| route.lane.cover_anew(now));
+        }
     }
 
     /// What everything that is configured has received and settled: the slowest counts. What is not known to wait
@@ -361,7 +382,8 @@ impl Follower {
     }
 
     fn say_health(&self, order: u64) {
-        let health = if self.view.routes.is_empty() {
+        // A tenure without a destination may still have requests under way.
+        let health = if self.view.routes.is_empty() && self.view.tenure.is_none() {
             Health::NOTHING_PROTECTED
         } else {
             let lanes = || self.view.routes.values().map(|route| &route.lane);
@@ -397,6 +419,7 @@ impl Follower {
         self.view.order = Order::default();
         self.view.routes.clear();
         self.publish();
+        self.newsroom.close().await;
     }
 }
 

@@ -136,12 +136,16 @@ impl Gate {
         if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
             return Err(Refusal::StandsBy);
         }
-        let body = collect(body, &route).await?;
+        let body =
+            collect(body, &route).await.inspect_err(|_refused| route.lane.cover_anew(clock::now().uptime))?;
         let request = whole(parts, target, body);
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
 
     fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
+        if !self.views.borrow().is_ready() {
+            return Err(Refusal::StandsBy);
+        }
         self.views.borrow().routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
     }
 

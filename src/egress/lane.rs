@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::machine::{Admission, Settlement, Span, admission, is_proved};
 use crate::{
+    clock,
     domain::{BootId, Coverage, DataEndpoint, Now, Order, Proof, Uptime, Wall},
     store::{Block, Tally, Waiting},
 };
@@ -18,6 +19,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Lane {
     id: String,
+    /// How long a collector may keep a sample: who sends nothing for longer may have stopped reading.
+    hold_back: Duration,
     state: Mutex<State>,
     /// Tells whoever sends what waits that something does.
     pub(super) waits: Notify,
@@ -35,8 +38,9 @@ struct State {
     under_way: BTreeMap<(Uptime, u64), Wall>,
     next_ticket: u64,
     tally: Tally,
-    /// Since when everything that came was taken.
+    /// Since when something came all the time, and everything that came was taken.
     covered_from: Uptime,
+    last_arrival: Option<Uptime>,
     last_received: Option<Wall>,
     /// What was lost or refused in this run.
     news: News,
@@ -95,7 +99,7 @@ pub(super) struct Reserved {
 }
 
 impl Lane {
-    pub(super) fn new(id: &str, waiting: Option<Waiting>, now: Uptime) -> Self {
+    pub(super) fn new(id: &str, waiting: Option<Waiting>, hold_back: Duration, now: Uptime) -> Self {
         let (tally, blocks) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
         let state = State {
             waiting: blocks.iter().map(left).sum(),
@@ -105,11 +109,12 @@ impl Lane {
             next_ticket: 0,
             tally,
             covered_from: now,
+            last_arrival: None,
             last_received: None,
             news: News::default(),
             outage: None,
         };
-        Self { id: id.to_owned(), state: Mutex::new(state), waits: Notify::new() }
+        Self { id: id.to_owned(), hold_back, state: Mutex::new(state), waits: Notify::new() }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -240,26 +245,32 @@ impl Lane {
         over
     }
 
-    /// What it has received and settled.
+    /// What it has received and settled. Silence proves nothing for longer than a collector may hold back: the
+    /// collector may have stopped reading, and then the other member has what this one never saw.
     pub(super) fn coverage(&self, boot: &BootId) -> Coverage {
         let state = self.state();
         let under_way = state.under_way.keys().next().map(|(at, _)| *at);
-        // What waits since another boot is older than any uptime.
-        let waiting = state
-            .blocks
-            .front()
-            .map(|block| if block.boot == *boot { block.first.uptime } else { Uptime::default() });
+        // Blocks are in the order in which they were written; one that was passed on first, in vain, is older
+        // than its block's turn. What waits since another boot is older than any uptime.
+        let uptime = |block: &Block| if block.boot == *boot { block.first.uptime } else { Uptime::default() };
+        let waiting = state.blocks.iter().map(uptime).min();
+        let heard_until = state.last_arrival.map_or(state.covered_from, |at| at + self.hold_back);
         Coverage {
             covered_from: state.covered_from,
-            unsettled_from: [under_way, waiting].into_iter().flatten().min(),
+            unsettled_from: [under_way, waiting, Some(heard_until)].into_iter().flatten().min(),
         }
+    }
+
+    /// Something may have been missed until now: what is covered begins anew.
+    pub(super) fn cover_anew(&self, now: Uptime) {
+        self.state().covered_from = now;
     }
 
     /// The arrival up to which everything received is settled; empty before the first.
     pub(super) fn settled_until(&self) -> Option<Wall> {
         let state = self.state();
         let under_way = state.under_way.values().next().copied();
-        let waiting = state.blocks.front().map(|block| block.first.wall);
+        let waiting = state.blocks.iter().map(|block| block.first.wall).min();
         [under_way, waiting].into_iter().flatten().min().or(state.last_received)
     }
 
@@ -286,6 +297,10 @@ impl Lane {
 
 impl State {
     fn ticket(&mut self, lane: &Arc<Lane>, arrival: Now) -> Ticket {
+        if self.last_arrival.is_none_or(|last| arrival.uptime > last + lane.hold_back) {
+            self.covered_from = self.covered_from.max(arrival.uptime);
+        }
+        self.last_arrival = self.last_arrival.max(Some(arrival.uptime));
         self.next_ticket += 1;
         let number = self.next_ticket;
         self.under_way.insert((arrival.uptime, number), arrival.wall);
@@ -302,6 +317,9 @@ impl State {
         now: Uptime,
     ) -> Result<Vec<i64>, Turned> {
         let mut over = Vec::new();
+        // What is being written leaves no room, however much is dropped.
+        let on_disk: u64 = self.blocks.iter().map(|block| block.bytes).sum();
+        let dropping_oldest = dropping_oldest && self.bytes.saturating_sub(on_disk) + size <= limit;
         while self.bytes + size > limit {
             let Some(oldest) = self.blocks.front().filter(|_| dropping_oldest) else {
                 self.news.turned_away += 1;
@@ -373,6 +391,67 @@ impl Drop for Reserved {
             let mut state = self.ticket.lane.state();
             state.waiting = state.waiting.saturating_sub(1);
             state.bytes = state.bytes.saturating_sub(self.bytes);
+            // It was received, and is not kept.
+            state.covered_from = clock::now().uptime;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOLD_BACK: Duration = Duration::from_secs(10);
+
+    fn at(secs: u64) -> Uptime {
+        Uptime::new(Duration::from_secs(secs))
+    }
+
+    fn lane() -> Arc<Lane> {
+        Arc::new(Lane::new("d", None, HOLD_BACK, at(100)))
+    }
+
+    /// A request that arrives, and is settled at once.
+    fn arrives(lane: &Arc<Lane>, secs: u64) {
+        let arrival = Now { uptime: at(secs), wall: Wall::default() };
+        let ticket = lane.state().ticket(lane, arrival);
+        drop(ticket);
+    }
+
+    fn covered(lane: &Lane) -> (Uptime, Option<Uptime>) {
+        let Coverage { covered_from, unsettled_from } = lane.coverage(&BootId::new("this"));
+        (covered_from, unsettled_from)
+    }
+
+    #[test]
+    fn silence_covers_no_more_than_a_collector_may_hold_back() {
+        let lane = lane();
+        assert_eq!(covered(&lane), (at(100), Some(at(100))), "nothing came, and nothing is known");
+        arrives(&lane, 200);
+        assert_eq!(covered(&lane), (at(200), Some(at(210))), "the collector begins here");
+        arrives(&lane, 210);
+        assert_eq!(covered(&lane), (at(200), Some(at(220))), "it may have held back for so long");
+        arrives(&lane, 221);
+        assert_eq!(covered(&lane), (at(221), Some(at(231))), "what it did not read was not received");
+        lane.cover_anew(at(225));
+        assert_eq!(covered(&lane).0, at(225));
+    }
+
+    #[test]
+    fn what_is_not_settled_is_as_old_as_the_oldest_whichever_block_has_it() {
+        let lane = lane();
+        arrives(&lane, 200);
+        arrives(&lane, 205);
+        let block = |id, first| {
+            let first = Now { uptime: at(first), wall: Wall::from_micros(i64::try_from(first).unwrap()) };
+            let boot = BootId::new("this");
+            Block { id, first_sequence: 1, entries: 1, settled: 0, bytes: 10, boot, first, last: first }
+        };
+        // The second was passed on first, and hung.
+        lane.state().blocks.extend([block(1, 204), block(2, 201)]);
+        assert_eq!(covered(&lane).1, Some(at(201)));
+        assert_eq!(lane.settled_until(), Some(Wall::from_micros(201)));
+        let other = lane.coverage(&BootId::new("another"));
+        assert_eq!(other.unsettled_from, Some(Uptime::default()), "older than any uptime of this boot");
     }
 }

@@ -2,23 +2,26 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use tokio::time::timeout;
+
 use super::lane::{Lane, News};
 use crate::{
     clock,
     domain::{Reason, Standing, Transition, TransitionKind, Uptime},
-    store::Store,
+    recorder::Recorder,
 };
 
 /// How soon the same trouble of the same destination is a row again; what happens in between is counted.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Watches the lanes, and writes what is new.
+/// How long the last rows may take to be written.
+const LAST_ROWS_WAIT: Duration = Duration::from_secs(2);
+
+/// Watches the lanes, and hands what is new to the history. The store may be slow; an order must not wait for it.
 #[derive(Debug)]
 pub(super) struct Newsroom {
-    store: Store,
+    recorder: Recorder,
     told: HashMap<String, Told>,
-    /// Rows that the store did not take yet.
-    unwritten: Vec<Transition>,
 }
 
 /// What was told of one destination.
@@ -30,28 +33,25 @@ struct Told {
 }
 
 impl Newsroom {
-    pub(super) fn new(store: Store) -> Self {
-        Self { store, told: HashMap::new(), unwritten: Vec::new() }
+    pub(super) fn new(recorder: Recorder) -> Self {
+        Self { recorder, told: HashMap::new() }
     }
 
-    /// Looks at the lanes, and writes what is new of them.
-    pub(super) async fn look(&mut self, standing: &Standing, lanes: impl Iterator<Item = &Arc<Lane>>) {
+    /// Looks at the lanes, and tells what is new of them.
+    pub(super) fn look<'a>(&mut self, standing: &Standing, lanes: impl Iterator<Item = &'a Arc<Lane>>) {
         let now = clock::now().uptime;
         for lane in lanes {
             let told = self.told.entry(lane.id().to_owned()).or_default();
             for (reason, explanation) in told.news(lane, now) {
-                tracing::warn!(reason = reason.as_str(), "{explanation}");
-                self.unwritten.push(row(standing, reason, explanation));
+                self.recorder.record(row(standing, reason, explanation));
             }
         }
-        if self.unwritten.is_empty() {
-            return;
-        }
-        match self.store.record(&self.unwritten, None).await {
-            Ok(()) => self.unwritten.clear(),
-            Err(error) => {
-                tracing::debug!(%error, "rows of the gate cannot be written; they are kept in memory")
-            }
+    }
+
+    /// Waits until what was told is written.
+    pub(super) async fn close(&self) {
+        if timeout(LAST_ROWS_WAIT, self.recorder.written()).await.is_err() {
+            tracing::error!("the last rows about the gate could not be written");
         }
     }
 }

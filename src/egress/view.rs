@@ -19,6 +19,16 @@ pub(super) struct View {
     /// The time in which it may send, if it may; it holds the deadline.
     pub(super) tenure: Option<Arc<Tenure>>,
     pub(super) routes: HashMap<String, Arc<Route>>,
+    /// Whether the destinations were read at all.
+    pub(super) read: bool,
+}
+
+impl View {
+    /// Whether it is known where to send, and what the order is: not at first, and nothing may be refused for
+    /// good then, or dropped.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.read && self.order.number > 0
+    }
 }
 
 /// One destination as it is configured.

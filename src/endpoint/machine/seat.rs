@@ -179,6 +179,8 @@ impl Group {
 
     pub(super) fn free(&mut self, now: Moment, why: Why) {
         let Seat::Held(tenure) = std::mem::take(&mut self.seat) else { return };
+        // Whoever is chosen next has a gate of its own.
+        self.forget_coverage();
         let session = tenure.holder.session;
         if why.reason.is_a_loss()
             && let Some(member) = self.members.get_mut(&session)
