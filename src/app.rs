@@ -1,17 +1,23 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
+mod entrance;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
+    sync::watch,
     task::{JoinError, JoinSet},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
+use entrance::{Entrance, Open};
+
 use crate::{
     clock::{self, Alarm},
+    domain::Standing,
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -23,6 +29,7 @@ use crate::{
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
+    tls::TlsError,
 };
 
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
@@ -51,6 +58,21 @@ pub enum AppError {
         /// What the system said.
         source: io::Error,
     },
+    /// It would be open to its network.
+    #[error(
+        "{listen} can be reached from the network: a server there needs TLS (--tls-cert and --tls-key, or \
+         --tls-self-signed) and a login (client-failover user add NAME --role administrator), and {missing}; \
+         --insecure allows it all the same"
+    )]
+    Exposed {
+        /// Where it would listen.
+        listen: SocketAddr,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// TLS cannot be used as it was asked for.
+    #[error("TLS cannot be used")]
+    Tls(#[from] TlsError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -75,10 +97,12 @@ pub enum AppError {
 /// When it cannot start, or the system refuses something it cannot work without.
 pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
-    let registration =
-        Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody()).await?;
+    let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
+    let listener = bind(settings.listen).await?;
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody())
+        .await?
+        .trusting(entrance.authorities());
     let adapter =
         Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
     let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
@@ -89,8 +113,10 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     }
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
+    let way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&way_in, Some(registration.standing()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
-    half.run(listener, routes, signal).await
+    half.run(listener, way_in, routes, signal).await
 }
 
 /// Runs the failover endpoint alone, until SIGTERM or Ctrl-C.
@@ -99,12 +125,15 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
 /// As [`serve`].
 pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
+    let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
+    let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
     let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    half.run(listener, routes, signal).await
+    let way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&way_in, None);
+    half.run(listener, way_in, routes, signal).await
 }
 
 /// A process at work. Its workers end before its services: the registration says farewell, which an
@@ -143,15 +172,21 @@ impl Half {
         Ok(routes)
     }
 
+    /// Keeps the way in as it should be.
+    fn keep(&mut self, way_in: &Open, standing: Option<watch::Receiver<Standing>>) {
+        way_in.keep(&mut self.services, standing, &self.stop_services);
+    }
+
     /// Serves until `signal` or a failure, then ends everything in order.
     async fn run(
         mut self,
         listener: TcpListener,
+        way_in: Open,
         routes: Routes,
         signal: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
-        tracing::info!("listening on http://{}", listener.local_addr()?);
-        self.services.spawn(http::serve(listener, routes.build(), self.stop_services.clone()));
+        let router = routes.build(way_in.door);
+        self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),

@@ -8,6 +8,7 @@
 //! ARCHITECTURE.md has the map.
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod domain;
@@ -17,4 +18,5 @@ pub mod registration;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

@@ -25,6 +25,13 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // What servers show of themselves, and whom clients trust.
+    Room {
+        name: "tls",
+        may_import: &["domain", "clock"],
+        crates: &["rcgen", "ring", "tokio_rustls", "x509_parser"],
+        files: &[],
+    },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -37,7 +44,7 @@ const ROOMS: &[Room] = &[
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store"],
+        may_import: &["domain", "wire", "clock", "store", "tls"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -48,10 +55,17 @@ const ROOMS: &[Room] = &[
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
+    // Users, passwords, and what a login costs.
+    Room {
+        name: "auth",
+        may_import: &["domain", "clock", "store"],
+        crates: &[],
+        files: &[("password.rs", &["argon2"]), ("logins.rs", &["ring"])],
+    },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "registration", "endpoint"],
+        may_import: &["domain", "wire", "clock", "store", "tls", "registration", "endpoint", "auth"],
         crates: &[
             "axum",
             "futures_util",
@@ -62,8 +76,10 @@ const ROOMS: &[Room] = &[
             "hyper_util",
             "serde",
             "serde_json",
+            "tokio_rustls",
         ],
-        files: &[],
+        // How many files the process may open.
+        files: &[("crowd.rs", &["rustix"])],
     },
     // How it runs.
     Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
@@ -81,23 +97,28 @@ const ROOMS: &[Room] = &[
             "clock",
             "wire",
             "store",
+            "tls",
             "registration",
             "endpoint",
+            "auth",
             "http",
             "settings",
             "telemetry",
         ],
         crates: &[],
-        files: &[],
+        // The host's name for a certificate.
+        files: &[("entrance.rs", &["rustix", "tokio_rustls"])],
     },
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "settings", "telemetry", "app"],
+        may_import: &["domain", "tls", "auth", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),
             ("groups.rs", &["serde_json"]),
+            // A terminal that does not show what is typed.
+            ("password.rs", &["rustix"]),
             ("remote.rs", &["reqwest", "serde", "serde_json"]),
             ("table.rs", &["serde_json"]),
             // The user's number and the host's name.

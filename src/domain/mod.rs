@@ -27,6 +27,7 @@ mod time;
 mod timeout;
 mod transition;
 mod url;
+mod user;
 
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
@@ -52,3 +53,4 @@ pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};
 pub use transition::{CallFailure, FailureKind, Reason, Transition, TransitionKind};
 pub use url::{HttpUrl, Origin, URL_LIMIT, UrlError};
+pub use user::{User, UserName, UserNameError, UserRole};

@@ -3,8 +3,8 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::State,
-    http::{StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::{
+    door::{Caller, Warnings},
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
     page::{Asked, Page},
 };
@@ -50,6 +51,20 @@ pub fn routes(adapter: Adapter) -> Routes {
         .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
 }
 
+/// Who asks for a change.
+struct Asker(Requester);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Peer(from) = Peer::from_request_parts(parts, state).await?;
+        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
+        Ok(Self(Requester { user, from }))
+    }
+}
+
 async fn get_all(State(adapter): State<Adapter>) -> Result<Response, Failure> {
     let stored = adapter.store.configuration().await?;
     let bodies: Vec<_> = stored.iter().map(|stored| ConfigurationBody::from(&stored.config)).collect();
@@ -65,10 +80,10 @@ async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Resu
     }
 }
 
-async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
+async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<Response, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     let change = adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => Err(already_configured(&stored.config)),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -80,10 +95,10 @@ async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Res
         .into_response())
 }
 
-async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+async fn put(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => whole(draft, faults, Some(&stored.config)).map(Change::Replace),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -94,13 +109,13 @@ async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Resu
 async fn put_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(by, |stored| {
             let config = with_id(stored, &id)?;
             whole(draft, faults, Some(config)).map(Change::Replace)
         })
@@ -108,10 +123,10 @@ async fn put_one(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+async fn patch(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => patched(draft, faults, &stored.config).map(Change::Update),
             None => Err(nothing_configured()),
         })
@@ -122,13 +137,13 @@ async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Re
 async fn patch_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(by, |stored| {
             let config = with_id(stored, &id)?;
             patched(draft, faults, config).map(Change::Update)
         })
@@ -136,19 +151,17 @@ async fn patch_one(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn delete(State(adapter): State<Adapter>, peer: Peer) -> Result<StatusCode, Failure> {
-    adapter
-        .change(peer, |stored| Ok(if stored.is_some() { Change::Delete } else { Change::Nothing }))
-        .await?;
+async fn delete(State(adapter): State<Adapter>, by: Asker) -> Result<StatusCode, Failure> {
+    adapter.change(by, |stored| Ok(if stored.is_some() { Change::Delete } else { Change::Nothing })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
 ) -> Result<StatusCode, Failure> {
-    adapter.change(peer, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
+    adapter.change(by, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -157,11 +170,10 @@ async fn failover_state(State(adapter): State<Adapter>) -> Response {
     Json(body).into_response()
 }
 
-async fn failover(State(adapter): State<Adapter>) -> Response {
-    let warnings = match adapter.store.key_state() {
-        KeyState::Usable => Vec::new(),
-        KeyState::Unusable(why) => vec![format!("Secrets cannot be read or stored: {why}.")],
-    };
+async fn failover(State(adapter): State<Adapter>, Warnings(mut warnings): Warnings) -> Response {
+    if let KeyState::Unusable(why) = adapter.store.key_state() {
+        warnings.push(format!("Secrets cannot be read or stored: {why}."));
+    }
     let body = FailoverBody::new(&adapter.standing.borrow(), clock::now(), warnings);
     Json(body).into_response()
 }
@@ -184,10 +196,9 @@ impl Adapter {
     /// Changes the stored configuration as `decide` says, and wakes the registration.
     async fn change(
         &self,
-        peer: Peer,
+        Asker(by): Asker,
         decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
-        let by = Requester { user: "anonymous".to_owned(), from: peer.0 };
         let observed = self.standing.borrow().clone();
         let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
         self.wake.notify_one();

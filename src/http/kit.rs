@@ -1,6 +1,6 @@
 //! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,11 +12,13 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tower::{ServiceExt, util::MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
+use super::door::{self, Door, told};
 use crate::{
     domain::{Fault, Faults},
     wire::{
@@ -27,6 +29,9 @@ use crate::{
 
 /// The largest request body: 1 MiB, a thousand times what a configuration needs.
 pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// How long a body may take to arrive: slow lines carry a mebibyte in it, and who dribbles is given up.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// An answer that refuses, not yet in the shape of the interface it is given by.
 #[derive(Debug, Clone)]
@@ -184,6 +189,12 @@ impl Routes {
         self
     }
 
+    /// All patterns, in the order they were added.
+    #[must_use]
+    pub fn patterns(&self) -> &[&'static str] {
+        &self.patterns
+    }
+
     /// Adds all routes of `other`.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
@@ -195,20 +206,22 @@ impl Routes {
     /// The service that answers them.
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
-    /// what was begun is carried out although its client hangs up, panics become refusals, and the router chooses the handler.
-    pub fn build(self) -> Router {
+    /// what was begun is carried out although its client hangs up, the door lets in who may, panics become
+    /// refusals, and the router chooses the handler.
+    pub fn build(self, door: Arc<Door>) -> Router {
         let Self { router, patterns } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
             .fallback(async || Failure::unknown_path())
             .method_not_allowed_fallback(async || Failure::wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
+            .layer(axum::middleware::from_fn_with_state(door, door::pass))
             .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
                 let endpoint = is_endpoint(request.uri().path());
                 // In a task of its own: a client that hangs up must not end a handler between what it
                 // stored and what it applies.
                 let answered = TaskTracker::new().spawn(next.run(request)).await;
-                render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response()))
+                told(render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response())))
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
@@ -224,7 +237,10 @@ fn canonical(patterns: &[&'static str], mut request: Request) -> Request {
             Some(query) => format!("{path}?{query}"),
             None => path,
         };
-        if let Ok(uri) = path_and_query.parse::<Uri>() {
+        // A host that the absolute form names stays: the door asks for it.
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = path_and_query.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
     }
@@ -308,8 +324,18 @@ fn check_content_type(value: Option<&HeaderValue>) -> Result<(), Failure> {
     ))
 }
 
+fn too_slow() -> Failure {
+    Failure::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "The body did not arrive in time.",
+        format!("It was not complete within {} seconds.", BODY_TIME.as_secs()),
+        "Send the request again, all of it at once.",
+    )
+}
+
 async fn read_body(body: Body) -> Result<Bytes, Failure> {
-    match Limited::new(body, BODY_LIMIT).collect().await {
+    let read = timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await;
+    match read.map_err(|_elapsed| too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::new(
             StatusCode::PAYLOAD_TOO_LARGE,

@@ -6,12 +6,21 @@
 //!
 //! It may import every room but `settings`, `app` and `cli`.
 
+pub mod access;
 pub mod adapter;
+mod crowd;
+mod door;
 pub mod endpoint;
 mod events;
 pub mod health;
+mod hosts;
 pub mod kit;
+mod notices;
 mod page;
+mod patience;
 mod serve;
 
+pub use door::{Caller, Door};
+pub use hosts::Hosts;
+pub use notices::Notices;
 pub use serve::serve;

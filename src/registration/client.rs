@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{
-    Client, Method, RequestBuilder, Response, StatusCode,
+    Certificate, Client, Method, RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
     redirect::Policy,
 };
@@ -21,6 +21,7 @@ use crate::{
         CallFailure, Credentials, FailoverConfig, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl,
         SessionId, Wall,
     },
+    tls::Authorities,
     wire::registration::{
         BadAnswer, GroupBody, HeartbeatBody, SessionBody, read_group_timeout, read_heartbeat_answer,
         read_version,
@@ -60,8 +61,9 @@ enum Login {
 }
 
 impl EndpointClient {
-    /// A client for `config`. It follows no redirect, uses no proxy, and keeps no cookie.
-    pub(super) fn new(config: &FailoverConfig) -> Result<Self, ClientError> {
+    /// A client for `config` that trusts `authorities` beside the system's. It follows no redirect, uses no
+    /// proxy, and keeps no cookie.
+    pub(super) fn new(config: &FailoverConfig, authorities: &Authorities) -> Result<Self, ClientError> {
         let timeout = config.timeout().get();
         let http = Client::builder()
             .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
@@ -76,7 +78,12 @@ impl EndpointClient {
             .tls_danger_accept_invalid_certs(!config.validate_certificate());
         // A machine without any root certificate can still reach what is plain http.
         let uses_tls = config.endpoint().is_https() || config.token_endpoint().is_some_and(HttpUrl::is_https);
-        let http = if uses_tls { http } else { http.tls_certs_only([]) };
+        let http = if uses_tls {
+            let own = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
+            http.tls_certs_merge(own)
+        } else {
+            http.tls_certs_only([])
+        };
         let http = http.build()?;
         let login = match config.credentials() {
             None => Login::None,

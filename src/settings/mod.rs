@@ -8,6 +8,7 @@
 //! Does not: read the command line (`cli` does, into the same partial settings), or hold a secret.
 //! It imports only `domain`.
 
+mod listening;
 mod source;
 mod value;
 
@@ -19,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
@@ -39,6 +41,8 @@ const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct ServeSettings {
     /// Where its interface listens.
     pub listen: SocketAddr,
+    /// What is shown and asked for there, and whom its own calls trust.
+    pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
     /// What a Primary does when it loses its endpoint.
@@ -56,6 +60,8 @@ pub struct ServeSettings {
 pub struct EndpointSettings {
     /// Where its interface listens.
     pub listen: SocketAddr,
+    /// What is shown and asked for there, and whom its own calls trust.
+    pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
     /// How long its history is kept.
@@ -78,6 +84,7 @@ pub struct HostedEndpoint {
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
 pub struct ServePartial {
     pub listen: Option<SocketAddr>,
+    pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
     pub endpoint_loss: Option<EndpointLoss>,
     pub history_days: Option<HistoryDays>,
@@ -92,6 +99,7 @@ pub struct ServePartial {
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
 pub struct EndpointPartial {
     pub listen: Option<SocketAddr>,
+    pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
@@ -117,12 +125,14 @@ impl Partial for ServePartial {
             log_format: source.take("log_format"),
             with_endpoint: source.take("with_endpoint"),
             session_retention: source.take("session_retention"),
+            listening: ListeningPartial::take(source),
         }
     }
 
     fn or(self, weaker: Self) -> Self {
         Self {
             listen: self.listen.or(weaker.listen),
+            listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
             endpoint_loss: self.endpoint_loss.or(weaker.endpoint_loss),
             history_days: self.history_days.or(weaker.history_days),
@@ -135,15 +145,16 @@ impl Partial for ServePartial {
 
 impl ServePartial {
     /// The settings, with defaults where nothing was said.
-    fn complete(self) -> ServeSettings {
-        ServeSettings {
+    fn complete(self) -> Result<ServeSettings, SettingsError> {
+        Ok(ServeSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
+            listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
-        }
+        })
     }
 }
 
@@ -155,12 +166,14 @@ impl Partial for EndpointPartial {
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             session_retention: source.take("session_retention"),
+            listening: ListeningPartial::take(source),
         }
     }
 
     fn or(self, weaker: Self) -> Self {
         Self {
             listen: self.listen.or(weaker.listen),
+            listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
@@ -171,14 +184,15 @@ impl Partial for EndpointPartial {
 
 impl EndpointPartial {
     /// The settings, with defaults where nothing was said.
-    fn complete(self) -> EndpointSettings {
-        EndpointSettings {
+    fn complete(self) -> Result<EndpointSettings, SettingsError> {
+        Ok(EndpointSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
+            listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             endpoint: hosted(self.session_retention),
-        }
+        })
     }
 }
 
@@ -207,7 +221,7 @@ pub fn serve(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<ServeSettings, SettingsError> {
-    Ok(layered(command_line, file, variables)?.complete())
+    layered(command_line, file, variables)?.complete()
 }
 
 /// The settings of `endpoint`. As [`serve`].
@@ -219,7 +233,7 @@ pub fn endpoint(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<EndpointSettings, SettingsError> {
-    Ok(layered(command_line, file, variables)?.complete())
+    layered(command_line, file, variables)?.complete()
 }
 
 /// What the sources say together, or everything that is wrong with the environment and the file.

@@ -78,6 +78,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
     let from_environment = serve(ServePartial::default(), None, &variables)?;
     let expected = ServeSettings {
         listen: "0.0.0.0:80".parse()?,
+        listening: Listening::default(),
         data_dir: PathBuf::from("/var/lib/client-failover"),
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
@@ -102,7 +103,8 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, session_retention",
+             history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
+             tls_self_signed, ca_file, allow_host, insecure",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
@@ -110,7 +112,8 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         faults("\n\n[collector]\nlisten = \"127.0.0.1:1\"\n"),
         [
             "line 4: `collector.listen` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-          history_days, log_format, with_endpoint, session_retention"
+          history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
+             tls_self_signed, ca_file, allow_host, insecure"
         ]
     );
     assert_eq!(

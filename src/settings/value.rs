@@ -30,7 +30,7 @@ impl Value for SocketAddr {
 }
 
 impl Value for PathBuf {
-    const EXPECTED: &'static str = "the path of a folder";
+    const EXPECTED: &'static str = "a path";
 
     fn read(text: &str) -> Option<Self> {
         (!text.is_empty() && !text.contains('\0')).then(|| Self::from(text))

@@ -93,6 +93,10 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     std::fs::write(&database, &content).unwrap();
     let (code, said) = refused_start(folder.path());
     assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("is open to others; run: chmod 600 {}", database.display())), "{said}");
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let (code, said) = refused_start(folder.path());
+    assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the store cannot be opened") && said.contains("not a database"), "{said}");
     assert_eq!(std::fs::read_to_string(database).unwrap(), content);
 }

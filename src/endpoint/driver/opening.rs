@@ -94,6 +94,7 @@ impl Endpoint {
             closing,
         };
         let endpoint = Self { inner: Arc::new(inner) };
+        endpoint.restore_owners(&endpoint.inner.store).await?;
         endpoint.settle_mark().await;
         Ok(endpoint)
     }

@@ -1,0 +1,93 @@
+//! What each route demands of who calls it, on one page. A route that is not here is an administrator's.
+
+use axum::http::Method;
+
+/// Who may call a route, once logins are needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Anybody, without a login.
+    Nobody,
+    /// Any user. Where the route is about a session that belongs to somebody, it must be his.
+    User,
+    /// An administrator.
+    Administrator,
+}
+
+use Need::{Administrator, Nobody, User};
+
+/// The methods of a route, and what they need.
+type Row = (&'static str, &'static [(&'static str, Need)]);
+
+/// The adapter's interface, and what both halves have.
+const ROUTES: &[Row] = &[
+    ("/healthz", &[("GET", Nobody)]),
+    ("/readyz", &[("GET", Nobody)]),
+    (
+        "/api/v1/configuration/system/clientfailover",
+        &[
+            ("GET", User),
+            ("POST", Administrator),
+            ("PUT", Administrator),
+            ("PATCH", Administrator),
+            ("DELETE", Administrator),
+        ],
+    ),
+    (
+        "/api/v1/configuration/system/clientfailover/{id}",
+        &[("GET", User), ("PUT", Administrator), ("PATCH", Administrator), ("DELETE", Administrator)],
+    ),
+    ("/api/v1/diagnostics/failoverstate", &[("GET", User)]),
+    ("/api/v1/diagnostics/failover", &[("GET", User)]),
+    ("/api/v1/diagnostics/failoverhistory", &[("GET", User)]),
+];
+
+/// The bases of the failover endpoint's interface.
+const BASES: [&str; 2] =
+    ["/api/v1/clientfailover", "/api/v1/tenants/{tenant}/namespaces/{namespace}/clientfailover"];
+
+/// The failover endpoint's interface, below each of its bases.
+const BELOW_BASES: &[Row] = &[
+    ("", &[("GET", User)]),
+    ("/groups", &[("GET", User), ("POST", User)]),
+    ("/groups/{group}", &[("GET", User), ("DELETE", Administrator)]),
+    ("/groups/{group}/status", &[("GET", User)]),
+    ("/groups/{group}/history", &[("GET", User)]),
+    ("/groups/{group}/events", &[("GET", User)]),
+    ("/groups/{group}/clientsessions", &[("GET", User), ("POST", User)]),
+    ("/groups/{group}/clientsessions/{session}", &[("GET", User), ("DELETE", User)]),
+    ("/groups/{group}/clientsessions/{session}/heartbeat", &[("POST", User)]),
+    ("/groups/{group}/clientsessions/{session}/roleoverride", &[("POST", Administrator)]),
+];
+
+/// What `method` needs on the route `pattern`, if that is written here.
+#[must_use]
+pub fn row(method: &Method, pattern: &str) -> Option<Need> {
+    let below = BASES.iter().find_map(|base| pattern.strip_prefix(base));
+    let (routes, pattern) = below.map_or((ROUTES, pattern), |below| (BELOW_BASES, below));
+    let (_, methods) = routes.iter().find(|(route, _)| *route == pattern)?;
+    // Whoever may read a resource may ask how large it is.
+    let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    methods.iter().find(|(of, _)| *of == method).map(|(_, need)| *need)
+}
+
+/// What `method` needs on the route `pattern`; without a route, there is nothing but that it is not there.
+pub(super) fn need(method: &Method, pattern: Option<&str>) -> Need {
+    pattern.map_or(User, |pattern| row(method, pattern).unwrap_or(Administrator))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_written_is_an_administrators() {
+        assert_eq!(need(&Method::HEAD, Some("/healthz")), Nobody);
+        assert_eq!(need(&Method::GET, Some("/api/v1/diagnostics/new")), Administrator);
+        assert_eq!(need(&Method::PUT, Some("/healthz")), Administrator);
+        assert_eq!(need(&Method::GET, None), User);
+        for base in BASES {
+            assert_eq!(need(&Method::DELETE, Some(&format!("{base}/groups/{{group}}"))), Administrator);
+            assert_eq!(need(&Method::GET, Some(base)), User);
+        }
+    }
+}
