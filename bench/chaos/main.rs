@@ -7,7 +7,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a bench stops at the first surprise")]
 #![allow(unreachable_pub, reason = "a bench has no public interface")]
 
-mod faults;
 mod report;
 
 #[path = "../../tests/plant/mod.rs"]
@@ -17,16 +16,7 @@ mod support;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use client_failover::clock;
-use faults::{Chaos, Fault};
-use plant::{Plan, Plant, random::Random};
-
-/// From one fault to the next: some end before the next begins, some do not.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_millis(900);
-
-/// How long the run may take for each fault, at the most.
-const LIMIT_FOR_EACH: Duration = Duration::from_secs(3);
+use plant::{faults::Chaos, random::Random};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().collect();
@@ -39,22 +29,7 @@ fn main() -> ExitCode {
     let timeout = Duration::from_millis(number("--timeout-ms", 500));
     println!("{count} faults, seed {seed}, {members} adapters, T = {timeout:?}");
 
-    let mut random = Random::new(seed);
-    let plan = Plan { members, log: "client_failover=info", ..Plan::pair(timeout) };
-    let mut chaos = Chaos::new(Plant::start(plan));
-    let deadline = clock::now().uptime + LIMIT_FOR_EACH * u32::try_from(count).unwrap();
-    while chaos.log.len() < usize::try_from(count).unwrap() {
-        let now = clock::now().uptime;
-        assert!(now < deadline, "the run takes too long");
-        let fault = Fault::random(&mut random, members);
-        let lasts = random.time(Duration::from_millis(10), timeout * 2);
-        chaos.begin(fault, lasts);
-        chaos.until(clock::now().uptime + random.time(SHORTEST_PAUSE, LONGEST_PAUSE));
-    }
-    chaos.heal();
-    // What is healed settles: one acts, and the others know that they do not.
-    let healed = chaos.plant.sink.len();
-    let last = chaos.plant.until_write("somebody acts after healing", healed, |_| true);
-    println!("after healing, member {} acts under epoch {}", last.member, last.epoch);
+    let count = usize::try_from(count).unwrap();
+    let chaos = Chaos::run(count, members, timeout, &mut Random::new(seed));
     if report::print(&chaos) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{
+use crate::plant::{
     faults::{Begun, Chaos, Kind},
-    plant::judge::{Gap, Verdict},
+    judge::{Gap, Verdict},
 };
 
 /// From here on a time without a write is a gap: three writes were left out.

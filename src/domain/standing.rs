@@ -7,8 +7,8 @@ use super::{
     SessionId, Uptime, Wall,
 };
 
-/// Permission to act: a deadline, not a flag.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Permission to act: a deadline, not a flag. The greater one lasts longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Acting {
     /// None.
     #[default]

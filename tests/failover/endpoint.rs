@@ -4,7 +4,10 @@ use std::{fs, path::Path, time::Duration};
 
 use client_failover::clock;
 
-use crate::plant::{Plan, Plant, random::Random};
+use crate::plant::{
+    Plan, Plant,
+    random::{Random, test_seed},
+};
 
 const T: Duration = Duration::from_secs(1);
 
@@ -110,10 +113,7 @@ fn a_primary_that_dies_while_the_endpoint_is_frozen_is_replaced_after_the_freeze
 fn an_endpoint_that_is_killed_thirty_times_under_promotions_never_repeats_or_lowers_an_epoch() {
     const T: Duration = Duration::from_millis(500);
     const KILLS: usize = 30;
-    let named = std::env::var("CLIENT_FAILOVER_TEST_SEED").ok();
-    let seed = named.map_or_else(|| getrandom::u64().unwrap(), |seed| seed.parse().unwrap());
-    println!("CLIENT_FAILOVER_TEST_SEED={seed}");
-    let mut random = Random::new(seed);
+    let mut random = Random::new(test_seed());
     let mut plant = Plant::start(Plan::pair(T));
     for kill in 0..KILLS {
         let acting = plant.until_write("somebody acts", plant.sink.len(), |_| true).member;

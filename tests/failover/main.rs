@@ -8,6 +8,7 @@ mod plant;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chaos;
 mod clocks;
 mod disk;
 mod endpoint;

@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each user is a crate that uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+pub mod faults;
 pub mod http;
 pub mod judge;
 pub mod link;
@@ -201,6 +202,13 @@ impl Plant {
     pub fn override_role(&self, member: usize, value: &str) -> Reply {
         let path = format!("groups/{GROUP}/clientsessions/{}/roleoverride", self.members[member].session);
         self.ask_endpoint("POST", &path, &json!({ "Value": value }))
+    }
+
+    /// Reports how the source of a member does, as its collector would.
+    pub fn report(&self, member: usize, status: &str) -> Reply {
+        let report = json!({ "StreamCount": 100, "DeviceStatus": status, "TimeToLive": "01:00:00" });
+        let path = "/api/v1/diagnostics/Components/source";
+        ask(&self.members[member].process.address(), "PUT", path, &report.to_string()).unwrap()
     }
 
     /// Takes a member's session away, as an operator does.

@@ -33,3 +33,11 @@ impl Random {
         least + Duration::from_micros(self.number() % span)
     }
 }
+
+/// The seed of a test: the one that `CLIENT_FAILOVER_TEST_SEED` names, or a new one, which a failure shows.
+pub fn test_seed() -> u64 {
+    let named = std::env::var("CLIENT_FAILOVER_TEST_SEED").ok();
+    let seed = named.map_or_else(|| getrandom::u64().unwrap(), |seed| seed.parse().unwrap());
+    println!("CLIENT_FAILOVER_TEST_SEED={seed}");
+    seed
+}

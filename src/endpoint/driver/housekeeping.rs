@@ -100,7 +100,7 @@ impl Endpoint {
             };
             // What happened is written with the promotion that is on its way.
             if !waits {
-                self.write_changes(cell).await;
+                self.write_changes_soon(cell).await;
             }
             for id in silent {
                 self.forget(cell, &id).await;

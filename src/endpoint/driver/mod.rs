@@ -17,7 +17,10 @@ mod unsettled;
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -162,6 +165,8 @@ struct Hosted {
 #[derive(Debug)]
 struct Cell {
     key: GroupKey,
+    /// Tells it from other cells, of the same key too.
+    number: u64,
     machine: Mutex<Group>,
     /// What happened and is not on disk yet, in order.
     unwritten: Mutex<Vec<GroupChange>>,
@@ -175,8 +180,10 @@ struct Cell {
 
 impl Cell {
     fn new(key: GroupKey, group: Group, closing: &CancellationToken) -> Arc<Self> {
+        static CELLS: AtomicU64 = AtomicU64::new(0);
         Arc::new(Self {
             key,
+            number: CELLS.fetch_add(1, Ordering::Relaxed),
             machine: Mutex::new(group),
             unwritten: Mutex::default(),
             kept: watch::Sender::new(true),

@@ -1,6 +1,7 @@
 //! Beginning: what the store and the mark say, and how far it is believed.
 
 use std::{
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
 };
@@ -48,7 +49,13 @@ impl Endpoint {
         let now = Moment::attended(begun);
         let closing = CancellationToken::new();
         let mut hosted = Hosted::default();
-        for (key, record) in records.seats {
+        let timeouts: BTreeMap<_, _> =
+            records.groups.iter().map(|group| (group.key(), group.draft.timeout)).collect();
+        for (key, mut record) in records.seats {
+            // A group that was created anew with a larger T may have renewed its Primary by that, although the
+            // write of the seat that says so failed.
+            record.timeout =
+                timeouts.get(&key).map_or(record.timeout, |timeout| record.timeout.max(*timeout));
             let timeout = record.timeout;
             hosted.estates.insert(key, Estate::restore(Some(record), timeout, exact, now));
         }
@@ -70,9 +77,9 @@ impl Endpoint {
             }
         }
         let seat_records = records.seat_records;
-        let mut unsettled = Unsettled { longest, ..Unsettled::default() };
-        for (key, cell) in &hosted.groups {
-            unsettled.note(key, &cell.lock());
+        let mut unsettled = Unsettled::new(longest);
+        for cell in hosted.groups.values() {
+            unsettled.note(cell, &cell.lock());
         }
         let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
         let inner = Inner {

@@ -21,7 +21,7 @@ impl Endpoint {
             say(cell, change);
         }
         cell.keep(changes);
-        unpoisoned(&self.inner.unsettled).note(&cell.key, group);
+        unpoisoned(&self.inner.unsettled).note(cell, group);
         let now = self.now();
         if let Some(session) = group.take_nudge(now) {
             tracing::debug!(group = %cell.key, %session, "a heartbeat is waited for");
@@ -75,7 +75,21 @@ impl Endpoint {
             return;
         }
         // In the order in which seats are written.
-        let _mark = self.inner.mark.lock().await;
+        let order = self.inner.mark.lock().await;
+        self.write_changes_in(&order, cell).await;
+    }
+
+    /// The same, unless a seat is being written: then it waits for the next time, too.
+    pub(super) async fn write_changes_soon(&self, cell: &Cell) {
+        if unpoisoned(&cell.unwritten).is_empty() {
+            return;
+        }
+        if let Ok(order) = self.inner.mark.try_lock() {
+            self.write_changes_in(&order, cell).await;
+        }
+    }
+
+    async fn write_changes_in(&self, _order: &Mark, cell: &Cell) {
         let changes = cell.take_unwritten();
         if changes.is_empty() {
             return;
@@ -139,7 +153,7 @@ impl Endpoint {
         let nothing = longest.is_zero() && hosted.groups.is_empty();
         let unknown = !self.inner.knows_all && (now.uptime < self.inner.begun.uptime + longest || nothing);
         unknown
-            || !unpoisoned(&self.inner.unsettled).renewing.is_empty()
+            || unpoisoned(&self.inner.unsettled).waits()
             || hosted.estates.values().any(|estate| estate.is_renewing(now))
     }
 

@@ -60,7 +60,7 @@ impl Endpoint {
         hosted.groups.remove(key);
         cell.audience.dismiss();
         let estate = cell.lock().leave_estate();
-        unpoisoned(&self.inner.unsettled).renewing.remove(key);
+        unpoisoned(&self.inner.unsettled).forget(&cell);
         if estate.matters() {
             hosted.estates.insert(key.clone(), estate);
         }

@@ -38,7 +38,8 @@ impl Group {
 
     /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
     /// in time; then forced, then whoever has confirmed that it takes over
-    /// (the one that is told to stop may look well again once it stood by), then the highest score, then
+    /// (the one that is told to stop may look well again once it stood by), then who did not fail as Primary in
+    /// the last 10 T (one that crashes and is started again looks well each time), then the highest score, then
     /// whoever was asked to take over, then the earliest registered.
     fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
         let successor =
@@ -52,6 +53,7 @@ impl Group {
                     std::cmp::Reverse(self.idled_lately(now, member)),
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),
+                    std::cmp::Reverse(self.failed_lately(now, member)),
                     member.score(),
                     challenge.is_some(),
                     std::cmp::Reverse(member.order),
@@ -102,6 +104,11 @@ impl Group {
                 && self.members.values().any(|member| better(member) && self.is_candidate(now, member))
         };
         !self.is_calm(now) && self.incumbent(now).is_some_and(nothing)
+    }
+
+    /// Whether `member` failed as Primary in the last 10 T.
+    fn failed_lately(&self, now: Moment, member: &Member) -> bool {
+        member.failed.is_some_and(|failed| now.uptime < failed + self.timeout().get() * CALM)
     }
 
     /// Whether `member` lost the seat in the last 10 T by its silence or its score: a better score does

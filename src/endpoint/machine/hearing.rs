@@ -61,7 +61,7 @@ impl Group {
         let Some(reported) = reported.filter(|reported| Some(*reported) > self.floor) else { return };
         let known = self.floor.map_or_else(|| "none".to_owned(), |floor| floor.to_string());
         self.floor = Some(reported);
-        self.books.write_now();
+        self.books.write_reported();
         self.renewing_until = Some(now.uptime + self.timeout().get());
         let why = |sentence: String| Why::new(GroupReason::StoreSetBack, sentence);
         self.drop_challenge(now, why("the store was set back".to_owned()));

@@ -140,6 +140,8 @@ struct Member {
     native: Option<Native>,
     /// When it last lost the seat by falling silent or by its score.
     lost: Option<Uptime>,
+    /// When it last lost the seat because it failed: it fell silent, or could do nothing.
+    failed: Option<Uptime>,
     /// When another process was refused under its session.
     contested: Option<Uptime>,
 }
@@ -177,6 +179,7 @@ impl Member {
             heard: None,
             native: None,
             lost: None,
+            failed: None,
             contested: None,
         }
     }

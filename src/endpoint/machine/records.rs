@@ -29,17 +29,25 @@ pub(super) struct Books {
     /// The highest epoch that is on disk. No member is told a higher one: after a crash it would
     /// look as if the store had been set back.
     pub(super) epoch: Option<Epoch>,
+    /// Whether a member reported the floor, and it is not on disk yet.
+    reported: bool,
 }
 
 impl Books {
     pub(super) const fn new(dirty: bool, epoch: Option<Epoch>) -> Self {
         let differs = if dirty { Some(None) } else { None };
-        Self { differs, in_flight: None, doubt: false, epoch }
+        Self { differs, in_flight: None, doubt: false, epoch, reported: false }
     }
 
     /// The seat differs from what is on disk, and that is to be written at once.
     pub(super) const fn write_now(&mut self) {
         self.differs = Some(None);
+    }
+
+    /// A member reported a higher epoch than any that was known: it is kept, whatever else fails.
+    pub(super) const fn write_reported(&mut self) {
+        self.reported = true;
+        self.write_now();
     }
 
     /// The seat is free, which may be written with the next promotion: until then the store says that it
@@ -109,6 +117,7 @@ impl Group {
         self.books.doubt = false;
         let Some(record) = self.books.in_flight.take() else { return };
         self.books.epoch = record.epoch;
+        self.books.reported &= record.epoch < self.floor;
         let Seat::Held(tenure) = &mut self.seat else { return };
         if tenure.unrecorded
             && record.holder.as_ref() == Some(&tenure.holder)
@@ -142,7 +151,11 @@ impl Group {
         // A floor that rose for a promotion that failed need not be kept; one that a member reported must.
         let holder = stored.and_then(|stored| stored.holder.as_ref());
         let epoch = stored.and_then(|stored| stored.epoch);
-        let differs = holder != self.seat.holder() || (self.is_renewing() && epoch != self.floor);
+        // So must a longer lease: its holder may be answered by it already.
+        let shorter =
+            stored.zip(self.seat.tenure()).is_some_and(|(stored, tenure)| stored.timeout < tenure.timeout);
+        let reported = self.books.reported && epoch < self.floor;
+        let differs = holder != self.seat.holder() || shorter || reported;
         self.books.differs = differs.then_some(None);
         false
     }

@@ -178,6 +178,9 @@ impl Group {
             && let Some(member) = self.members.get_mut(&session)
         {
             member.lost = Some(now.uptime);
+            if why.reason != GroupReason::BetterScore {
+                member.failed = Some(now.uptime);
+            }
         }
         self.note(now, GroupChangeKind::SeatFreed, Some(session), why.clone());
         self.why = why;

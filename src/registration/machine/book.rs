@@ -176,6 +176,12 @@ impl Machine {
                     .to_owned(),
             );
         }
+        if self.stopping.is_some() {
+            warnings.push(
+                "The role ended, and what acted under it has not stopped yet: the adapter waits for it."
+                    .to_owned(),
+            );
+        }
         if self.session_in_use {
             warnings.push(
                 "Another process uses this adapter's session. Was the data folder copied? Stop one of the two, \
@@ -258,7 +264,8 @@ impl Machine {
         }
         // While a role may still be taken back, a second crash must not forget it.
         if self.is_member()
-            && let Some(known) = self.known(self.role == Role::Primary || self.may_take_back)
+            && let Some(known) =
+                self.known(self.role == Role::Primary || self.may_take_back || self.was_primary_at_stop)
         {
             self.remember(known);
         }

@@ -48,6 +48,8 @@ impl Machine {
     pub(super) fn score(&self) -> FailoverScore {
         match (self.role, self.applied_mode) {
             _ if self.unfit.is_some() || self.reason == Reason::ConfigurationUnusable => FailoverScore::ZERO,
+            // It could not take the role.
+            _ if self.stopping.is_some() => FailoverScore::ZERO,
             _ if self.health.score.is_some() => self.health.score.unwrap_or_default(),
             (Role::Secondary, Some(Mode::Warm | Mode::Cold)) => FailoverScore::STANDBY,
             _ => FailoverScore::FULL,
@@ -119,7 +121,7 @@ impl Machine {
             return;
         }
         if self.role == Role::Primary {
-            self.acting = Acting::Until(until);
+            self.permit(Acting::Until(until));
             self.may_take_back = false;
             return;
         }
@@ -183,8 +185,7 @@ impl Machine {
         reason: Reason,
         explanation: String,
     ) {
-        let acting = std::mem::replace(&mut self.acting, Acting::No);
-        self.begin_to_stop(now, acting, reason != Reason::LeaseExpired);
+        self.begin_to_stop(now, reason != Reason::LeaseExpired);
         self.role = Role::Secondary;
         self.role_since = now.wall;
         self.reason = reason;

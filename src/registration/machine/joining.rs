@@ -31,13 +31,13 @@ impl Machine {
         self.said_warnings.clear();
         self.lost = false;
         self.session_in_use = false;
+        self.receipt = None;
         self.troubles.clear();
         self.rejoins = 0;
         self.last_contact = now.uptime;
         self.phase = Phase::Joining(Step::Version);
         // What ran as if alone stops first.
-        let acting = std::mem::replace(&mut self.acting, Acting::No);
-        self.begin_to_stop(now, acting, false);
+        self.begin_to_stop(now, false);
         self.applied_mode = self.target().map(|target| target.mode);
         let explanation =
             format!("the adapter registers with {} and waits for its role", self.endpoint_name());
@@ -203,7 +203,7 @@ impl Machine {
             // It begins to act once this is recorded and published: before the next step.
             self.applied_since = None;
         }
-        self.acting = acting;
+        self.permit(acting);
         self.set_role(now, Role::Primary, reason, explanation);
     }
 }

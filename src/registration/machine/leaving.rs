@@ -11,14 +11,15 @@ impl Machine {
     /// Stops acting, and gives the session up where the endpoint may know it.
     pub(super) fn leave(&mut self, now: Now, reason: Reason, because: &str) {
         let Some(target) = self.target().cloned().filter(|_| self.is_member()) else {
-            let acting = std::mem::replace(&mut self.acting, Acting::No);
-            return self.begin_to_stop(now, acting, false);
+            return self.begin_to_stop(now, false);
         };
         self.may_take_back = false;
         if self.role == Role::Primary {
             self.become_secondary(now, TransitionKind::Role, reason, because.to_owned());
+        }
+        if reason != Reason::Stopping {
             // It leaves to run as if alone: whoever has to stop first has stopped before.
-            self.stopping = None;
+            self.stop_for_the_group(now);
         }
         if self.may_be_registered {
             let explanation = format!("{because}; the session is given up at {}", self.endpoint_name());
@@ -27,7 +28,8 @@ impl Machine {
                 endpoint: target.endpoint.clone(),
                 group: target.group.clone(),
                 session: self.identity.session.clone(),
-                heartbeats: self.last_heartbeats(now),
+                // Who may still act says no last word: it would keep the seat for another T.
+                heartbeats: if self.is_acting() { Vec::new() } else { self.last_heartbeats(now) },
                 at_most: self.pace_timeout().get().min(LONGEST_FAREWELL),
             };
             self.farewells.push((target.endpoint, target.group));

@@ -113,6 +113,8 @@ pub struct Machine {
     /// Whether it was Primary when it was told to stop for good.
     was_primary_at_stop: bool,
     acting: Acting,
+    /// The longest permission of this tenure: whoever obeys may not have heard yet that it became shorter.
+    longest_acting: Acting,
     /// The number of the order that was given last.
     order: u64,
     /// Since when it acts, or does not; empty from a promotion to the next step.
@@ -188,6 +190,7 @@ impl Machine {
             deferred: None,
             was_primary_at_stop: false,
             acting: Acting::No,
+            longest_acting: Acting::No,
             order: 0,
             applied_since: Some(now.uptime),
             role: Role::None,
@@ -277,6 +280,16 @@ impl Machine {
         matches!(self.phase, Phase::Joining(_) | Phase::Joined)
     }
 
+    fn is_joining(&self) -> bool {
+        matches!(self.phase, Phase::Joining(_))
+    }
+
+    /// Permission to act, from now on.
+    fn permit(&mut self, acting: Acting) {
+        self.acting = acting;
+        self.longest_acting = self.longest_acting.max(acting);
+    }
+
     /// The timeout that paces questions and reports of loss: the smaller of ours and the group's.
     fn pace_timeout(&self) -> FailoverTimeout {
         let own = self.target().map_or(FailoverTimeout::DEFAULT, |target| target.timeout);
@@ -284,7 +297,9 @@ impl Machine {
     }
 
     fn lost_at(&self) -> Option<Uptime> {
-        (self.is_member() && !self.lost).then(|| self.last_contact + self.pace_timeout().get())
+        // Nothing is asked while a registration waits for what ran as if alone to stop.
+        let asks = self.is_member() && !(self.stopping.is_some() && self.is_joining());
+        (asks && !self.lost).then(|| self.last_contact + self.pace_timeout().get())
     }
 
     fn take_back_at(&self) -> Option<Uptime> {
@@ -327,7 +342,7 @@ impl Machine {
         let silence =
             format!("{} has given no good answer for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
         if self.loss.keeps_role() {
-            self.acting = Acting::Unbounded;
+            self.permit(Acting::Unbounded);
             let explanation =
                 format!("{silence}; by policy the role is kept, and another adapter may act too");
             self.record(now, TransitionKind::RoleKept, Reason::LeaseExpired, explanation);

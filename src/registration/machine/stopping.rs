@@ -1,9 +1,12 @@
 //! Stopping: permission to act has ended, and whoever acted is waited for.
 //!
 //! Told to stop and proven stopped are two things. Between them this adapter says that it acts, because
-//! something may still: the endpoint keeps the seat for it, and nobody else acts. Both ends of the wait are
-//! certain: the order that forbids acting is obeyed whole, or the deadline that guard and gate hold
-//! themselves has passed.
+//! something may still: the endpoint keeps the seat for it, and nobody else acts. The wait ends when the order
+//! that forbids acting is obeyed whole, or when the deadline that guard and gate hold themselves has passed; a
+//! permission without a deadline (a role that was kept, an adapter that ran as if alone) ends only by being
+//! obeyed.
+
+use std::time::Duration;
 
 use super::{
     Acting, Desired, Health, Machine, Mode, Now, Phase, Reason, Role, STOP_BUDGET, TransitionKind, Uptime,
@@ -39,20 +42,34 @@ impl Machine {
         self.health.obeyed != Health::NOTHING_PROTECTED.obeyed
     }
 
-    /// Permission to act, which `acting` was, ends now, or ended at its deadline.
-    pub(super) fn begin_to_stop(&mut self, now: Now, acting: Acting, say_at_once: bool) {
+    /// Permission to act ends now, or ended at its deadline.
+    pub(super) fn begin_to_stop(&mut self, now: Now, say_at_once: bool) {
+        let (acting, longest) = (std::mem::take(&mut self.acting), std::mem::take(&mut self.longest_acting));
         if acting == Acting::No && self.stopping.is_some() {
             return;
         }
-        let fence = if self.protects() { STOP_BUDGET } else { std::time::Duration::ZERO };
-        let latest = match acting {
+        let (order, last, fence) =
+            if self.protects() { (None, longest, STOP_BUDGET) } else { (Some(0), acting, Duration::ZERO) };
+        let latest = match last {
             Acting::Until(end) => Some(end + fence),
             Acting::Unbounded => None,
             Acting::No => Some(now.uptime),
         };
-        let order = (!self.protects()).then_some(0);
         self.stopping = Some(Stopping { order, latest, say_at_once });
         self.end_stop(now);
+    }
+
+    /// Whatever acts, it acts for no group any more.
+    pub(super) fn stop_for_the_group(&mut self, now: Now) {
+        if self.stopping.take().is_some() {
+            self.note_stopped(now.uptime);
+        }
+    }
+
+    fn note_stopped(&mut self, at: Uptime) {
+        self.applied_since = Some(at);
+        // What may act again is only the answer to a question asked from now on (R5).
+        self.act_from = self.sequence + 1;
     }
 
     /// The order that this step gave has this number.
@@ -92,10 +109,11 @@ impl Machine {
         }
         self.stopping = None;
         // Past its deadline it did not act any more, whenever that is noticed.
-        let stopped = stopping.latest.map_or(now.uptime, |latest| now.uptime.min(latest));
-        self.applied_since = Some(stopped);
-        // What may act again is only the answer to a question asked from now on (R5).
-        self.act_from = self.sequence + 1;
+        self.note_stopped(stopping.latest.map_or(now.uptime, |latest| now.uptime.min(latest)));
+        if self.is_joining() {
+            // The endpoint was not asked until now.
+            self.last_contact = now.uptime;
+        }
         if stopping.say_at_once {
             // The seat is free as soon as the endpoint hears that acting has stopped.
             self.due = now.uptime;

@@ -110,6 +110,41 @@ fn one_that_crashes_again_and_again_does_not_get_the_role_back_each_time() {
 }
 
 #[test]
+fn one_that_crashes_and_is_back_at_once_does_not_take_the_free_seat_from_one_that_works() {
+    for quick in [true, false] {
+        let mut plant = Plant::new().native("A", 100).native("B", 90);
+        let mut down_until = 0;
+        for millis in (0..60 * T).step_by(2_500) {
+            plant.at(millis);
+            if plant.adapters["A"].acting && millis % 7_500 == 0 {
+                plant.restart_adapter("A", quick);
+                down_until = millis + 1_000;
+            }
+            if millis >= down_until {
+                let heartbeat = plant.compose("A");
+                if let Ok(Some(answer)) = plant.ask("A", &heartbeat) {
+                    let sequence = plant.adapters["A"].sequence;
+                    plant.follow("A", sequence, &answer);
+                }
+            }
+            let acting = plant.adapters["B"].acting;
+            let role = plant.beat("B");
+            if role == PendingPrimary || (acting && role == Secondary) {
+                plant.beat("B");
+            }
+        }
+        let acted: Vec<_> = plant
+            .changes
+            .iter()
+            .filter(|change| change.kind == GroupChangeKind::Promoted)
+            .filter_map(|change| change.session.clone())
+            .collect();
+        assert_eq!(acted[..2], [id("A"), id("B")], "{acted:?}");
+        assert_eq!(most_in_ten_t(&plant), 2);
+    }
+}
+
+#[test]
 fn planned_stops_are_never_kept_from_moving_the_role() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

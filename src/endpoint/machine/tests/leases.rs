@@ -178,6 +178,35 @@ fn a_group_that_comes_back_with_a_longer_t_records_the_longer_lease() {
 }
 
 #[test]
+fn a_longer_lease_or_a_reported_epoch_that_could_not_be_recorded_is_written_again() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    let on_disk = plant.disk.clone();
+    let estate = plant.group.leave_estate();
+    plant.group = Group::create(spec(4 * T), Choosing::default(), None, Some(estate));
+    plant.register("A");
+    let longer = plant.group.take_record(plant.now).unwrap();
+    plant.group.doubt();
+    assert!(!plant.group.read_back(on_disk.as_ref()));
+    assert_eq!(
+        plant.group.take_record(plant.now).map(|record| record.seat.timeout),
+        Some(longer.seat.timeout)
+    );
+    plant.group.recorded();
+    assert_eq!(plant.group.take_record(plant.now), None);
+
+    plant.adapter("A").epoch = Epoch::new(plant.epoch() + 9);
+    let heartbeat = plant.compose("A");
+    plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    let reported = plant.group.take_record(plant.now).unwrap();
+    plant.group.doubt();
+    // By then the wait that the report began is over.
+    plant.at(5 * T).group.tick(moment(5 * T));
+    assert!(!plant.group.read_back(Some(&longer.seat)));
+    assert_eq!(plant.group.take_record(plant.now).and_then(|record| record.seat.epoch), reported.seat.epoch);
+}
+
+#[test]
 fn a_group_that_comes_back_with_a_shorter_t_takes_no_lease_back() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

@@ -117,12 +117,12 @@ fn a_stop_waits_until_acting_has_stopped() {
 }
 
 #[test]
-fn a_stop_that_cannot_wait_any_longer_does_not_say_that_acting_has_stopped() {
+fn a_stop_that_cannot_wait_any_longer_says_no_last_word() {
     let mut world = World::protecting_primary(EndpointLoss::StepDown);
     world.step(Event::Stop(world.now.uptime + T / 10));
     world.pass(T / 10);
     assert!(world.machine.has_stopped());
-    assert!(world.farewells[0].heartbeats[0].native.as_ref().unwrap().acting);
+    assert!(world.farewells[0].heartbeats.is_empty(), "the session is deleted, and the seat stays held");
 }
 
 #[test]
@@ -134,8 +134,12 @@ fn what_ran_as_if_alone_stops_before_its_adapter_registers() {
     assert_eq!(world.role_now(), Role::Secondary);
     world.pass(10 * T);
     assert!(world.calls.is_empty());
+    assert!(world.standing.warnings.iter().any(|warning| warning.contains("has not stopped yet")));
     world.obey(world.standing.order);
     assert_eq!(world.calls.len(), 1);
+    assert_eq!(world.count(TransitionKind::EndpointLost), 0, "nobody was asked");
+    world.pass(T);
+    assert_eq!(world.count(TransitionKind::EndpointLost), 1);
 }
 
 #[test]
@@ -143,7 +147,56 @@ fn who_leaves_failover_acts_on_without_a_break() {
     let mut world = World::protecting_primary(EndpointLoss::StepDown);
     world.step(Event::Configured(Desired::Nothing));
     assert_eq!((world.role_now(), world.standing.acting), (Role::None, Acting::Unbounded));
-    assert!(!world.farewells[0].heartbeats[0].native.as_ref().unwrap().acting, "not for the group any more");
+    let said = world.farewells[0].heartbeats[0].native.clone().unwrap();
+    assert!(!said.acting, "not for the group any more");
+    assert_eq!(said.applied_for, Some(Duration::ZERO), "from now on");
+}
+
+#[test]
+fn who_leaves_failover_while_it_stops_gives_the_seat_free() {
+    let mut world = World::protecting_primary(EndpointLoss::StepDown);
+    assert!(world.next_says_acting());
+    world.step(Event::Configured(Desired::Nothing));
+    assert!(!world.farewells[0].heartbeats[0].native.as_ref().unwrap().acting);
+}
+
+#[test]
+fn whoever_is_stopping_cannot_take_the_role_and_scores_nothing() {
+    let mut world = World::protecting_primary(EndpointLoss::StepDown);
+    world.pass(T / 4);
+    assert_eq!(world.role(ClientRole::Secondary).score, FailoverScore::FULL);
+    world.pass(T / 4);
+    assert_eq!(world.role(ClientRole::Secondary).score, FailoverScore::ZERO);
+    world.obey(world.standing.order);
+    assert_eq!(world.role(ClientRole::Secondary).score, FailoverScore::FULL);
+}
+
+#[test]
+fn a_deadline_that_became_earlier_proves_nothing_to_whoever_still_holds_the_later_one() {
+    let mut world = World::protecting_primary(EndpointLoss::StepDown);
+    let Acting::Until(later) = world.standing.acting else { panic!("it acts until a deadline") };
+    // The group was made anew with a smaller T, and its answer permits less.
+    world.pass(T / 4);
+    let small = HeartbeatAnswer {
+        timeout: FailoverTimeout::new(T / 4).ok(),
+        ..HeartbeatAnswer::new(ClientRole::Primary)
+    };
+    world.answer(Ok(Answer::Heartbeat(small)));
+    let Acting::Until(earlier) = world.standing.acting else { panic!("it acts until a deadline") };
+    assert!(earlier < later);
+    world.pass(earlier.since(world.now.uptime) + STOP_BUDGET);
+    assert_eq!(world.role_now(), Role::Secondary);
+    assert!(world.machine.heartbeat(world.now).native.unwrap().acting);
+    world.pass(later.since(world.now.uptime) + STOP_BUDGET);
+    assert!(!world.machine.heartbeat(world.now).native.unwrap().acting);
+}
+
+#[test]
+fn a_crash_while_it_stops_does_not_make_it_forget_that_it_was_primary() {
+    let mut world = World::protecting_primary(EndpointLoss::KeepRole);
+    world.step(Event::Stop(world.now.uptime + T));
+    assert!(!world.machine.has_stopped());
+    assert_eq!(world.known.as_ref().map(|known| known.was_primary), Some(true));
 }
 
 #[test]

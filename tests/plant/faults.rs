@@ -6,8 +6,8 @@ use client_failover::{clock, domain::Uptime};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::plant::{
-    Plant,
+use super::{
+    Plan, Plant,
     link::{Way, Ways},
     random::Random,
 };
@@ -138,7 +138,34 @@ pub struct Chaos {
     copy: TempDir,
 }
 
+/// From one fault to the next: some end before the next begins, some do not.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(900);
+
+/// How long a run may take for each fault, at the most.
+const LIMIT_FOR_EACH: Duration = Duration::from_secs(3);
+
 impl Chaos {
+    /// Does `count` random faults to a plant of `members` under step-down, one over the other, heals it, and waits
+    /// until somebody acts.
+    pub fn run(count: usize, members: usize, timeout: Duration, random: &mut Random) -> Self {
+        let plan = Plan { members, log: "client_failover=info", ..Plan::pair(timeout) };
+        let mut chaos = Self::new(Plant::start(plan));
+        let deadline = clock::now().uptime + LIMIT_FOR_EACH * u32::try_from(count).unwrap();
+        while chaos.log.len() < count {
+            assert!(clock::now().uptime < deadline, "the run takes too long");
+            let fault = Fault::random(random, members);
+            let lasts = random.time(Duration::from_millis(10), timeout * 2);
+            chaos.begin(fault, lasts);
+            chaos.until(clock::now().uptime + random.time(SHORTEST_PAUSE, LONGEST_PAUSE));
+        }
+        chaos.heal();
+        // What is healed settles: one acts, and the others know that they do not.
+        let healed = chaos.plant.sink.len();
+        chaos.plant.until_write("somebody acts after healing", healed, |_| true);
+        chaos
+    }
+
     pub fn new(plant: Plant) -> Self {
         Self { plant, log: Vec::new(), ill: Vec::new(), copy: tempfile::tempdir().unwrap() }
     }
@@ -150,7 +177,7 @@ impl Chaos {
             return;
         }
         let acting = self.plant.acting();
-        let concerns = |write: crate::plant::sink::Write| match subject {
+        let concerns = |write: super::sink::Write| match subject {
             Subject::Endpoint => true,
             Subject::Agent(member) | Subject::Link(member) => write.member == member,
         };
