@@ -101,7 +101,8 @@ impl Door {
 
     /// Who the request is of, if it may do what it asks for.
     async fn admit(&self, request: &Parts) -> Result<Caller, Failure> {
-        if request.uri.to_string().len() > URI_LIMIT {
+        let length = request.uri.path_and_query().map_or(0, |text| text.as_str().len());
+        if length > URI_LIMIT {
             return Err(too_long());
         }
         let from = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
