@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use entrance::{Entrance, Open};
 
 use crate::{
+    auth::IssuerError,
     clock::{self, Alarm},
     domain::Standing,
     endpoint::{self, Endpoint},
@@ -73,6 +74,9 @@ pub enum AppError {
     /// TLS cannot be used as it was asked for.
     #[error("TLS cannot be used")]
     Tls(#[from] TlsError),
+    /// The OpenID provider cannot be asked.
+    #[error("the OpenID provider of --oidc-issuer cannot be asked")]
+    Issuer(#[from] IssuerError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),

@@ -58,9 +58,14 @@ const ROOMS: &[Room] = &[
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
-        may_import: &["domain", "clock", "store"],
+        may_import: &["domain", "clock", "store", "tls"],
         crates: &[],
-        files: &[("password.rs", &["argon2"]), ("logins.rs", &["ring"])],
+        files: &[
+            ("password.rs", &["argon2"]),
+            ("logins.rs", &["ring"]),
+            ("issuer.rs", &["reqwest", "serde_json"]),
+            ("token.rs", &["jsonwebtoken", "serde_json"]),
+        ],
     },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {

@@ -43,7 +43,7 @@ impl Facet {
         let data = tempfile::tempdir().unwrap();
         let store = runtime.block_on(Store::open(DataFolder::hold(data.path()).unwrap())).unwrap();
         let standing = watch::Sender::new(Standing::default()).subscribe();
-        let logins = runtime.block_on(Logins::open(store.clone(), false)).unwrap();
+        let logins = runtime.block_on(Logins::open(store.clone(), None, false)).unwrap();
         let listen = ([127, 0, 0, 1], 5590).into();
         let notices = Notices::new(listen, None, logins.clone());
         let door = Door::new(logins, Hosts::new(listen, &[]), notices);

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::AppError;
 use crate::{
-    auth::Logins,
+    auth::{Expected, Issuer, Logins},
     clock::{self, Alarm},
     domain::Standing,
     http::{Door, Hosts, Notices},
-    settings::{Certificate, Listening},
+    settings::{Certificate, Listening, Oidc},
     store::Store,
     tls::{self, Authorities, Files, Shown},
 };
@@ -26,6 +26,7 @@ pub(super) struct Entrance {
     settings: Listening,
     certificate: Option<Arc<Shown>>,
     logins: Logins,
+    issuer: Option<Issuer>,
     authorities: Authorities,
 }
 
@@ -36,6 +37,7 @@ pub(super) struct Open {
     notices: Notices,
     certificate: Option<Arc<Shown>>,
     logins: Logins,
+    issuer: Option<Issuer>,
 }
 
 impl Entrance {
@@ -49,8 +51,16 @@ impl Entrance {
         store: &Store,
     ) -> Result<Self, AppError> {
         let networked = !listen.ip().to_canonical().is_loopback();
+        let authorities = settings.ca_file.as_deref().map(Authorities::read).transpose()?;
+        let authorities = authorities.unwrap_or_default();
+        let issuer = match settings.oidc.clone() {
+            Some(Oidc { issuer, audience, role_claim }) => {
+                Some(Issuer::new(Expected { issuer, audience, role_claim }, &authorities)?)
+            }
+            None => None,
+        };
         // On a network, removing the last user must not open what was closed.
-        let logins = Logins::open(store.clone(), networked && !settings.insecure).await?;
+        let logins = Logins::open(store.clone(), issuer.clone(), networked && !settings.insecure).await?;
         if networked && !settings.insecure {
             refuse_exposure(listen, settings.certificate.is_some(), logins.any())?;
         }
@@ -68,8 +78,7 @@ impl Entrance {
             Some(files) => Some(Shown::load(files).await?),
             None => None,
         };
-        let authorities = settings.ca_file.as_deref().map(Authorities::read).transpose()?;
-        Ok(Self { settings, certificate, logins, authorities: authorities.unwrap_or_default() })
+        Ok(Self { settings, certificate, logins, issuer, authorities })
     }
 
     /// Whom this server's own calls trust beside the system's authorities.
@@ -82,7 +91,7 @@ impl Entrance {
     /// # Errors
     /// When TLS cannot be set up.
     pub(super) fn open(self, listen: SocketAddr) -> Result<Open, AppError> {
-        let Self { settings, certificate, logins, .. } = self;
+        let Self { settings, certificate, logins, issuer, .. } = self;
         let notices = Notices::new(listen, certificate.clone(), logins.clone());
         let hosts = Hosts::new(listen, settings.allow_host.names());
         let tls = certificate.as_ref().map(Shown::acceptor).transpose()?;
@@ -92,7 +101,7 @@ impl Entrance {
             tracing::info!(sha256 = shown.fingerprint(), "the TLS certificate that is shown");
         }
         let door = Door::new(logins.clone(), hosts, notices.clone());
-        Ok(Open { door, tls, notices, certificate, logins })
+        Ok(Open { door, tls, notices, certificate, logins, issuer })
     }
 }
 
@@ -108,6 +117,9 @@ impl Open {
             services.spawn(certificate.keep_fresh(stop.clone()));
         }
         services.spawn(self.logins.clone().keep_fresh(stop.clone()));
+        if let Some(issuer) = self.issuer.clone() {
+            services.spawn(issuer.keep_fresh(stop.clone()));
+        }
         services.spawn(remind(self.notices.clone(), standing, stop.clone()));
     }
 }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     basic::{self, Claim},
     directory::Directory,
+    issuer::Issuer,
     machine::Slowing,
     password,
 };
@@ -46,6 +47,8 @@ pub enum Denied {
     NoLogin,
     /// Name or password are wrong. Which, is not said.
     Wrong(UserName),
+    /// Its token is nobody's; why.
+    BadToken(&'static str),
     /// Its source failed too often, or too many log in at once; another attempt has a chance after this time.
     TooMany(Duration),
 }
@@ -59,6 +62,8 @@ struct Inner {
     directory: Directory,
     /// Whether a login is needed even while there is no user.
     always: bool,
+    /// Whose tokens are logins, too.
+    issuer: Option<Issuer>,
     remembering: hmac::Key,
     remembered: Mutex<HashMap<Digest, Remembered>>,
     slowing: Mutex<Slowing>,
@@ -78,11 +83,12 @@ struct Remembered {
 }
 
 impl Logins {
-    /// The users of `store`. With `always` a login is needed even while there is none.
+    /// The users of `store`, and of `issuer`'s tokens. With `always` a login is needed even while there is
+    /// neither.
     ///
     /// # Errors
     /// When the store or the system refuses.
-    pub async fn open(store: Store, always: bool) -> Result<Self, StoreError> {
+    pub async fn open(store: Store, issuer: Option<Issuer>, always: bool) -> Result<Self, StoreError> {
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| StoreError::KeyUnusable(error.to_string()))?;
         // One may be verified for each two processors: the rest goes on meanwhile.
@@ -90,6 +96,7 @@ impl Logins {
         Ok(Self(Arc::new(Inner {
             directory: Directory::open(store).await?,
             always,
+            issuer,
             remembering: hmac::Key::new(hmac::HMAC_SHA256, &key),
             remembered: Mutex::default(),
             slowing: Mutex::default(),
@@ -99,10 +106,10 @@ impl Logins {
         })))
     }
 
-    /// Whether there is any user.
+    /// Whether anybody can log in.
     #[must_use]
     pub fn any(&self) -> bool {
-        !self.0.directory.is_empty()
+        self.0.issuer.is_some() || !self.0.directory.is_empty()
     }
 
     /// Whether requests need a login.
@@ -122,6 +129,10 @@ impl Logins {
     /// # Errors
     /// When it is nobody's.
     pub async fn check(&self, header: Option<&[u8]>, from: IpAddr) -> Result<User, Denied> {
+        if let Some(token) = header.and_then(bearer) {
+            let issuer = self.0.issuer.as_ref().ok_or(Denied::BadToken("tokens are not known here"))?;
+            return issuer.check(token).await;
+        }
         let claim = header.and_then(basic::read).ok_or(Denied::NoLogin)?;
         let digest = self.digest(&claim);
         if let Some(user) = self.known(&digest, clock::now().uptime) {
@@ -235,6 +246,12 @@ impl Logins {
     }
 }
 
+/// The token of an `Authorization` header.
+fn bearer(header: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use base64::{Engine, engine::general_purpose::STANDARD};
@@ -270,7 +287,7 @@ mod tests {
     async fn a_login_is_verified_once_and_forgotten_when_its_account_changes() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-        let logins = Logins::open(store, false).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
         assert!(!logins.needed());
         change(folder.path(), add("a", "password one")).await;
         for _ in 0..5 {
@@ -293,7 +310,7 @@ mod tests {
     async fn an_unknown_user_costs_one_verification_as_a_wrong_password_does() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-        let logins = Logins::open(store, false).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
         change(folder.path(), add("a", "password one")).await;
         for (user, verifications) in [("a", 1), ("nobody", 2), ("a", 3)] {
             assert_eq!(check(&logins, user, "wrong").await, Err(Denied::Wrong(name(user))));
@@ -308,7 +325,7 @@ mod tests {
     async fn who_guesses_waits_and_who_is_remembered_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-        let logins = Logins::open(store, false).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
         change(folder.path(), add("a", "password one")).await;
         assert!(check(&logins, "a", "password one").await.is_ok());
         let mut waits = 0;

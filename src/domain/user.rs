@@ -5,6 +5,12 @@ use std::fmt;
 /// The longest name of a user, in characters.
 const LIMIT: usize = 64;
 
+/// The longest subject of a token, in characters, as OpenID Connect has it.
+const SUBJECT_LIMIT: usize = 255;
+
+/// What the names of subjects begin with.
+const TOKEN: &str = "oidc:";
+
 /// A user's name: it is compared exactly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
@@ -25,6 +31,24 @@ impl UserName {
             && !text.chars().any(|c| c == ':' || c.is_control())
             && text.trim() == text;
         if fits { Ok(Self(text)) } else { Err(UserNameError) }
+    }
+
+    /// The name of the subject of a token. It is never that of a user with a password, who has no colon.
+    ///
+    /// # Errors
+    /// As [`UserName::new`], but that a subject may have 255 characters and colons.
+    pub fn of_token(subject: &str) -> Result<Self, UserNameError> {
+        let length = subject.chars().count();
+        let fits = (1..=SUBJECT_LIMIT).contains(&length) && !subject.chars().any(char::is_control);
+        if fits { Ok(Self(format!("{TOKEN}{subject}"))) } else { Err(UserNameError) }
+    }
+
+    /// A name of either kind, as it was written down.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn written(text: &str) -> Result<Self, UserNameError> {
+        text.strip_prefix(TOKEN).map_or_else(|| Self::new(text), Self::of_token)
     }
 
     /// The text itself.
@@ -92,6 +116,18 @@ mod tests {
         }
         for name in ["", "a:b", "a\nb", "a\0", " a", "a ", &"x".repeat(65)] {
             assert_eq!(UserName::new(name), Err(UserNameError), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_is_never_a_user_with_a_password() {
+        let subject = UserName::of_token("a:b").unwrap();
+        assert_eq!(subject.as_str(), "oidc:a:b");
+        assert_eq!(UserName::written("oidc:a:b"), Ok(subject));
+        assert_eq!(UserName::written("a"), UserName::new("a"));
+        assert!(UserName::new("oidc:a").is_err());
+        for wrong in ["", "a\0", &"x".repeat(256)] {
+            assert!(UserName::of_token(wrong).is_err());
         }
     }
 }

@@ -124,6 +124,7 @@ impl Door {
             match &denied {
                 Denied::NoLogin => tracing::debug!(%from, "a request without a login was refused"),
                 Denied::Wrong(name) => tracing::warn!(%from, user = %name, "a login was refused"),
+                Denied::BadToken(why) => tracing::warn!(%from, why, "a token was refused"),
                 Denied::TooMany(_) => {
                     tracing::warn!(%from, "a login was refused: its source fails too often")
                 }
@@ -210,6 +211,12 @@ impl From<Denied> for Failure {
                 "The login is wrong.",
                 "No user has this name and password.",
                 "Correct name or password; `client-failover user passwd` changes a password.",
+            ),
+            Denied::BadToken(why) => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "The token is refused.",
+                format!("Its check says: {why}."),
+                "Get a token of the issuer for this server's audience, with one of its roles, and send it again.",
             ),
             Denied::TooMany(wait) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,

@@ -16,8 +16,21 @@ pub struct Listening {
     pub ca_file: Option<PathBuf>,
     /// Names by which it may be called, beside localhost and its own address.
     pub allow_host: AllowedHosts,
+    /// Whose tokens are logins, too.
+    pub oidc: Option<Oidc>,
     /// Whether it may listen to the network without TLS and login.
     pub insecure: bool,
+}
+
+/// An OpenID provider whose tokens are logins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oidc {
+    /// Its address, exactly as its tokens name it.
+    pub issuer: String,
+    /// What its tokens for this server are for.
+    pub audience: String,
+    /// The claim that has the roles.
+    pub role_claim: String,
 }
 
 /// Where a certificate comes from.
@@ -43,6 +56,9 @@ pub struct ListeningPartial {
     pub tls_self_signed: Option<bool>,
     pub ca_file: Option<PathBuf>,
     pub allow_host: Option<AllowedHosts>,
+    pub oidc_issuer: Option<String>,
+    pub oidc_audience: Option<String>,
+    pub oidc_role_claim: Option<String>,
     pub insecure: Option<bool>,
 }
 
@@ -54,6 +70,9 @@ impl ListeningPartial {
             tls_self_signed: source.take("tls_self_signed"),
             ca_file: source.take("ca_file"),
             allow_host: source.take("allow_host"),
+            oidc_issuer: source.take("oidc_issuer"),
+            oidc_audience: source.take("oidc_audience"),
+            oidc_role_claim: source.take("oidc_role_claim"),
             insecure: source.take("insecure"),
         }
     }
@@ -65,6 +84,9 @@ impl ListeningPartial {
             tls_self_signed: self.tls_self_signed.or(weaker.tls_self_signed),
             ca_file: self.ca_file.or(weaker.ca_file),
             allow_host: self.allow_host.or(weaker.allow_host),
+            oidc_issuer: self.oidc_issuer.or(weaker.oidc_issuer),
+            oidc_audience: self.oidc_audience.or(weaker.oidc_audience),
+            oidc_role_claim: self.oidc_role_claim.or(weaker.oidc_role_claim),
             insecure: self.insecure.or(weaker.insecure),
         }
     }
@@ -84,8 +106,18 @@ impl ListeningPartial {
                 );
             }
         };
+        let role_claim = self.oidc_role_claim.unwrap_or_else(|| "roles".to_owned());
+        let oidc = match (self.oidc_issuer, self.oidc_audience) {
+            (None, None) => None,
+            (Some(issuer), Some(audience)) => Some(Oidc { issuer, audience, role_claim }),
+            (Some(_), None) => {
+                return fault("oidc_issuer needs oidc_audience, what tokens for this server are for");
+            }
+            (None, Some(_)) => return fault("oidc_audience needs oidc_issuer, the provider of the tokens"),
+        };
         Ok(Listening {
             certificate,
+            oidc,
             ca_file: self.ca_file,
             allow_host: self.allow_host.unwrap_or_default(),
             insecure: self.insecure.unwrap_or_default(),

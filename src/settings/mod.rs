@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial};
+pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 

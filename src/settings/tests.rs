@@ -104,7 +104,8 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
              history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
-             tls_self_signed, ca_file, allow_host, insecure",
+             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, \
+             oidc_role_claim, insecure",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
@@ -113,7 +114,8 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 4: `collector.listen` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
           history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
-             tls_self_signed, ca_file, allow_host, insecure"
+             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, \
+             oidc_role_claim, insecure"
         ]
     );
     assert_eq!(

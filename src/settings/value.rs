@@ -37,6 +37,14 @@ impl Value for PathBuf {
     }
 }
 
+impl Value for String {
+    const EXPECTED: &'static str = "a text without control characters";
+
+    fn read(text: &str) -> Option<Self> {
+        (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    }
+}
+
 impl Value for bool {
     const EXPECTED: &'static str = "true or false";
 

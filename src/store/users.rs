@@ -147,7 +147,7 @@ impl Store {
                 let key = super::endpoint::key(row.tenant, row.namespace, row.group_id)?;
                 let session = SessionId::new(row.session_id)
                     .map_err(|error| StoreError::Unreadable(format!("a session's id {error}")))?;
-                Ok((key, session, user_name(row.user_name)?))
+                Ok((key, session, user_name(&row.user_name)?))
             })
             .collect()
     }
@@ -191,7 +191,7 @@ async fn accounts(connection: &mut SqliteConnection) -> Result<Vec<Account>, Sto
             let role = UserRole::parse(&row.role)
                 .ok_or_else(|| StoreError::Unreadable(format!("a user's role {:?}", row.role)))?;
             Ok(Account {
-                user: User { name: user_name(row.name)?, role },
+                user: User { name: user_name(&row.name)?, role },
                 password_hash: row.password_hash,
                 changed: Wall::from_micros(row.changed_us),
             })
@@ -199,6 +199,6 @@ async fn accounts(connection: &mut SqliteConnection) -> Result<Vec<Account>, Sto
         .collect()
 }
 
-fn user_name(name: String) -> Result<UserName, StoreError> {
-    UserName::new(name).map_err(|error| StoreError::Unreadable(format!("a user's name {error}")))
+fn user_name(name: &str) -> Result<UserName, StoreError> {
+    UserName::written(name).map_err(|error| StoreError::Unreadable(format!("a user's name {error}")))
 }

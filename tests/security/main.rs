@@ -14,3 +14,4 @@ mod logins;
 mod planted;
 mod routes;
 mod tls;
+mod tokens;

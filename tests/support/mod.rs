@@ -5,6 +5,7 @@
 
 pub mod ear;
 pub mod mount;
+pub mod provider;
 pub mod scripted;
 pub mod shape;
 
@@ -55,7 +56,8 @@ pub fn client() -> Client {
 
 /// The door of a server on loopback, whose users are those of `store`.
 pub async fn door(store: &Store) -> Arc<Door> {
-    let (logins, listen) = (Logins::open(store.clone(), false).await.unwrap(), ([127, 0, 0, 1], 5590).into());
+    let (logins, listen) =
+        (Logins::open(store.clone(), None, false).await.unwrap(), ([127, 0, 0, 1], 5590).into());
     Door::new(logins.clone(), Hosts::new(listen, &[]), Notices::new(listen, None, logins))
 }
 

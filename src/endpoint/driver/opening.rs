@@ -43,8 +43,12 @@ impl Endpoint {
         let held = records.seats.iter().map(|(_, seat)| seat.timeout.get());
         let marked = found.as_ref().map(|mark| mark.longest);
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
-        let (groups, seats) = (records.groups.len(), records.seats.len());
-        tracing::info!(groups, seats, exact, "the failover endpoint begins");
+        tracing::info!(
+            groups = records.groups.len(),
+            seats = records.seats.len(),
+            exact,
+            "the failover endpoint begins"
+        );
         let begun = clock::now();
         let now = Moment::attended(begun);
         let closing = CancellationToken::new();
