@@ -2,7 +2,11 @@
 
 mod entrance;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -18,7 +22,8 @@ use entrance::{Entrance, Open};
 use crate::{
     auth::IssuerError,
     clock::{self, Alarm},
-    domain::Standing,
+    collector::{Collector, Place},
+    domain::{Health, Standing},
     endpoint::{self, Endpoint},
     http::{
         self,
@@ -26,7 +31,9 @@ use crate::{
         health,
         kit::Routes,
     },
+    orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
+    reports::{Obeyers, Reports},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
@@ -36,6 +43,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// The file in the data folder that the guard of the collector holds locked.
+const GUARD_LOCK: &str = "guard.lock";
 
 /// How long the database may take to close.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
@@ -104,14 +114,43 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let store = open_store(&settings.data_dir).await?;
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
-    let registration = Registration::new(store.clone(), settings.endpoint_loss, Obedience::of_nobody())
+    let mut half = Half::new(store.clone(), repeats);
+    let url = format!("{}://{}", entrance.scheme(), reachable(listener.local_addr()?));
+    let hook =
+        settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url: url.clone() });
+    // Without a hook or a collector, whatever they would have to obey is obeyed.
+    let told = watch::Sender::new(if hook.is_some() { 0 } else { u64::MAX });
+    let unprotected = || watch::Sender::new(Health::NOTHING_PROTECTED);
+    let health = settings
+        .collector
+        .as_ref()
+        .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
+    let reports =
+        Reports::new(settings.probes, Obeyers { collector: health.subscribe(), told: told.subscribe() });
+    let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
+    let stops_within = collectors_stop.max(hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit));
+    half.stop_limit += stops_within;
+    let obedience = Obedience { health: reports.health(), stops_within };
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
         .trusting(entrance.authorities());
-    let adapter =
-        Adapter { store: store.clone(), standing: registration.standing(), wake: registration.wake() };
-    let mut routes = health::routes(store.clone()).merge(adapter::routes(adapter));
-
-    let mut half = Half::new(store.clone(), repeats);
+    let standing = registration.standing();
+    let orders = Orders::new(standing.clone());
+    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
+    let mut routes = health::routes(store.clone())
+        .merge(adapter::routes(adapter))
+        .merge(http::order::routes(orders.clone()))
+        .merge(http::components::routes(reports.clone()));
+    // These end after the registration, which waits for them to obey.
+    if let Some(collector) = settings.collector {
+        let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
+        let collector = Collector::new(collector, place, store.clone(), standing.clone(), health)?;
+        half.workers.spawn(collector.run(half.stop_workers.clone()));
+    }
+    if let Some(hook) = hook {
+        half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
+    }
+    half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
     if let Some(hosted) = settings.hosted_endpoint {
         routes = routes.merge(half.host(hosted).await?);
     }
@@ -148,6 +187,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    /// How long all this may take.
+    stop_limit: Duration,
 }
 
 impl Half {
@@ -161,6 +202,7 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            stop_limit: STOP_LIMIT,
         }
     }
 
@@ -197,7 +239,7 @@ impl Half {
             Some(ended) = self.services.join_next() => flat(ended),
         };
         tracing::info!("stopping");
-        if timeout(STOP_LIMIT, self.end()).await.is_err() {
+        if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
         }
         Ok(outcome?)
@@ -232,6 +274,14 @@ fn flat(ended: Result<io::Result<()>, JoinError>) -> io::Result<()> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {
     TcpListener::bind(address).await.map_err(|source| AppError::Listen { address, source })
+}
+
+/// The address for somebody on this machine: one that listens everywhere listens on loopback, too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback: IpAddr =
+        if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
+    SocketAddr::new(ip, address.port())
 }
 
 async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {
@@ -272,4 +322,21 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_on_this_machine_reaches_this_one_wherever_it_listens() {
+        for (listens, reached) in [
+            ("127.0.0.1:5590", "127.0.0.1:5590"),
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:5590", "[::1]:5590"),
+            ("192.0.2.1:5590", "192.0.2.1:5590"),
+        ] {
+            assert_eq!(reachable(listens.parse().unwrap()), reached.parse().unwrap());
+        }
+    }
 }

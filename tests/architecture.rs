@@ -25,6 +25,8 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // Runs a command of the operator's within a time limit.
+    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
     // What servers show of themselves, and whom clients trust.
     Room {
         name: "tls",
@@ -41,10 +43,12 @@ const ROOMS: &[Room] = &[
         crates: &["sqlx", "chacha20poly1305"],
         files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
     },
+    // Writes rows of the adapter's history, for every room that has something to tell.
+    Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store", "tls"],
+        may_import: &["domain", "wire", "clock", "store", "tls", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -52,6 +56,22 @@ const ROOMS: &[Room] = &[
             ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
+    },
+    // Starts, stops and guards the collector. nix looks users up.
+    Room {
+        name: "collector",
+        may_import: &["domain", "clock", "store", "recorder"],
+        crates: &["rustix"],
+        files: &[("launcher.rs", &["nix"])],
+    },
+    // Tells collectors that listen what role and mode demand of them.
+    Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },
+    // What is reported of the collector's source: components, probes, the score.
+    Room {
+        name: "reports",
+        may_import: &["domain", "clock", "command", "store", "recorder"],
+        crates: &[],
+        files: &[("probe.rs", &["reqwest"])],
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
@@ -70,7 +90,18 @@ const ROOMS: &[Room] = &[
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
-        may_import: &["domain", "wire", "clock", "store", "tls", "registration", "endpoint", "auth"],
+        may_import: &[
+            "domain",
+            "wire",
+            "clock",
+            "store",
+            "tls",
+            "registration",
+            "orders",
+            "reports",
+            "endpoint",
+            "auth",
+        ],
         crates: &[
             "axum",
             "futures_util",
@@ -104,6 +135,9 @@ const ROOMS: &[Room] = &[
             "store",
             "tls",
             "registration",
+            "collector",
+            "orders",
+            "reports",
             "endpoint",
             "auth",
             "http",
@@ -117,7 +151,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "tls", "auth", "settings", "telemetry", "app"],
+        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

@@ -33,6 +33,9 @@ const PAUSED: usize = 4;
 const DEATHS: usize = 40;
 const PEER_DEATHS: usize = 5;
 
+/// A score moves the role only so often: few of them, too.
+const SCORES: usize = 40;
+
 fn main() {
     let arguments: Vec<String> = env::args().collect();
     if arguments.iter().any(|argument| argument == etcd::WRITER) {
@@ -63,6 +66,7 @@ type Stage = (&'static str, fn(&Run));
 const STAGES: &[Stage] = &[
     ("planned", Run::planned),
     ("override", Run::overrides),
+    ("score", Run::scores),
     ("kill", Run::kills),
     ("freeze", Run::freezes),
     ("busy", |run| busy::run(run.busy)),
@@ -111,6 +115,13 @@ impl Run {
             let times = trials(self.trials.div_ceil(PAUSED), self.stage, || ours::forced(&plant));
             println!("override, T = {seconds} s: {}", times.line());
         }
+    }
+
+    /// A source that is lost.
+    fn scores(&self) {
+        let plant = ours::direct(Duration::from_millis(500));
+        let times = trials(SCORES, self.stage, || ours::score_lost(&plant));
+        println!("score loss, T = 0.5 s: {}", times.line());
     }
 
     /// SIGKILL of the Primary, beside `etcdctl lock`.

@@ -63,6 +63,21 @@ pub fn forced(plant: &Plant) -> Duration {
     after.at.since(begun)
 }
 
+/// From a report that the Primary's source is lost until the other acts.
+pub fn score_lost(plant: &Plant) -> Duration {
+    let acting = acting(plant);
+    for member in [acting, 1 - acting] {
+        assert_eq!(plant.report(member, "Good").status, 204);
+    }
+    // Scores move the role twice in ten T at the most.
+    plant.until_moment(clock::now().uptime + plant.timeout() * 6);
+    let (from, begun) = (plant.sink.len(), clock::now().uptime);
+    assert_eq!(plant.report(acting, "DeviceInError").status, 204);
+    let after = plant.until_acts(from, 1 - acting);
+    plant.until_told(acting, "ToldSecondary");
+    after.at.since(begun)
+}
+
 /// From the last heartbeat of a Primary that is killed until the other acts, and from the kill.
 pub fn killed(plant: &mut Plant) -> (Duration, Duration) {
     let dead = acting(plant);

@@ -86,16 +86,21 @@ impl Entrance {
         self.authorities.clone()
     }
 
+    /// What its addresses begin with.
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.certificate.is_some() { "https" } else { "http" }
+    }
+
     /// The way in to a server that listens on `listen`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub(super) fn open(self, listen: SocketAddr) -> Result<Open, AppError> {
+        let scheme = self.scheme();
         let Self { settings, certificate, logins, issuer, .. } = self;
         let notices = Notices::new(listen, certificate.clone(), logins.clone());
         let hosts = Hosts::new(listen, settings.allow_host.names());
         let tls = certificate.as_ref().map(Shown::acceptor).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{listen}");
         if let Some(shown) = &certificate {
             tracing::info!(sha256 = shown.fingerprint(), "the TLS certificate that is shown");

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::{
     access_args::AccessArgs,
+    collector_args::CollectorProcess,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     listening_args::ListeningArgs,
     user::UserArgs,
@@ -31,7 +32,17 @@ filters such as `info,sqlx=debug`.";
 #[command(name = "client-failover", version, after_help = AFTER_HELP, infer_subcommands = false)]
 pub(super) struct CommandLine {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Line,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Line {
+    /// What people ask for.
+    #[command(flatten)]
+    Command(Command),
+    /// What is started for a collector.
+    #[command(flatten)]
+    Collector(CollectorProcess),
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +53,7 @@ pub(super) enum Command {
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
     Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, or everything about failover.
+    /// Show the configuration, the failover state, everything about failover, the order, or the components.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -108,6 +119,8 @@ impl ServeArgs {
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
             session_retention: self.session_retention,
+            // A command line can be read by others, and is no place for a collector's variables.
+            ..ServePartial::default()
         }
     }
 }
@@ -182,6 +195,12 @@ pub(super) enum Readable {
     /// Everything about failover: why this role, since when, until when.
     #[value(name = "failover")]
     Diagnostics,
+    /// What role and mode demand of the collector now.
+    #[value(name = "order")]
+    Order,
+    /// What components report and probes see, and what each counts as.
+    #[value(name = "components")]
+    Components,
 }
 
 /// What can be written. One word, which may be left out.
@@ -294,15 +313,15 @@ impl Command {
 }
 
 /// Reads a command line; the first word is the program's name.
-pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, clap::Error> {
-    let line = CommandLine::try_parse_from(words)?;
-    if let Command::Get(GetArgs { what: Readable::State | Readable::Diagnostics, id: Some(_), .. }) =
-        line.command
+pub(super) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Line, clap::Error> {
+    let line = CommandLine::try_parse_from(words)?.command;
+    let Line::Command(command) = &line else { return Ok(line) };
+    if let Command::Get(GetArgs { what: Readable::State | Readable::Diagnostics, id: Some(_), .. }) = command
     {
         return Err(conflict("--id belongs to `get clientfailover`: failover has one state"));
     }
     // Not a rule of the value itself, whose refusal would repeat the password.
-    if let Some((flag, url)) = line.command.server()
+    if let Some((flag, url)) = command.server()
         && (!url.username().is_empty() || url.password().is_some())
     {
         return Err(conflict(&format!(
@@ -348,7 +367,10 @@ mod tests {
 
     fn line(words: &str) -> Result<Command, String> {
         let words = std::iter::once("client-failover").chain(words.split(' ')).map(OsString::from);
-        read(words).map(|line| line.command).map_err(|error| error.to_string())
+        match read(words).map_err(|error| error.to_string())? {
+            Line::Command(command) => Ok(command),
+            Line::Collector(process) => Err(format!("{process:?}")),
+        }
     }
 
     #[test]

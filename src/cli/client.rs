@@ -17,6 +17,9 @@ use super::{
 };
 use crate::domain::ConfigurationId;
 
+/// What a table shows of a component.
+const COMPONENT: [&str; 5] = ["Id", "StreamCount", "CountsAs", "Heard", "Explanation"];
+
 /// `get`: shows a resource.
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
     let output = output(args.remote.output);
@@ -25,6 +28,8 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
         Readable::Configuration => remote.configuration(args.id.as_ref()),
         Readable::State => remote.diagnostics("FailoverState"),
         Readable::Diagnostics => remote.diagnostics("Failover"),
+        Readable::Order => remote.diagnostics("Order"),
+        Readable::Components => remote.diagnostics("Components"),
     };
     let answer = remote.call(Method::GET, url, None).await?;
     match output {
@@ -32,8 +37,11 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
         Output::Table => {
             let answer = parse(&remote, &answer)?;
             let objects = answer.as_array().map_or(std::slice::from_ref(&answer), Vec::as_slice);
-            if objects.is_empty() {
-                return print("Client failover is not configured.");
+            match (args.what, objects) {
+                (Readable::Components, []) => return print("Nothing is reported."),
+                (Readable::Components, _) => return print(&table::columns(&COMPONENT, objects)),
+                (_, []) => return print("Client failover is not configured."),
+                _ => {}
             }
             objects.iter().try_for_each(|object| print(&table::members(object)))
         }

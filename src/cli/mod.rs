@@ -5,13 +5,16 @@
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
 //! everything else to standard error. A table never shows a secret, and no flag takes one.
 //!
+//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
+//!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine. It imports only settings, telemetry, app, auth, tls and domain; `remote.rs` alone speaks
-//! HTTP.
+//! this machine. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
+//! alone speaks HTTP.
 
 mod access_args;
 mod args;
 mod client;
+mod collector_args;
 mod failure;
 mod group_args;
 mod groups;
@@ -27,8 +30,9 @@ use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{app, settings, telemetry};
-use args::{Command, EndpointArgs, ServeArgs};
+use crate::{app, collector, settings, telemetry};
+use args::{Command, EndpointArgs, Line, ServeArgs};
+use collector_args::{CollectorProcess, GuardArgs};
 use failure::Failure;
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
@@ -48,13 +52,24 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::USAGE));
         }
     };
-    match run(line.command) {
+    let outcome = match line {
+        Line::Command(command) => run(command),
+        // These have no thread but their own.
+        Line::Collector(CollectorProcess::Guard(args)) => guard(args),
+        Line::Collector(CollectorProcess::Launch(args)) => return collector::launch(args.launch()),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.tell();
             ExitCode::from(failure.code())
         }
     }
+}
+
+fn guard(args: GuardArgs) -> Result<(), Failure> {
+    collector::guard(args.guarding())
+        .map_err(|error| Failure::failed("The guard of the collector failed", &error))
 }
 
 fn run(command: Command) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ const SECRET: &str = "(set)";
 const SECRETS: [&str; 2] = ["Password", "ClientSecret"];
 
 /// The order in which members are shown. One that is not here comes last, by its name.
-const ORDER: [&str; 36] = [
+const ORDER: [&str; 40] = [
     "Id",
     "ConfigurationId",
     "FailoverGroupId",
@@ -35,6 +35,10 @@ const ORDER: [&str; 36] = [
     "TokenEndpoint",
     "ValidateEndpointCertificate",
     "SessionId",
+    "Started",
+    "Collecting",
+    "Buffering",
+    "Egress",
     "Role",
     "RoleSince",
     "Reason",

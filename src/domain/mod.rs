@@ -10,6 +10,8 @@
 mod words;
 
 mod change;
+mod collector;
+mod component;
 mod config;
 mod draft;
 mod fault;
@@ -30,6 +32,10 @@ mod url;
 mod user;
 
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
+pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
+pub use component::{
+    ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
+};
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
@@ -46,8 +52,8 @@ pub use order::Order;
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name, SessionId,
-    TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name,
+    SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

@@ -1,6 +1,12 @@
 //! What role and mode demand of the collector.
 
+use std::time::Duration;
+
 use super::{Acting, Epoch, Mode, Role, Standing, Uptime};
+
+/// How long the end of a lease is not told where policy keeps the role past it: the registration says so in
+/// that moment, and nobody is to be stopped and started again in between.
+const KEPT_ROLE_GRACE: Duration = Duration::from_secs(1);
 
 /// What the collector is to do. Permission to send is a deadline: read it with [`Order::at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +63,28 @@ impl Order {
         if self.egress && !self.acting.permits(now) { self.standing_by() } else { self }
     }
 
+    /// What those are told at `now` who act on changes alone. It is the order at `now`, but for a moment after the
+    /// end of a lease past which policy keeps the role.
+    #[must_use]
+    pub fn told(standing: &Standing, now: Uptime) -> Self {
+        Self::of(standing).at(now - grace(standing))
+    }
+
+    /// When what is told becomes another without anybody saying so.
+    #[must_use]
+    pub fn told_until(standing: &Standing) -> Option<Uptime> {
+        match standing.acting {
+            Acting::Until(end) => Some(end + grace(standing)),
+            Acting::No | Acting::Unbounded => None,
+        }
+    }
+
+    /// The order once it is over, because a later one was given: it permits to send no more.
+    #[must_use]
+    pub fn over(self) -> Self {
+        if self.egress { self.standing_by() } else { self }
+    }
+
     fn standing_by(self) -> Self {
         Self {
             started: matches!(self.mode, Mode::Hot | Mode::Warm),
@@ -70,11 +98,14 @@ impl Order {
     }
 }
 
+fn grace(standing: &Standing) -> Duration {
+    if standing.endpoint_loss.keeps_role() { KEPT_ROLE_GRACE } else { Duration::ZERO }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::domain::EndpointLoss;
 
     fn order(role: Role, mode: Option<Mode>, acting: Acting) -> Order {
         Order::of(&Standing { role, applied_mode: mode, acting, ..Standing::default() })
@@ -102,6 +133,35 @@ mod tests {
         ] {
             assert_eq!(demands(order(role, mode, acting)), wanted, "{role} {mode:?} {acting:?}");
         }
+    }
+
+    #[test]
+    fn where_policy_keeps_the_role_the_end_of_the_lease_is_told_a_moment_later() {
+        let at = |millis| Uptime::new(Duration::from_millis(millis));
+        for (policy, told_until) in [(EndpointLoss::StepDown, 10_000), (EndpointLoss::KeepRole, 11_000)] {
+            let standing = Standing {
+                role: Role::Primary,
+                applied_mode: Some(Mode::Hot),
+                acting: Acting::Until(at(10_000)),
+                endpoint_loss: policy,
+                ..Standing::default()
+            };
+            assert_eq!(Order::told_until(&standing), Some(at(told_until)), "{policy}");
+            assert!(Order::told(&standing, at(told_until - 1)).egress, "{policy}");
+            assert!(!Order::told(&standing, at(told_until)).egress, "{policy}");
+            assert!(!Order::of(&standing).at(at(10_000)).egress, "who asks is told the truth");
+        }
+    }
+
+    #[test]
+    fn an_order_that_is_over_permits_nothing() {
+        let hot = order(Role::Primary, Some(Mode::Hot), Acting::Unbounded);
+        assert_eq!(demands(hot.over()), [true, true, true, false]);
+        assert_eq!(hot.over().role, Role::Secondary);
+        let alone = order(Role::None, None, Acting::Unbounded);
+        assert_eq!(demands(alone.over()), [false, false, false, false]);
+        let warm = order(Role::Secondary, Some(Mode::Warm), Acting::No);
+        assert_eq!(warm.over(), warm);
     }
 
     #[test]

@@ -93,6 +93,10 @@ text!(
     SessionId, check_id, 1, NAME_LIMIT
 );
 text!(
+    /// The Id of a component of the collector, or of a probe. Compares exactly.
+    ComponentId, check_id, 1, NAME_LIMIT
+);
+text!(
     /// A friendly name, or a user name or client id.
     Name, check, 1, NAME_LIMIT
 );

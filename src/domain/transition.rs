@@ -117,6 +117,32 @@ words! {
         Refused,
         /// No token could be had for the endpoint.
         TokenFailed,
+        /// A component reported it.
+        Reported,
+        /// A component has not reported again within its time to live.
+        ReportExpired,
+        /// A component was deleted.
+        ReportDeleted,
+        /// A probe found it good.
+        ProbeSucceeded,
+        /// A probe failed as often in a row as makes an error.
+        ProbeFailed,
+        /// The collector was stopped, because its order is another or the adapter stops.
+        Stopped,
+        /// The collector did not stop when asked to, and was killed.
+        StopTimedOut,
+        /// The permission to act ended while the collector still acted, and it was killed.
+        Fenced,
+        /// The collector ended by itself.
+        Exited,
+        /// The collector could not be started.
+        StartFailed,
+        /// The collector's guard was gone or did not answer, and the collector was killed.
+        GuardLost,
+        /// The collector ended too often, and the role is left to others.
+        Ceded,
+        /// The time for which the role was left to others is over.
+        Recovered,
     }
 }
 

@@ -39,6 +39,11 @@ const ROUTES: &[Row] = &[
     ("/api/v1/diagnostics/failoverstate", &[("GET", User)]),
     ("/api/v1/diagnostics/failover", &[("GET", User)]),
     ("/api/v1/diagnostics/failoverhistory", &[("GET", User)]),
+    ("/api/v1/diagnostics/order", &[("GET", User)]),
+    ("/api/v1/diagnostics/order/events", &[("GET", User)]),
+    // What a collector reports of itself.
+    ("/api/v1/diagnostics/components", &[("GET", User)]),
+    ("/api/v1/diagnostics/components/{id}", &[("GET", User), ("PUT", User), ("DELETE", User)]),
 ];
 
 /// The bases of the failover endpoint's interface.

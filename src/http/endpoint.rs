@@ -208,7 +208,7 @@ async fn history(
 }
 
 async fn listen(State(endpoint): State<Endpoint>, OfGroup(key): OfGroup) -> Result<Response, Failure> {
-    Ok(events::answer(endpoint.listen(&key)?))
+    Ok(events::of_group(endpoint.listen(&key)?))
 }
 
 async fn list_sessions(

@@ -1,4 +1,4 @@
-//! A group's events as a stream (server-sent events).
+//! Events as a stream (server-sent events): a group's, and the order's.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -9,14 +9,17 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 
 use super::kit::to_json;
 use crate::{
+    clock,
     endpoint::{GroupEvent, Listener},
+    orders::{self, Heard},
     wire::{
         events::{CHANGE, LISTENING, NUDGE, NudgeBody},
         group::ChangeBody,
+        order::{ORDER, OrderBody},
     },
 };
 
@@ -29,7 +32,7 @@ const UNBUFFERED: (HeaderName, HeaderValue) =
 
 /// The answer that goes on until the listener's group is deleted, the server stops, or the client
 /// hangs up.
-pub(super) fn answer(listener: Listener) -> Response {
+pub(super) fn of_group(listener: Listener) -> Response {
     let first = Event::default().event(LISTENING).data("{}");
     let told = stream::unfold(listener, async |mut listener| {
         let event = match listener.next().await? {
@@ -42,6 +45,30 @@ pub(super) fn answer(listener: Listener) -> Response {
         };
         Some((event, listener))
     });
-    let events = stream::once(async { first }).chain(told).map(Ok::<_, Infallible>);
+    answer(stream::once(async { first }).chain(told))
+}
+
+/// The answer that goes on until the registration ends, or the client hangs up.
+pub(super) fn of_order(listener: orders::Listener) -> Response {
+    answer(stream::unfold(listener, async |mut listener| {
+        let order = loop {
+            match listener.next().await {
+                Ok(Some(Heard::Order(order))) => break order,
+                Ok(Some(Heard::Same(_))) => {}
+                Ok(None) => return None,
+                Err(error) => {
+                    // Without its timer the stream would not say that the deadline has passed.
+                    tracing::error!(%error, "a stream of the order ends, as it has no timer");
+                    return None;
+                }
+            }
+        };
+        let body = OrderBody::new(order, clock::now().uptime);
+        Some((Event::default().event(ORDER).data(to_json(&body)), listener))
+    }))
+}
+
+fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+    let events = events.map(Ok::<_, Infallible>);
     ([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
 }

@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod adapter;
+pub mod components;
 mod crowd;
 mod door;
 pub mod endpoint;
@@ -16,6 +17,7 @@ pub mod health;
 mod hosts;
 pub mod kit;
 mod notices;
+pub mod order;
 mod page;
 mod patience;
 mod serve;

@@ -15,7 +15,6 @@ use super::{
     client::EndpointClient,
     listener::Listener,
     machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
-    recorder::Recorder,
 };
 use crate::{
     clock::{self, Alarm},
@@ -23,6 +22,7 @@ use crate::{
         CallFailure, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl, Incarnation,
         SessionId, Standing, Uptime,
     },
+    recorder::Recorder,
     store::{Store, StoreError},
     tls::Authorities,
 };

@@ -14,7 +14,6 @@ mod client;
 mod driver;
 mod listener;
 pub mod machine;
-mod recorder;
 mod redact;
 mod token;
 

@@ -8,7 +8,10 @@
 //! Does not: read the command line (`cli` does, into the same partial settings), or hold a secret.
 //! It imports only `domain`.
 
+mod collector;
 mod listening;
+mod order;
+mod probe;
 mod source;
 mod value;
 
@@ -20,11 +23,13 @@ use std::{
     time::Duration,
 };
 
+pub use collector::CollectorPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
+pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
-use crate::domain::EndpointLoss;
+use crate::domain::{CollectorSettings, EndpointLoss, Probe};
 use source::{Environment, File, PREFIX, Source};
 
 /// The port of the adapter's interface; the vendor's adapters use it too.
@@ -53,6 +58,12 @@ pub struct ServeSettings {
     pub log_format: LogFormat,
     /// The failover endpoint that it hosts beside itself, if it does.
     pub hosted_endpoint: Option<HostedEndpoint>,
+    /// The collector that it protects, if it does.
+    pub collector: Option<CollectorSettings>,
+    /// Who is told what role and mode demand.
+    pub order: OrderSettings,
+    /// What is looked at for a collector that cannot report.
+    pub probes: Vec<Probe>,
 }
 
 /// How the endpoint half runs alone.
@@ -92,6 +103,12 @@ pub struct ServePartial {
     pub with_endpoint: Option<bool>,
     /// Without effect unless an endpoint is hosted.
     pub session_retention: Option<Duration>,
+    /// The table of the same name.
+    pub collector: CollectorPartial,
+    /// The table of the same name.
+    pub order: OrderPartial,
+    /// The list of tables of the same name; a stronger source replaces it whole.
+    pub probe: Option<Vec<Probe>>,
 }
 
 /// What one source says about `endpoint`; nothing where it is silent.
@@ -126,6 +143,9 @@ impl Partial for ServePartial {
             with_endpoint: source.take("with_endpoint"),
             session_retention: source.take("session_retention"),
             listening: ListeningPartial::take(source),
+            collector: CollectorPartial::take(source),
+            order: OrderPartial::take(source),
+            probe: probe::take(source),
         }
     }
 
@@ -139,6 +159,9 @@ impl Partial for ServePartial {
             log_format: self.log_format.or(weaker.log_format),
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
             session_retention: self.session_retention.or(weaker.session_retention),
+            collector: self.collector.or(weaker.collector),
+            order: self.order.or(weaker.order),
+            probe: self.probe.or(weaker.probe),
         }
     }
 }
@@ -154,6 +177,9 @@ impl ServePartial {
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
+            collector: self.collector.complete()?,
+            order: self.order.complete()?,
+            probes: probe::complete(self.probe)?,
         })
     }
 }

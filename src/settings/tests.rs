@@ -3,6 +3,10 @@
 use std::io::Write;
 
 use super::*;
+use crate::domain::{
+    CollectorCommand, ComponentId, HttpUrl, OnOrder, ProbeTarget, Restarts, StopSignal, StreamCount,
+    Variables,
+};
 
 fn no_variables(_: &str) -> Option<OsString> {
     None
@@ -84,6 +88,9 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
         log_format: LogFormat::Json,
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
+        collector: None,
+        order: OrderSettings::default(),
+        probes: Vec::new(),
     };
     assert_eq!(from_file, expected);
     assert_eq!(from_environment, expected);
@@ -104,23 +111,21 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
              history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
-             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, \
-             oidc_role_claim, insecure",
+             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \
+             collector.command, \
+             collector.working_dir, collector.user, collector.env, collector.stop_signal, \
+             collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
+             collector.restart_window, collector.on_order, order.hook, order.hook_timeout, probe",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
-    assert_eq!(
-        faults("\n\n[collector]\nlisten = \"127.0.0.1:1\"\n"),
-        [
-            "line 4: `collector.listen` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-          history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
-             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, \
-             oidc_role_claim, insecure"
-        ]
+    assert!(
+        faults("\n\n[collector]\nlisten = \"127.0.0.1:1\"\n")[0]
+            .starts_with("line 4: `collector.listen` is not a setting here; the settings are ")
     );
     assert_eq!(
         faults("listen = [1]\n"),
-        ["line 1: listen: the value is not an IP address and a port, such as 127.0.0.1:5590 or [::1]:5590"]
+        ["line 1: listen: `[1]` is not an IP address and a port, such as 127.0.0.1:5590 or [::1]:5590"]
     );
     assert!(
         faults("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n")[0]
@@ -146,4 +151,229 @@ fn the_environment_may_name_the_file() -> Result<(), Box<dyn std::error::Error>>
         .expect_err("the command line names another file, which is not there");
     assert!(error.to_string().starts_with("/nowhere/a.toml: cannot be read: "), "{error}");
     Ok(())
+}
+
+const COLLECTOR: &str = r#"
+[collector]
+command = [
+    "telegraf",   # the program
+    "--config", "/etc/telegraf.conf",
+]
+working_dir = "/var/lib/telegraf"
+user = "telegraf"
+stop_signal = "INT"
+stop_timeout = "10s"
+restart_backoff = "200ms"
+restart_limit = 7
+restart_window = "2m"
+on_order = "keep"
+
+[collector.env]
+LANG = "C"
+PORT = 8086
+"#;
+
+#[test]
+fn a_collectors_settings_can_come_from_file_and_environment() -> Result<(), Box<dyn std::error::Error>> {
+    let from_file = serve(ServePartial::default(), Some(file(COLLECTOR)?.path()), &no_variables)?.collector;
+    let variables = |name: &str| {
+        let value = match name.strip_prefix("CLIENT_FAILOVER_COLLECTOR_")? {
+            "COMMAND" => r#"["telegraf", "--config", "/etc/telegraf.conf"]"#,
+            "WORKING_DIR" => "/var/lib/telegraf",
+            "USER" => "telegraf",
+            "ENV" => r#"{ LANG = "C", PORT = 8086 }"#,
+            "STOP_SIGNAL" => "SIGINT",
+            "STOP_TIMEOUT" => "10s",
+            "RESTART_BACKOFF" => "200ms",
+            "RESTART_LIMIT" => "7",
+            "RESTART_WINDOW" => "2m",
+            "ON_ORDER" => "keep",
+            _ => return None,
+        };
+        Some(value.into())
+    };
+    let from_environment = serve(ServePartial::default(), None, &variables)?.collector;
+    let words = ["telegraf", "--config", "/etc/telegraf.conf"].map(str::to_owned);
+    let variables =
+        [("LANG", "C"), ("PORT", "8086")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let expected = Some(CollectorSettings {
+        command: CollectorCommand::new(words.to_vec()).ok_or("a program is named")?,
+        working_dir: Some(PathBuf::from("/var/lib/telegraf")),
+        user: Some("telegraf".to_owned()),
+        env: Variables::new(variables.into()).ok_or("they are possible")?,
+        stop_signal: StopSignal::Int,
+        stop_timeout: Duration::from_secs(10),
+        restarts: Restarts {
+            backoff: Duration::from_millis(200),
+            limit: 7,
+            window: Duration::from_secs(120),
+        },
+        on_order: OnOrder::Keep,
+    });
+    assert_eq!(from_file, expected);
+    assert_eq!(from_environment, expected);
+    let least =
+        serve(ServePartial::default(), Some(file("collector.command = ['a']")?.path()), &no_variables)?;
+    let least = least.collector.ok_or("a command is enough")?;
+    assert_eq!((least.stop_timeout, least.on_order), (Duration::from_secs(5), OnOrder::Restart));
+    Ok(())
+}
+
+#[test]
+fn a_fault_in_the_collectors_table_names_its_line() {
+    for (text, fault) in [
+        (
+            "[collector]\ncommand = \"telegraf\"",
+            r#"line 2: collector.command: `telegraf` is not a list of texts, the program first, such as ["telegraf", "--config", "/etc/telegraf.conf"]"#,
+        ),
+        ("[collector]\ncommand = [\n1]", "line 2: collector.command: `[\\n1]` is not a list of texts"),
+        ("[collector]\ncommand = []", "line 2: collector.command: `[]` is not a list of texts"),
+        ("[collector]\nstop_signal = 15", "line 2: collector.stop_signal: `15` is not SIGTERM, SIGINT"),
+        (
+            "[collector]\n\nuser = \"a b\"",
+            "line 3: collector.user: `a b` is not the name or number of a user",
+        ),
+        (
+            "[collector]\nrestart_limit = -1",
+            "line 2: collector.restart_limit: `-1` is not a number of restarts",
+        ),
+        ("[collector]\non_order = \"ask\"", "line 2: collector.on_order: `ask` is not restart or keep"),
+        ("[collector]\nenv = 5", "line 2: collector.env: `5` is not a table of texts"),
+        ("[collector.env]\nA = \"b\"\nB = [1]", "line 3: collector.env.B: it is not a variable with a text"),
+        ("[collector.env]\n\"A=\" = \"b\"", "line 2: collector.env.A=: it is not a variable with a text"),
+        ("[collector]\nuser = \"a\"", "collector.command: it is missing"),
+    ] {
+        let faults = faults(text);
+        assert!(faults[0].starts_with(fault), "{text}: {faults:?}");
+    }
+    let variables = |name: &str| (name == "CLIENT_FAILOVER_COLLECTOR_ENV").then(|| "LANG=C".into());
+    let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
+    assert!(
+        error.to_string().starts_with("CLIENT_FAILOVER_COLLECTOR_ENV: `LANG=C` is not a table of texts"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_example_says_what_is_the_default_or_could_be() -> Result<(), Box<dyn std::error::Error>> {
+    let example = file(include_str!("../../examples/client-failover.toml"))?;
+    let settings = serve(ServePartial::default(), Some(example.path()), &no_variables)?;
+    let collector = settings.collector.ok_or("it protects a collector")?;
+    assert_eq!(collector.restarts, Restarts::default());
+    assert_eq!((collector.on_order, collector.stop_signal), (OnOrder::default(), StopSignal::default()));
+    assert_eq!(collector.stop_timeout, CollectorSettings::STOP_TIMEOUT);
+    Ok(())
+}
+
+const TOLD: &str = r#"
+[order]
+hook = ["/etc/failover/hook", "a b", ""]
+hook_timeout = "3s"
+
+[[probe]]
+id = "web"
+url = "http://127.0.0.1:9090/-/healthy"
+interval = "2s"
+streams = 1000
+
+[[probe]]
+id = "plc"
+command = ["ping", "-c1", "plc.test"]
+timeout = "500ms"
+failures = 1
+"#;
+
+fn told() -> (OrderSettings, Vec<Probe>) {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    let id = |name: &str| ComponentId::new(name).expect("a good Id");
+    let hook =
+        HookSettings { command: words(&["/etc/failover/hook", "a b", ""]), timeout: Duration::from_secs(3) };
+    let web = Probe {
+        id: id("web"),
+        target: ProbeTarget::Url(HttpUrl::parse("http://127.0.0.1:9090/-/healthy").expect("a good URL")),
+        streams: StreamCount::new(1_000).expect("a good count"),
+        interval: Duration::from_secs(2),
+        timeout: Duration::from_secs(2),
+        failures: 3,
+    };
+    let plc = Probe {
+        id: id("plc"),
+        target: ProbeTarget::Command(words(&["ping", "-c1", "plc.test"])),
+        streams: StreamCount::ONE,
+        interval: Duration::from_secs(5),
+        timeout: Duration::from_millis(500),
+        failures: 1,
+    };
+    (OrderSettings { hook: Some(hook) }, vec![web, plc])
+}
+
+#[test]
+fn lists_and_tables_are_written_in_the_environment_as_in_the_file() -> Result<(), Box<dyn std::error::Error>>
+{
+    let from_file = serve(ServePartial::default(), Some(file(TOLD)?.path()), &no_variables)?;
+    assert_eq!((from_file.order, from_file.probes), told());
+    let variables = |name: &str| match name {
+        "CLIENT_FAILOVER_ORDER_HOOK" => Some(r#"["/etc/failover/hook", "a b", ""]"#.into()),
+        "CLIENT_FAILOVER_ORDER_HOOK_TIMEOUT" => Some("3s".into()),
+        "CLIENT_FAILOVER_PROBE" => Some(
+            r#"[{ id = "web", url = "http://127.0.0.1:9090/-/healthy", interval = "2s", streams = 1000 },
+                { id = "plc", command = ["ping", "-c1", "plc.test"], timeout = "500ms", failures = 1 }]"#
+                .into(),
+        ),
+        _ => None,
+    };
+    let from_environment = serve(ServePartial::default(), None, &variables)?;
+    assert_eq!((from_environment.order, from_environment.probes), told());
+    let other = file("[[probe]]\nid = \"other\"\nurl = \"http://h\"\n")?;
+    let both = serve(ServePartial::default(), Some(other.path()), &variables)?;
+    assert_eq!(both.probes, told().1, "a stronger source replaces the whole list");
+    Ok(())
+}
+
+#[test]
+fn every_fault_of_a_probe_has_its_line() {
+    assert_eq!(
+        faults(
+            "[[probe]]\nid = \"\"\nurl = \"http://user@h\"\ncommand = [\"a\", 1]\ninterval = \"5\"\n\n[[probe]]\n\
+             id = \"a\"\ninterval = \"50ms\"\ntimeout = \"1s\"\nfailures = 0\nstreams = -1\ncolour = 1\n"
+        ),
+        [
+            "line 1: probe: url and command are both there; a probe looks at one of them",
+            "line 2: probe: id: `` is not an Id of 1 to 256 characters without control characters",
+            "line 3: probe: url: `http://user@h` is not an absolute http or https URL without user name, password \
+             and fragment, such as http://127.0.0.1:9090/-/healthy",
+            "line 4: probe: command: `[\\\"a\\\", 1]` is not a list of texts, the program first, such as \
+             [\"/usr/bin/test\", \"-e\", \"/run/a\"]",
+            "line 5: probe: interval: `5` is not a duration above zero, such as 200ms, 5s, 30m, 24h or 7d",
+            "line 7: probe: url or command is missing; one of them says what is looked at",
+            "line 7: probe: interval is shorter than 100ms",
+            "line 7: probe: timeout is longer than interval; a look ends before the next one begins",
+            "line 11: probe: failures: `0` is not a number of failures from 1 to 1000",
+            "line 12: probe: streams: `-1` is not a whole number from 0 to 10000000",
+            "line 13: probe: `colour` is not a setting here; the settings are id, url, command, interval, timeout, \
+             failures, streams",
+        ]
+    );
+    assert_eq!(
+        faults("\nprobe = 1\n"),
+        ["line 2: probe: the value is not a list of tables, such as [{ id = \"a\" }, { id = \"b\" }]"]
+    );
+    let twice = "[[probe]]\nid = \"a\"\nurl = \"http://h\"\n".repeat(2);
+    assert_eq!(faults(&twice), ["probe: the id \"a\" is there twice"]);
+    assert_eq!(
+        faults("[order]\nhook_timeout = \"1s\"\n"),
+        ["order.hook_timeout: order.hook is missing, and without it there is nothing to limit"]
+    );
+    assert_eq!(
+        faults("[order]\nhook = [\"a\"]\nhook_timeout = \"61s\"\n"),
+        ["order.hook_timeout: it is longer than 60s; a hook that has more to do starts it and ends"]
+    );
+    let variables = |name: &str| (name == "CLIENT_FAILOVER_PROBE").then(|| r#"[{ id = "a", x = 1 }]"#.into());
+    let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
+    assert_eq!(
+        error.to_string(),
+        "CLIENT_FAILOVER_PROBE: url or command is missing; one of them says what is looked at\n\
+         CLIENT_FAILOVER_PROBE: `x` is not a setting here; the settings are id, url, command, interval, timeout, \
+         failures, streams"
+    );
 }

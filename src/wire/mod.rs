@@ -6,6 +6,7 @@
 //!
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
+pub mod component;
 pub mod configuration;
 pub mod endpoint;
 pub mod error;
@@ -13,5 +14,6 @@ pub mod events;
 pub mod group;
 pub mod heartbeat;
 pub mod members;
+pub mod order;
 pub mod registration;
 pub mod state;

@@ -132,6 +132,8 @@ fn each_command_sends_its_request() -> Outcome {
         ("get ClientFailover --id a/b", format!("GET {path}/a%2Fb")),
         ("get failoverstate", "GET /api/v1/diagnostics/FailoverState".to_owned()),
         ("get failover", "GET /api/v1/diagnostics/Failover".to_owned()),
+        ("get order", "GET /api/v1/diagnostics/Order".to_owned()),
+        ("get Components", "GET /api/v1/diagnostics/Components".to_owned()),
         ("set --file -", format!("PUT {path}")),
         ("set clientfailover --id x --file -", format!("PUT {path}/x")),
         ("add --file -", format!("POST {path}")),
@@ -174,6 +176,30 @@ fn json_is_what_the_server_wrote_and_a_table_is_for_people() -> Outcome {
         ran.out,
         "Id               a/b\nFailoverGroupId  G\nName             -\nPassword         (set)\n"
     );
+    Ok(())
+}
+
+#[test]
+fn components_are_a_line_each_and_an_order_a_member_a_line() -> Outcome {
+    let component = r#"{"Id":"PLC","Source":"Report","StreamCount":3,"DeviceStatus":"Good","CountsAs":"DeviceInError","Heard":"08:00","Explanation":"late"}"#;
+    let order = r#"{"Role":"Primary","Egress":true,"LeaseRemaining":null,"Started":true}"#;
+    for (words, answer, shown) in [
+        (
+            "get components",
+            format!("[{component}]"),
+            "ID   STREAMCOUNT  COUNTSAS       HEARD  EXPLANATION\nPLC  3            DeviceInError  08:00  late\n",
+        ),
+        ("get components", "[]".to_owned(), "Nothing is reported.\n"),
+        (
+            "get order",
+            order.to_owned(),
+            "Started         true\nEgress          true\nRole            Primary\nLeaseRemaining  -\n",
+        ),
+    ] {
+        let server = Server::one(200, &answer)?;
+        let ran = run(&format!("{words} --output table --url {}", server.url))?;
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), shown), "{words}");
+    }
     Ok(())
 }
 

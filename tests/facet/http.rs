@@ -9,7 +9,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    support::{Answer, FACET, FAILOVER, HISTORY, STATE, Server, client},
+    support::{Answer, COMPONENTS, FACET, FAILOVER, HISTORY, ORDER, STATE, Server, client},
     table::{by_id, plain, refusal, with},
 };
 
@@ -32,6 +32,10 @@ async fn paths_match_in_any_case_with_or_without_a_trailing_slash() {
         "/api/v1/DIAGNOSTICS/failover/",
         HISTORY,
         "/api/v1/diagnostics/FAILOVERHISTORY/?limit=1",
+        ORDER,
+        "/API/v1/diagnostics/order/",
+        COMPONENTS,
+        "/api/v1/diagnostics/COMPONENTS/",
         "/healthz",
         "/READYZ/",
     ] {
@@ -74,6 +78,9 @@ async fn a_method_that_is_not_served_is_405_with_the_ones_that_are() {
         (STATE, read_only),
         (FAILOVER, read_only),
         (HISTORY, read_only),
+        (ORDER, read_only),
+        (COMPONENTS, read_only),
+        (&format!("{COMPONENTS}/C"), &["DELETE", "GET", "HEAD", "PUT"]),
         ("/healthz", read_only),
         ("/readyz", read_only),
     ] {

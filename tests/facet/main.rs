@@ -7,6 +7,7 @@
 mod support;
 
 mod bodies;
+mod components;
 mod diagnostics;
 mod http;
 mod rest;

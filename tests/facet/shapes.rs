@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     support::{
-        FACET, FAILOVER, HISTORY, STATE, Server,
+        FACET, FAILOVER, HISTORY, ORDER, STATE, Server,
         shape::{members, snapshot},
         until,
     },
@@ -87,6 +87,7 @@ async fn states_have_the_same_members_whether_configured_or_not() {
     assert_eq!(members(&state.body), ["Role", "LastDataProcessedTime", "FailoverStatus", "AdapterState"]);
     snapshot("state_unconfigured", &state);
     snapshot("failover_unconfigured", &failover);
+    snapshot("order_unconfigured", &server.get(ORDER).await);
 
     server.configure(&plain()).await;
     reason("ModeNone").await;
@@ -100,6 +101,7 @@ async fn states_have_the_same_members_whether_configured_or_not() {
         .await;
     let (alone, registering) = (failover, server.get(FAILOVER).await);
     snapshot("state_registering", &server.get(STATE).await);
+    snapshot("order_registering", &server.get(ORDER).await);
     snapshot("failover_registering", &registering);
     assert_eq!(members(&alone.body), members(&registering.body));
     assert_eq!(members(&state.body), members(&server.get(STATE).await.body));

@@ -1,14 +1,17 @@
 //! Every route, every method, and everybody who may call it or not.
 
 use client_failover::{
-    domain::Standing,
+    domain::{Health, Standing},
     endpoint::{self, Endpoint},
     http::{
         access::{self, Need},
         adapter::{self, Adapter},
-        endpoint as endpoint_routes, health,
+        components, endpoint as endpoint_routes, health,
         kit::Routes,
+        order,
     },
+    orders::Orders,
+    reports::{Obeyers, Reports},
     store::{DataFolder, Store},
 };
 use reqwest::{Method, StatusCode};
@@ -23,9 +26,17 @@ use crate::{
 /// All routes of both halves, from the routers that serve them.
 async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
+    let orders = Orders::new(standing.clone());
+    let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
+    let obeyers = Obeyers { collector: collector.subscribe(), told: told.subscribe() };
+    let reports = Reports::new(Vec::new(), obeyers);
     let adapter = Adapter { store: store.clone(), standing, wake: std::sync::Arc::new(Notify::new()) };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
-    health::routes(store.clone()).merge(adapter::routes(adapter)).merge(endpoint_routes::routes(endpoint))
+    health::routes(store.clone())
+        .merge(adapter::routes(adapter))
+        .merge(order::routes(orders))
+        .merge(components::routes(reports))
+        .merge(endpoint_routes::routes(endpoint))
 }
 
 /// Each pattern with each of its methods, as the router itself says.

@@ -39,6 +39,11 @@ pub const FAILOVER: &str = "/api/v1/diagnostics/Failover";
 /// The history's path.
 pub const HISTORY: &str = "/api/v1/diagnostics/FailoverHistory";
 
+/// What role and mode demand of the collector.
+pub const ORDER: &str = "/api/v1/diagnostics/Order";
+/// What components report.
+pub const COMPONENTS: &str = "/api/v1/diagnostics/Components";
+
 /// How long a process may take to begin, on a machine that is busy with other tests.
 const START_LIMIT: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,9 @@
-//! Writes rows of history in their order, and does not give up.
+//! Writes rows of the adapter's history, for every room that has something to tell.
+//!
+//! Promises: rows of one recorder are written in their order, and are not given up while the store refuses
+//! them; each is told to the log at once. A row that is written late says so.
+//!
+//! Does not: keep rows over a crash that came before the store said yes. It imports domain, clock and store.
 
 use std::{mem, time::Duration};
 
@@ -28,13 +33,13 @@ enum Item {
 
 /// The queue of rows, and the task that writes them.
 #[derive(Debug)]
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     queue: mpsc::UnboundedSender<Item>,
     _task: JoinSet<()>,
 }
 
 impl Recorder {
-    pub(super) fn start(store: Store) -> Self {
+    pub(crate) fn start(store: Store) -> Self {
         let (queue, items) = mpsc::unbounded_channel();
         let mut task = JoinSet::new();
         task.spawn(write_items(store, items));
@@ -42,18 +47,18 @@ impl Recorder {
     }
 
     /// Queues a row, and tells the log.
-    pub(super) fn record(&self, row: Transition) {
+    pub(crate) fn record(&self, row: Transition) {
         log(&row);
         self.send(Item::Row(clock::now().uptime, Box::new(row)));
     }
 
     /// Queues what must outlive a crash.
-    pub(super) fn remember(&self, known: Known) {
+    pub(crate) fn remember(&self, known: Known) {
         self.send(Item::Known(known));
     }
 
     /// Returns when everything queued before is on disk.
-    pub(super) async fn written(&self) {
+    pub(crate) async fn written(&self) {
         let (done, written) = oneshot::channel();
         self.send(Item::Written(done));
         if written.await.is_err() {
@@ -148,9 +153,21 @@ fn log(row: &Transition) {
     let group = row.group.as_ref().map(|group| group.as_str());
     let epoch = row.epoch.map(|epoch| epoch.get());
     let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
-    let alarming = row.reason == Reason::TookBack;
+    let alarming = matches!(
+        row.reason,
+        Reason::TookBack
+            | Reason::StopTimedOut
+            | Reason::Fenced
+            | Reason::Exited
+            | Reason::StartFailed
+            | Reason::GuardLost
+            | Reason::Ceded
+    );
     match row.kind {
         _ if alarming => tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation),
+        TransitionKind::Component if matches!(row.reason, Reason::ReportExpired | Reason::ProbeFailed) => {
+            tracing::warn!(kind, reason, role, group, epoch, "{}", row.explanation);
+        }
         TransitionKind::ConfigurationUnusable
         | TransitionKind::EndpointFailed
         | TransitionKind::EndpointLost

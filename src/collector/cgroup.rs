@@ -1,0 +1,108 @@
+//! A control group (v2) that holds one collector: the one thing that a process cannot leave by forking.
+//!
+//! It is made below the group that the adapter is in, where the system lets the adapter do so: as root, or in a
+//! systemd unit with `Delegate=yes`. No controller is switched on in it. Its name has the guard's number, so that
+//! the agent finds it without being told.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Writing 1 to it kills all that is in the group, at once (Linux 5.14 and later).
+const KILL: &str = "cgroup.kill";
+
+/// The group of one run of a collector.
+#[derive(Debug)]
+pub(super) struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Makes the group for the collector of this guard.
+    ///
+    /// # Errors
+    /// When there is no cgroup v2 here, or none that this process may use.
+    pub(super) fn make(guard: u32) -> io::Result<Self> {
+        let path = path(guard)?;
+        fs::create_dir(&path)?;
+        let made = Self(path);
+        if made.0.join(KILL).exists() {
+            return Ok(made);
+        }
+        made.remove();
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel cannot end a cgroup whole"))
+    }
+
+    /// The group of this guard's collector, if there is one.
+    pub(super) fn of(guard: u32) -> Option<Self> {
+        path(guard).ok().filter(|path| path.exists()).map(Self)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Kills all that is in it.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        fs::write(self.0.join(KILL), "1")
+    }
+
+    /// Whether nothing is left in it.
+    pub(super) fn is_empty(&self) -> bool {
+        fs::read_to_string(self.0.join("cgroup.events")).map_or(true, |events| events.contains("populated 0"))
+    }
+
+    /// Removes it; nothing may be left in it.
+    pub(super) fn remove(self) {
+        if let Err(error) = fs::remove_dir(&self.0) {
+            tracing::debug!(%error, "a cgroup could not be removed");
+        }
+    }
+}
+
+/// Puts this process into a group.
+pub(super) fn enter(group: &Path) -> io::Result<()> {
+    fs::write(group.join("cgroup.procs"), "0")
+}
+
+fn path(guard: u32) -> io::Result<PathBuf> {
+    let own = fs::read_to_string("/proc/self/cgroup")?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let group = own_group(&own, &mounts);
+    let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no cgroup v2"))?;
+    Ok(group.join(format!("client-failover-{guard}")))
+}
+
+/// The folder of the group that this process is in, by what the kernel says of it and of the mounts.
+fn own_group(own: &str, mounts: &str) -> Option<PathBuf> {
+    let within = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    mounts.lines().find_map(|mount| {
+        let (place, kind) = mount.split_once(" - ")?;
+        let mut place = place.split(' ').skip(3);
+        let (root, folder) = (place.next()?, place.next()?);
+        let below = Path::new(within).strip_prefix(root).ok()?;
+        kind.starts_with("cgroup2 ").then(|| Path::new(folder).join(below))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_group_is_found_where_it_is_mounted() {
+        let v1 = "25 20 0:22 / /sys/fs/cgroup/cpu rw,relatime shared:9 - cgroup cgroup rw,cpu\n";
+        let v2 = "26 20 0:23 / /sys/fs/cgroup rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        let shifted = "26 20 0:23 /pod /sys/fs/cgroup rw,relatime - cgroup2 cgroup2 rw\n";
+        for (own, mounts, wanted) in [
+            ("0::/system.slice/a.service\n", v2, Some("/sys/fs/cgroup/system.slice/a.service")),
+            ("4:cpu:/x\n0::/\n", &format!("{v1}{v2}"), Some("/sys/fs/cgroup/")),
+            ("0::/pod/a\n", shifted, Some("/sys/fs/cgroup/a")),
+            ("0::/other\n", shifted, None),
+            ("4:cpu:/x\n", v2, None),
+            ("0::/\n", v1, None),
+        ] {
+            assert_eq!(own_group(own, mounts), wanted.map(PathBuf::from), "{own} {mounts}");
+        }
+    }
+}

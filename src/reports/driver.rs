@@ -1,0 +1,237 @@
+//! Keeps the components, looks at the probes, writes history, publishes the health.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    select,
+    sync::{Notify, watch},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    machine::{Change, Machine, ReportError},
+    probe::Prober,
+};
+use crate::{
+    clock::{self, Alarm},
+    domain::{
+        ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition, TransitionKind,
+        Uptime,
+    },
+    recorder::Recorder,
+    store::Store,
+};
+
+/// How long the last rows may take to be written.
+const LAST_RECORDS_WAIT: Duration = Duration::from_secs(1);
+
+/// A handle to what is reported. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Reports {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    machine: Mutex<Machine>,
+    /// Something was reported: the health may be another, and so may the next deadline.
+    reported: Notify,
+    probes: Vec<Probe>,
+    obeyers: Obeyers,
+    health: watch::Sender<Health>,
+}
+
+/// What those say who obey the order.
+#[derive(Debug, Clone)]
+pub struct Obeyers {
+    /// The collector's supervisor.
+    pub collector: watch::Receiver<Health>,
+    /// The highest order that the operator's hook was told to its end.
+    pub told: watch::Receiver<u64>,
+}
+
+impl Obeyers {
+    fn heard(&mut self) -> Health {
+        let mut health = self.collector.borrow_and_update().clone();
+        health.obeyed = health.obeyed.min(*self.told.borrow_and_update());
+        health
+    }
+}
+
+impl Reports {
+    /// Nothing is reported yet, and nothing was seen of `probes`.
+    #[must_use]
+    pub fn new(probes: Vec<Probe>, mut obeyers: Obeyers) -> Self {
+        let machine = Machine::new(&probes);
+        let health = watch::Sender::new(machine.health(&obeyers.heard()));
+        let (machine, reported) = (Mutex::new(machine), Notify::new());
+        Self { shared: Arc::new(Shared { machine, reported, probes, obeyers, health }) }
+    }
+
+    /// How the adapter does, now and later.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    /// A component reports, for the first time or again.
+    ///
+    /// # Errors
+    /// When its Id is a probe's, or there are too many.
+    pub fn report(&self, id: ComponentId, report: Report) -> Result<(), ReportError> {
+        self.machine().report(clock::now(), id, report)?;
+        self.shared.reported.notify_one();
+        Ok(())
+    }
+
+    /// A component is gone.
+    ///
+    /// # Errors
+    /// When it was not there, or is a probe.
+    pub fn delete(&self, id: &ComponentId) -> Result<(), ReportError> {
+        self.machine().delete(clock::now(), id)?;
+        self.shared.reported.notify_one();
+        Ok(())
+    }
+
+    /// All components and what they count as now, by their Ids.
+    #[must_use]
+    pub fn views(&self) -> Vec<ComponentView> {
+        let mut machine = self.machine();
+        machine.settle(clock::now());
+        machine.views().collect()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn view(&self, id: &ComponentId) -> Option<ComponentView> {
+        let mut machine = self.machine();
+        machine.settle(clock::now());
+        machine.view(id)
+    }
+
+    /// Works until `stop`, and then on until the registration, whose `standing` says whether the collector is
+    /// to run, has ended: it stops by what is published here.
+    ///
+    /// # Errors
+    /// When the system refuses a timer, or TLS cannot be prepared.
+    pub async fn run(
+        self,
+        store: Store,
+        mut standing: watch::Receiver<Standing>,
+        stop: CancellationToken,
+    ) -> io::Result<()> {
+        let mut alarm = Alarm::new()?;
+        let mut look = Looking::new(self.clone())?;
+        let recorder = Recorder::start(store);
+        let mut obeyers = self.shared.obeyers.clone();
+        let (mut registered, mut supervised, mut hooked) = (true, true, true);
+        while registered || !stop.is_cancelled() {
+            let stood = standing.borrow_and_update().clone();
+            let said = obeyers.heard();
+            let now = clock::now();
+            let order = Order::told(&stood, now.uptime);
+            look.follow(order.started);
+            let (changes, health, deadline) = {
+                let mut machine = self.machine();
+                machine.order(now, order.started);
+                (machine.take_changes(), machine.health(&said), machine.next_wake())
+            };
+            self.shared.health.send_if_modified(|published| {
+                let other = *published != health;
+                *published = health;
+                other
+            });
+            for change in changes {
+                recorder.record(row(change, &stood, now.uptime));
+            }
+            let ends = Order::told_until(&stood).filter(|end| *end > now.uptime);
+            let wake = deadline.into_iter().chain(ends).min();
+            select! {
+                () = stop.cancelled(), if !registered => {}
+                () = self.shared.reported.notified() => {}
+                changed = standing.changed(), if registered => registered = changed.is_ok(),
+                changed = obeyers.collector.changed(), if supervised => supervised = changed.is_ok(),
+                changed = obeyers.told.changed(), if hooked => hooked = changed.is_ok(),
+                woken = alarm.until(wake.unwrap_or_default()), if wake.is_some() => woken?,
+            }
+        }
+        if timeout(LAST_RECORDS_WAIT, recorder.written()).await.is_err() {
+            tracing::error!("the last rows about components could not be written");
+        }
+        Ok(())
+    }
+
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        // A machine whose holder panicked is whole between its methods; better old than gone.
+        self.shared.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn probed(&self, id: &ComponentId, outcome: Result<(), String>) {
+        self.machine().probed(clock::now(), id, outcome);
+        self.shared.reported.notify_one();
+    }
+}
+
+/// Looks at each probe at its interval, while the collector is to run.
+struct Looking {
+    reports: Reports,
+    prober: Prober,
+    /// Dropping it ends each look, and kills its command.
+    looks: JoinSet<()>,
+}
+
+impl Looking {
+    fn new(reports: Reports) -> io::Result<Self> {
+        Ok(Self { reports, prober: Prober::new().map_err(io::Error::other)?, looks: JoinSet::new() })
+    }
+
+    fn follow(&mut self, started: bool) {
+        if !started {
+            self.looks = JoinSet::new();
+        } else if self.looks.is_empty() {
+            for probe in &self.reports.shared.probes {
+                self.looks.spawn(look_again(self.reports.clone(), self.prober.clone(), probe.clone()));
+            }
+        }
+    }
+}
+
+async fn look_again(reports: Reports, prober: Prober, probe: Probe) {
+    let mut alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => return reports.probed(&probe.id, Err(format!("no timer can be had: {error}"))),
+    };
+    loop {
+        let next = clock::now().uptime + probe.interval;
+        reports.probed(&probe.id, prober.look(&probe).await);
+        if let Err(error) = alarm.until(next).await {
+            return reports.probed(&probe.id, Err(format!("no timer can be had: {error}")));
+        }
+    }
+}
+
+fn row(change: Change, standing: &Standing, now: Uptime) -> Transition {
+    Transition {
+        at: change.at,
+        kind: TransitionKind::Component,
+        reason: change.reason,
+        explanation: change.explanation,
+        role: standing.role_at(now),
+        mode: standing.applied_mode,
+        adapter_state: standing.adapter_state,
+        group: standing.group.clone(),
+        session: standing.session.clone(),
+        epoch: standing.epoch,
+        score: Some(standing.score),
+        last_data: standing.last_data,
+        round_trip: None,
+        gap_us: None,
+    }
+}

@@ -1,0 +1,63 @@
+//! Looks at what a probe names.
+
+use std::error::Error;
+
+use reqwest::{Client, redirect::Policy};
+
+use crate::{
+    command,
+    domain::{Probe, ProbeTarget},
+};
+
+/// Looks, once for each call.
+#[derive(Debug, Clone)]
+pub(super) struct Prober {
+    client: Client,
+}
+
+impl Prober {
+    /// # Errors
+    /// When TLS cannot be prepared.
+    pub(super) fn new() -> Result<Self, reqwest::Error> {
+        // A probe looks at the one address that was named: no redirect, no proxy, no kept connection that
+        // could be dead.
+        let client = Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// Whether what `probe` names is good; if not, what was seen.
+    pub(super) async fn look(&self, probe: &Probe) -> Result<(), String> {
+        match &probe.target {
+            ProbeTarget::Url(url) => {
+                let request = self.client.get(url.url().clone()).timeout(probe.timeout);
+                match request.send().await {
+                    Ok(answer) if answer.status().is_success() => Ok(()),
+                    Ok(answer) => Err(format!("{url} answers {}", answer.status())),
+                    Err(error) if error.is_timeout() => {
+                        Err(format!("{url} does not answer within {:?}", probe.timeout))
+                    }
+                    Err(error) => Err(format!("{url} cannot be asked: {}", root_cause(&error))),
+                }
+            }
+            ProbeTarget::Command(command) => {
+                let name = command.first().map(String::as_str).unwrap_or_default();
+                let ran = command::run(command, &[], probe.timeout).await;
+                ran.map_err(|error| format!("{name}: {error}"))
+            }
+        }
+    }
+}
+
+/// What lies at the bottom of it: reqwest's own words only say that something failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}

@@ -1,0 +1,46 @@
+//! A collector that does not run, or not for long.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use crate::site::{Adapter, endpoint, signal};
+
+const QUICK: [(&str, &str); 2] =
+    [("CLIENT_FAILOVER_COLLECTOR_RESTART_BACKOFF", "10ms"), ("CLIENT_FAILOVER_COLLECTOR_RESTART_LIMIT", "2")];
+
+#[test]
+fn a_collector_that_ends_is_started_again() {
+    let adapter = Adapter::start("", &QUICK);
+    let run = adapter.until_run("it runs", |_| true);
+    signal(Pid::from_raw(i32::try_from(run.pid).unwrap()).unwrap(), Signal::KILL);
+    let next = adapter.until_run("the next", |next| next.pid != run.pid);
+    assert!(adapter.until_ended(&run).ended.unwrap() <= next.first);
+    adapter.until("its start is told", || adapter.rows() == ["Started", "Exited", "Started"]);
+}
+
+#[test]
+fn what_a_collector_leaves_behind_when_it_ends_is_ended_too() {
+    let adapter = Adapter::start("deaf forks", &QUICK);
+    let run = adapter.until_run("it has forked", |run| run.speakers.len() > 1);
+    signal(Pid::from_raw(i32::try_from(run.pid).unwrap()).unwrap(), Signal::KILL);
+    adapter.until_ended(&run);
+}
+
+#[test]
+fn a_collector_that_cannot_act_cedes_the_role_to_another() {
+    let timeout = Duration::from_secs(20);
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = endpoint(folder.path(), timeout);
+    let failing = Adapter::start("fails", &QUICK);
+    failing.configure(&endpoint, "Warm", timeout);
+    failing.until_shows("AdapterState", "Faulted");
+    assert_eq!(failing.score(), "0");
+    failing.until_row("Ceded");
+    let other = Adapter::start("", &QUICK);
+    other.configure(&endpoint, "Warm", timeout);
+    other.until_acts();
+    failing.until_shows("Role", "Secondary");
+    let shown = failing.diagnostics();
+    assert_eq!(shown["AdapterState"], "Faulted", "who ceded does not want the role back: {shown}");
+}
