@@ -240,7 +240,12 @@ fn root_cause(error: &reqwest::Error) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    format!("{cause}.")
+    let text = format!("{cause}.");
+    if text.starts_with("invalid peer certificate") {
+        format!("{text} If you trust its authority, name the authority's file with --ca-file.")
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]

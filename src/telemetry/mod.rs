@@ -53,7 +53,7 @@ pub fn install(format: LogFormat) -> Result<Repeats, TelemetryError> {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     let wanted = filter(|name| env::var(name).ok())?;
-    let subscriber = tracing_subscriber::registry().with(lines.with_filter(repeats.clone())).with(wanted);
+    let subscriber = tracing_subscriber::registry().with(lines).with(wanted).with(repeats.clone());
     if let Err(already) = subscriber.try_init() {
         tracing::debug!(reason = %already, "logging was set up before");
     }

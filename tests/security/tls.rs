@@ -209,7 +209,9 @@ async fn a_plant_with_an_authority_of_its_own_is_trusted_by_adapter_and_command_
         command.args(["groups", "--endpoint", &base, "--user", "plc-a", "--password-file"]);
         command.arg(&password).args(ca).stdin(Stdio::null()).output().unwrap()
     };
-    assert_eq!(run(&[]).status.code(), Some(3), "an authority that nobody named is not trusted");
+    let strange = run(&[]);
+    assert_eq!(strange.status.code(), Some(3), "an authority that nobody named is not trusted");
+    assert!(String::from_utf8_lossy(&strange.stderr).contains("--ca-file"));
     let listed = run(&["--ca-file", ca]);
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     drop(get(&adapter, None, STATE).await);
