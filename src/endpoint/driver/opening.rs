@@ -43,12 +43,8 @@ impl Endpoint {
         let held = records.seats.iter().map(|(_, seat)| seat.timeout.get());
         let marked = found.as_ref().map(|mark| mark.longest);
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
-        tracing::info!(
-            groups = records.groups.len(),
-            seats = records.seats.len(),
-            exact,
-            "the failover endpoint begins"
-        );
+        let (groups, seats) = (records.groups.len(), records.seats.len());
+        tracing::info!(groups, seats, exact, "the failover endpoint begins");
         let begun = clock::now();
         let now = Moment::attended(begun);
         let closing = CancellationToken::new();
@@ -104,9 +100,13 @@ impl Endpoint {
             writers: TaskTracker::new(),
             closing,
         };
-        let endpoint = Self { inner: Arc::new(inner) };
-        endpoint.restore_owners(&endpoint.inner.store).await?;
-        endpoint.settle_mark().await;
-        Ok(endpoint)
+        Self { inner: Arc::new(inner) }.begin().await
+    }
+
+    /// The last of it, once everything else is there.
+    async fn begin(self) -> Result<Self, OpenError> {
+        self.restore_owners(&self.inner.store).await?;
+        self.settle_mark().await;
+        Ok(self)
     }
 }
