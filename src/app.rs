@@ -24,12 +24,14 @@ use crate::{
     clock::{self, Alarm},
     collector::{Collector, Place},
     domain::{Health, Standing},
+    egress::{self, Egress},
     endpoint::{self, Endpoint},
     http::{
         self,
         adapter::{self, Adapter},
-        health,
+        data_endpoints, gate, health,
         kit::Routes,
+        page::{self, Halves},
     },
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
@@ -43,6 +45,9 @@ use crate::{
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
 /// service managers commonly kill.
 const STOP_LIMIT: Duration = Duration::from_secs(8);
+
+/// How long the gate may take to obey: its connections are aborted, nothing is waited for.
+const GATE_STOPS_WITHIN: Duration = Duration::from_millis(500);
 
 /// The file in the data folder that the guard of the collector holds locked.
 const GUARD_LOCK: &str = "guard.lock";
@@ -96,6 +101,9 @@ pub enum AppError {
     /// The registration cannot start.
     #[error("the registration cannot start")]
     Registration(#[from] StartError),
+    /// The egress gate cannot start.
+    #[error("the egress gate cannot start")]
+    Egress(#[from] egress::OpenError),
     /// The failover endpoint cannot start.
     #[error("the failover endpoint cannot start")]
     Endpoint(#[from] endpoint::OpenError),
@@ -125,20 +133,30 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let reports =
-        Reports::new(settings.probes, Obeyers { collector: health.subscribe(), told: told.subscribe() });
+    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
+    let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
+    let reports = Reports::new(settings.probes, obeyers);
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
-    let stops_within = collectors_stop.max(hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit));
+    let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
+    let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
-    let obedience = Obedience { health: reports.health(), stops_within };
+    let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
         .trusting(entrance.authorities());
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
-    let adapter = Adapter { store: store.clone(), standing: standing.clone(), wake: registration.wake() };
+    let adapter = Adapter {
+        store: store.clone(),
+        standing: standing.clone(),
+        wake: registration.wake(),
+        gate_wake: egress.wake(),
+    };
     let mut routes = health::routes(store.clone())
+        .merge(gate::routes(egress.gate()))
+        .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
+        .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
@@ -158,6 +176,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, Some(registration.standing()));
+    // The gate outlives the registration, which waits until it has obeyed.
+    half.services.spawn(egress.run(registration.standing(), half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
 }
@@ -172,7 +192,9 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = health::routes(store.clone()).merge(half.host(settings.endpoint).await?);
+    let routes = health::routes(store.clone())
+        .merge(page::routes(Halves { adapter: false, endpoint: true }))
+        .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, None);

@@ -41,19 +41,24 @@ const ROOMS: &[Room] = &[
         name: "store",
         may_import: &["domain"],
         crates: &["sqlx", "chacha20poly1305"],
-        files: &[("configuration.rs", &["serde_json"]), ("group_history.rs", &["serde_json"])],
+        files: &[
+            ("configuration.rs", &["serde_json"]),
+            ("data_endpoints.rs", &["serde_json"]),
+            ("group_history.rs", &["serde_json"]),
+        ],
     },
+    // Proves to a server who we are; what every client of ours is made of.
+    Room { name: "login", may_import: &["domain", "wire", "clock", "tls"], crates: &["reqwest"], files: &[] },
     // Writes rows of the adapter's history, for every room that has something to tell.
     Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store", "tls", "recorder"],
+        may_import: &["domain", "wire", "clock", "store", "tls", "login", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
             ("listener.rs", &["reqwest"]),
-            ("token.rs", &["reqwest", "serde", "serde_json"]),
             ("driver.rs", &["rustix"]),
         ],
     },
@@ -72,6 +77,21 @@ const ROOMS: &[Room] = &[
         may_import: &["domain", "clock", "command", "store", "recorder"],
         crates: &[],
         files: &[("probe.rs", &["reqwest"])],
+    },
+    // The gate that the collector sends through. Addresses of reqwest are resolved and rewritten; hyper's are text.
+    Room {
+        name: "egress",
+        may_import: &["domain", "clock", "store", "tls", "login"],
+        crates: &[],
+        files: &[
+            ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util"]),
+            ("connection.rs", &["hyper", "hyper_util", "tower"]),
+            ("pool.rs", &["futures_util", "http_body_util", "hyper", "hyper_rustls", "tower"]),
+            ("gate.rs", &["http_body_util", "hyper"]),
+            ("request.rs", &["hyper"]),
+            ("tls.rs", &["rustls_platform_verifier"]),
+            ("view.rs", &["hyper"]),
+        ],
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
@@ -99,6 +119,7 @@ const ROOMS: &[Room] = &[
             "registration",
             "orders",
             "reports",
+            "egress",
             "endpoint",
             "auth",
         ],
@@ -135,6 +156,7 @@ const ROOMS: &[Room] = &[
             "store",
             "tls",
             "registration",
+            "egress",
             "collector",
             "orders",
             "reports",

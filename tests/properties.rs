@@ -47,7 +47,8 @@ impl Facet {
         let listen = ([127, 0, 0, 1], 5590).into();
         let notices = Notices::new(listen, None, logins.clone());
         let door = Door::new(logins, Hosts::new(listen, &[]), notices);
-        let adapter = Adapter { store, standing, wake: Arc::new(Notify::new()) };
+        let adapter =
+            Adapter { store, standing, wake: Arc::new(Notify::new()), gate_wake: Arc::new(Notify::new()) };
         Self { router: adapter::routes(adapter).build(door), runtime, _data: data }
     }
 

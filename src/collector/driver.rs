@@ -154,6 +154,7 @@ impl Collector {
             Effect::Start { order, until } => return self.start(order, until).err(),
             Effect::Until(until) => self.tell(Word::Until(until)),
             Effect::Stop(by) => self.tell(Word::Stop(by)),
+            Effect::Signal(signal) => self.tell(Word::Signal(signal)),
             Effect::Strike => {
                 if let Some(leash) = &mut self.leash {
                     leash.strike();
@@ -259,6 +260,7 @@ mod tests {
             stop_timeout: CollectorSettings::STOP_TIMEOUT,
             restarts: Restarts::default(),
             on_order: OnOrder::Restart,
+            order_signal: None,
         }
     }
 

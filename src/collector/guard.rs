@@ -9,7 +9,10 @@ use std::{
     ffi::OsString,
     fs::{File, TryLockError},
     io::{self, Write},
-    os::{fd::AsFd, unix::process::CommandExt},
+    os::{
+        fd::AsFd,
+        unix::{fs::OpenOptionsExt, process::CommandExt},
+    },
     path::PathBuf,
     process::{self, Command, Stdio},
     time::Duration,
@@ -34,7 +37,7 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{StopSignal, Uptime},
+    domain::{OrderSignal, StopSignal, Uptime},
 };
 
 /// How soon a guard looks again at a tree that it has killed and that is not gone.
@@ -166,8 +169,12 @@ impl Guard {
         match word {
             Word::Until(until) => self.until = until,
             Word::Start => {
-                let lock =
-                    File::options().create(true).truncate(false).write(true).open(&self.guarding.lock)?;
+                let lock = File::options()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .mode(0o600)
+                    .open(&self.guarding.lock)?;
                 if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
                     let why = "a guard from before still holds its collector, and is waited for";
                     writeln!(io::stderr(), "client-failover: {why}").ok();
@@ -178,6 +185,17 @@ impl Guard {
                 self.stop_by = Some(by);
                 // All of them, as service managers do: the first may be a shell that passes nothing on.
                 tree::signal_below(getpid(), signal_of(self.guarding.stop_signal))?;
+            }
+            Word::Signal(signal) => {
+                let signal = match signal {
+                    OrderSignal::Hup => Signal::HUP,
+                    OrderSignal::Usr1 => Signal::USR1,
+                    OrderSignal::Usr2 => Signal::USR2,
+                };
+                // The first process alone: whoever does not expect the signal is ended by it.
+                if let Some(collector) = self.collector.filter(|_| self.status == Status::Unknown) {
+                    kill_process(collector, signal)?;
+                }
             }
         }
         Ok(())

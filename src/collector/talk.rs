@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::machine::{Cause, Ended, News, Status};
-use crate::domain::Uptime;
+use crate::domain::{OrderSignal, Uptime};
 
 /// What the agent tells the guard. Each is answered by [`News::Heard`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum Word {
     Start,
     /// Ask the collector to stop, and kill what is left of it at this moment.
     Stop(Uptime),
+    /// Tell the collector that its order is another.
+    Signal(OrderSignal),
 }
 
 impl fmt::Display for Word {
@@ -23,6 +25,7 @@ impl fmt::Display for Word {
             Self::Until(None) => f.write_str("until never"),
             Self::Start => f.write_str("start"),
             Self::Stop(at) => write!(f, "stop {}", at.since_boot().as_nanos()),
+            Self::Signal(signal) => write!(f, "signal {}", signal.as_str()),
         }
     }
 }
@@ -35,6 +38,7 @@ impl Word {
             Some(("until", "never")) => Some(Self::Until(None)),
             Some(("until", at)) => moment(at).map(|at| Self::Until(Some(at))),
             Some(("stop", at)) => moment(at).map(Self::Stop),
+            Some(("signal", name)) => OrderSignal::parse(name).map(Self::Signal),
             Some(_) => None,
         }
     }
@@ -92,7 +96,8 @@ mod tests {
     #[test]
     fn what_is_said_is_understood() {
         let at = Uptime::new(Duration::new(1_234, 567_890_123));
-        for word in [Word::Until(Some(at)), Word::Until(None), Word::Start, Word::Stop(at)] {
+        let signal = Word::Signal(OrderSignal::Usr1);
+        for word in [Word::Until(Some(at)), Word::Until(None), Word::Start, Word::Stop(at), signal] {
             assert_eq!(Word::parse(&word.to_string()), Some(word));
         }
         let ended = |cause, status| News::Ended(Ended { cause, status });

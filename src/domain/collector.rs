@@ -91,6 +91,39 @@ impl StopSignal {
     }
 }
 
+/// The signal that tells a collector that its order is another: one that programs take for news, not for a
+/// request to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OrderSignal {
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+}
+
+impl OrderSignal {
+    const ALL: [Self; 3] = [Self::Hup, Self::Usr1, Self::Usr2];
+
+    /// The signal's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hup => "SIGHUP",
+            Self::Usr1 => "SIGUSR1",
+            Self::Usr2 => "SIGUSR2",
+        }
+    }
+
+    /// Reads a name, with or without `SIG`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let named = |signal: &Self| signal.as_str() == text || signal.as_str()[3..] == *text;
+        Self::ALL.into_iter().find(named)
+    }
+}
+
 /// What happens to a running collector when its order changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnOrder {
@@ -150,6 +183,8 @@ pub struct CollectorSettings {
     pub restarts: Restarts,
     /// What happens to it when its order changes.
     pub on_order: OnOrder,
+    /// What tells one that keeps running that its order is another; nothing if empty.
+    pub order_signal: Option<OrderSignal>,
 }
 
 impl CollectorSettings {
@@ -184,5 +219,10 @@ mod tests {
         for text in ["", "SIG", "term", "15", "SIGSTOP"] {
             assert_eq!(StopSignal::parse(text), None, "{text}");
         }
+        for signal in OrderSignal::ALL {
+            assert_eq!(OrderSignal::parse(signal.as_str()), Some(signal));
+            assert_eq!(OrderSignal::parse(&signal.as_str()[3..]), Some(signal));
+        }
+        assert_eq!(OrderSignal::parse("SIGTERM"), None, "it would end the collector");
     }
 }

@@ -1,8 +1,8 @@
 //! The client failover configuration: the proof that it obeys every rule.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
-use super::{ConfigurationId, Description, FailoverTimeout, GroupId, HttpUrl, Mode, Name};
+use super::{Access, ConfigurationId, Description, FailoverTimeout, GroupId, HttpUrl, Mode, Name};
 
 /// What is shown in place of a secret: exactly 15 asterisks. Written back, it keeps what is stored.
 pub const MASK: &str = "***************";
@@ -36,7 +36,7 @@ impl Credentials {
         }
     }
 
-    const fn secret(&self) -> &SecretString {
+    pub(super) const fn secret(&self) -> &SecretString {
         match self {
             Self::Basic { password: secret, .. } | Self::Client { secret, .. } => secret,
         }
@@ -52,10 +52,7 @@ pub struct FailoverConfig {
     pub(super) description: Option<Description>,
     pub(super) timeout: FailoverTimeout,
     pub(super) mode: Mode,
-    pub(super) endpoint: HttpUrl,
-    pub(super) credentials: Option<Credentials>,
-    pub(super) token_endpoint: Option<HttpUrl>,
-    pub(super) validate_certificate: bool,
+    pub(super) access: Access,
 }
 
 /// One member that a change of the configuration changed.
@@ -106,28 +103,34 @@ impl FailoverConfig {
         self.mode
     }
 
+    /// How the failover endpoint is reached.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Endpoint: the base address of the failover endpoint.
     #[must_use]
     pub const fn endpoint(&self) -> &HttpUrl {
-        &self.endpoint
+        self.access.endpoint()
     }
 
     /// UserName with Password, or ClientId with ClientSecret.
     #[must_use]
     pub const fn credentials(&self) -> Option<&Credentials> {
-        self.credentials.as_ref()
+        self.access.credentials()
     }
 
     /// TokenEndpoint.
     #[must_use]
     pub const fn token_endpoint(&self) -> Option<&HttpUrl> {
-        self.token_endpoint.as_ref()
+        self.access.token_endpoint()
     }
 
     /// ValidateEndpointCertificate.
     #[must_use]
     pub const fn validate_certificate(&self) -> bool {
-        self.validate_certificate
+        self.access.validate_certificate()
     }
 
     /// Whether calls to the endpoint are made in the same way as those of `other`: address, login,
@@ -141,88 +144,50 @@ impl FailoverConfig {
     /// What is allowed but should be known: each a sentence.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if let Some(credentials) = &self.credentials {
-            let sends_secret_to = match credentials {
-                Credentials::Basic { .. } => &self.endpoint,
-                Credentials::Client { .. } => self.token_endpoint.as_ref().unwrap_or(&self.endpoint),
-            };
-            if !sends_secret_to.is_https() && !sends_secret_to.is_loopback() {
-                warnings.push(format!(
-                    "{} is sent over http to another host, where anybody on the way can read it.",
-                    credentials.secret_member()
-                ));
-            }
-        }
-        let uses_tls =
-            self.endpoint.is_https() || self.token_endpoint.as_ref().is_some_and(HttpUrl::is_https);
-        if !self.validate_certificate && uses_tls {
-            warnings.push(
-                "ValidateEndpointCertificate is false: the endpoint's identity is not checked. \
-                 Use this only for testing with self-signed certificates."
-                    .to_owned(),
-            );
-        }
-        warnings
+        self.access.warnings()
     }
 
     /// What a change from `old` to `new` changed, in the documents' order. Secrets are masked.
     #[must_use]
     pub fn changes(old: Option<&Self>, new: Option<&Self>) -> Vec<MemberChange> {
-        let (old_members, new_members) = (old.map(Self::shown), new.map(Self::shown));
-        let secret_changed = |member| match (secret_of(old, member), secret_of(new, member)) {
-            (Some(old), Some(new)) => old.expose_secret() != new.expose_secret(),
-            (old, new) => old.is_some() != new.is_some(),
-        };
-        let mut changes = Vec::new();
-        for index in 0..MEMBERS.len() {
-            let member = MEMBERS[index];
-            let from = old_members.as_ref().and_then(|members| members[index].clone());
-            let to = new_members.as_ref().and_then(|members| members[index].clone());
-            let is_secret = matches!(member, "Password" | "ClientSecret");
-            if from != to || (is_secret && secret_changed(member)) {
-                changes.push(MemberChange { member, from, to });
-            }
-        }
-        changes
+        let access = (old.map(Self::access), new.map(Self::access));
+        differences(&MEMBERS, old.map(Self::shown), new.map(Self::shown), access)
     }
 
     /// Every member as text, in the order of [`MEMBERS`].
-    fn shown(&self) -> [Option<String>; MEMBERS.len()] {
-        let (mut user, mut password, mut client, mut secret) = (None, None, None, None);
-        match &self.credentials {
-            Some(Credentials::Basic { user: name, .. }) => {
-                (user, password) = (Some(name.to_string()), Some(MASK.to_owned()));
-            }
-            Some(Credentials::Client { id, .. }) => {
-                (client, secret) = (Some(id.to_string()), Some(MASK.to_owned()));
-            }
-            None => {}
-        }
-        [
+    fn shown(&self) -> Vec<Option<String>> {
+        let mut shown = vec![
             Some(self.id.to_string()),
             Some(self.group.to_string()),
             self.name.as_ref().map(ToString::to_string),
             self.description.as_ref().map(ToString::to_string),
             Some(self.timeout.to_string()),
             Some(self.mode.to_string()),
-            Some(self.endpoint.to_string()),
-            user,
-            password,
-            client,
-            secret,
-            self.token_endpoint.as_ref().map(ToString::to_string),
-            Some(self.validate_certificate.to_string()),
-        ]
+        ];
+        shown.extend(self.access.shown());
+        shown
     }
 }
 
-/// The secret that `config` has in `member`.
-fn secret_of<'a>(config: Option<&'a FailoverConfig>, member: &str) -> Option<&'a SecretString> {
-    config
-        .and_then(FailoverConfig::credentials)
-        .filter(|held| held.secret_member() == member)
-        .map(Credentials::secret)
+/// What lies between two lists of what `members` are, as they are shown; a secret that changed behind its
+/// mask counts.
+pub(super) fn differences(
+    members: &[&'static str],
+    old: Option<Vec<Option<String>>>,
+    new: Option<Vec<Option<String>>>,
+    access: (Option<&Access>, Option<&Access>),
+) -> Vec<MemberChange> {
+    let at = |list: &Option<Vec<Option<String>>>, index: usize| {
+        list.as_ref().and_then(|members| members.get(index).cloned().flatten())
+    };
+    let mut changes = Vec::new();
+    for (index, &member) in members.iter().enumerate() {
+        let (from, to) = (at(&old, index), at(&new, index));
+        if from != to || Access::secret_differs(access.0, access.1, member) {
+            changes.push(MemberChange { member, from, to });
+        }
+    }
+    changes
 }
 
 /// The members of the configuration, in the documents' order.

@@ -29,4 +29,12 @@ impl<T> Field<T> {
             Self::Value(value) => Field::Value(change(value)),
         }
     }
+
+    /// This field, or `stored` where it was left out.
+    pub fn or(self, stored: Option<T>) -> Self {
+        match (self, stored) {
+            (Self::Absent, Some(stored)) => Self::Value(stored),
+            (field, _) => field,
+        }
+    }
 }

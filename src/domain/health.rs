@@ -26,6 +26,22 @@ impl Health {
         Self { obeyed: u64::MAX, score: None, state: None, last_data: None, warnings: Vec::new() };
 }
 
+impl Health {
+    /// What this and `other` say together: an order is obeyed when both obey it, and the worse score counts.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let mut warnings = self.warnings;
+        warnings.extend(other.warnings);
+        Self {
+            obeyed: self.obeyed.min(other.obeyed),
+            score: [self.score, other.score].into_iter().flatten().min(),
+            state: self.state.or(other.state),
+            last_data: [self.last_data, other.last_data].into_iter().flatten().min(),
+            warnings,
+        }
+    }
+}
+
 /// What the gate of a Primary has received and settled, by its own boot clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {
@@ -35,13 +51,42 @@ pub struct Coverage {
     pub unsettled_from: Option<Uptime>,
 }
 
+impl Coverage {
+    /// The same as ages, at `now`: what another machine can be told.
+    #[must_use]
+    pub fn ages(&self, now: Uptime) -> CoverageAges {
+        CoverageAges {
+            covered_from: now.since(self.covered_from),
+            oldest_unsettled: self.unsettled_from.map_or(Duration::ZERO, |from| now.since(from)),
+        }
+    }
+}
+
+/// What a Primary's gate has received and settled, as ages: an interval that everybody can place by the own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoverageAges {
+    /// It has received without a break since this long ago.
+    pub covered_from: Duration,
+    /// The oldest thing that it has not settled is this old; zero if nothing waits.
+    pub oldest_unsettled: Duration,
+}
+
+impl CoverageAges {
+    /// The same interval, `later`.
+    #[must_use]
+    pub const fn after(self, later: Duration) -> Self {
+        Self {
+            covered_from: self.covered_from.saturating_add(later),
+            oldest_unsettled: self.oldest_unsettled.saturating_add(later),
+        }
+    }
+}
+
 /// What a Secondary may believe of the Primary's gate: ages at the moment its question was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof {
     /// When the question was sent whose answer this is.
     pub asked: Uptime,
-    /// The Primary has received without a break since this long ago.
-    pub covered_from_age: Duration,
-    /// The oldest thing that the Primary has not settled is this old; zero if nothing waits.
-    pub oldest_unsettled_age: Duration,
+    /// What the Primary's gate has received and settled, as the endpoint passed it on.
+    pub ages: CoverageAges,
 }

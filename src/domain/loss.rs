@@ -5,9 +5,8 @@ use std::fmt;
 /// The endpoint-loss policy of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum EndpointLoss {
-    /// Step down where a buffer keeps everything, else keep the role: stopping would lose data.
-    ///
-    /// This version has no buffer, so it keeps the role.
+    /// Step down where a buffer keeps everything (the mode Hot, and a destination of the egress gate), else keep
+    /// the role: stopping would lose data.
     #[default]
     Auto,
     /// Step down when the lease ends: never two, perhaps a gap.
@@ -33,17 +32,18 @@ impl EndpointLoss {
         [Self::Auto, Self::StepDown, Self::KeepRole].into_iter().find(|policy| policy.as_str() == text)
     }
 
-    /// What it comes to: step down or keep the role.
+    /// What it comes to, step down or keep the role, for one whose buffer keeps everything, or not.
     #[must_use]
-    pub const fn in_force(self) -> Self {
-        if self.keeps_role() { Self::KeepRole } else { Self::StepDown }
+    pub const fn in_force(self, buffered: bool) -> Self {
+        if self.keeps_role(buffered) { Self::KeepRole } else { Self::StepDown }
     }
 
-    /// Whether a Primary keeps its role past its lease.
+    /// Whether a Primary whose buffer keeps everything, or not, keeps its role past its lease.
     #[must_use]
-    pub const fn keeps_role(self) -> bool {
+    pub const fn keeps_role(self, buffered: bool) -> bool {
         match self {
-            Self::Auto | Self::KeepRole => true,
+            Self::Auto => !buffered,
+            Self::KeepRole => true,
             Self::StepDown => false,
         }
     }

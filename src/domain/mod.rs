@@ -9,10 +9,12 @@
 #[macro_use]
 mod words;
 
+mod access;
 mod change;
 mod collector;
 mod component;
 mod config;
+mod data_endpoint;
 mod draft;
 mod fault;
 mod field;
@@ -22,6 +24,7 @@ mod heartbeat;
 mod known;
 mod loss;
 mod order;
+mod overview;
 mod role;
 mod standing;
 mod text;
@@ -31,12 +34,16 @@ mod transition;
 mod url;
 mod user;
 
+pub use access::{Access, AccessDraft};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
-pub use collector::{CollectorCommand, CollectorSettings, OnOrder, Restarts, StopSignal, Variables};
+pub use collector::{
+    CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,
+};
 pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
@@ -44,11 +51,12 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
-pub use health::{Coverage, Health, Proof};
+pub use health::{Coverage, CoverageAges, Health, Proof};
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;
 pub use order::Order;
+pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{

@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use super::{Acting, Epoch, Mode, Role, Standing, Uptime};
 
-/// How long the end of a lease is not told where policy keeps the role past it: the registration says so in
-/// that moment, and nobody is to be stopped and started again in between.
-const KEPT_ROLE_GRACE: Duration = Duration::from_secs(1);
-
 /// What the collector is to do. Permission to send is a deadline: read it with [`Order::at`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Order {
@@ -32,6 +28,10 @@ pub struct Order {
 }
 
 impl Order {
+    /// How long the end of a lease is not told where policy keeps the role past it: the registration says so in
+    /// that moment, and nobody is to be stopped and started again in between.
+    pub const KEPT_ROLE_GRACE: Duration = Duration::from_secs(1);
+
     /// What `standing` demands, as long as its permission to act lasts.
     ///
     /// A configuration that cannot be used has no mode: nothing is started then, because nobody knows what is
@@ -99,7 +99,7 @@ impl Order {
 }
 
 fn grace(standing: &Standing) -> Duration {
-    if standing.endpoint_loss.keeps_role() { KEPT_ROLE_GRACE } else { Duration::ZERO }
+    if standing.keeps_role { Order::KEPT_ROLE_GRACE } else { Duration::ZERO }
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
                 role: Role::Primary,
                 applied_mode: Some(Mode::Hot),
                 acting: Acting::Until(at(10_000)),
-                endpoint_loss: policy,
+                keeps_role: policy.keeps_role(false),
                 ..Standing::default()
             };
             assert_eq!(Order::told_until(&standing), Some(at(told_until)), "{policy}");

@@ -105,6 +105,8 @@ pub struct Standing {
     pub endpoint_native: Option<bool>,
     /// What happens when the endpoint is lost.
     pub endpoint_loss: EndpointLoss,
+    /// Whether it comes to keeping the role, as things are (`auto` steps down where gates keep everything).
+    pub keeps_role: bool,
     /// The score that heartbeats say.
     pub score: FailoverScore,
     /// Up to when data has been processed.

@@ -117,6 +117,16 @@ words! {
         Refused,
         /// No token could be had for the endpoint.
         TokenFailed,
+        /// A destination of the gate settles nothing.
+        DestinationFailed,
+        /// A destination of the gate settles requests again.
+        DestinationRestored,
+        /// A destination of the gate refused requests for good.
+        DestinationRefused,
+        /// A Secondary's buffer is full: its oldest was dropped.
+        BufferOverflowed,
+        /// A Primary's buffer is full: requests were not taken.
+        BufferFull,
         /// A component reported it.
         Reported,
         /// A component has not reported again within its time to live.

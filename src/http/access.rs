@@ -22,6 +22,8 @@ type Row = (&'static str, &'static [(&'static str, Need)]);
 const ROUTES: &[Row] = &[
     ("/healthz", &[("GET", Nobody)]),
     ("/readyz", &[("GET", Nobody)]),
+    // The page: what it shows, it asks the interfaces for.
+    ("/", &[("GET", Nobody)]),
     (
         "/api/v1/configuration/system/clientfailover",
         &[
@@ -38,13 +40,27 @@ const ROUTES: &[Row] = &[
     ),
     ("/api/v1/diagnostics/failoverstate", &[("GET", User)]),
     ("/api/v1/diagnostics/failover", &[("GET", User)]),
+    ("/api/v1/diagnostics/failover/events", &[("GET", User)]),
     ("/api/v1/diagnostics/failoverhistory", &[("GET", User)]),
+    ("/api/v1/diagnostics/egress", &[("GET", User)]),
+    (
+        "/api/v1/configuration/egress/dataendpoints",
+        &[("GET", User), ("POST", Administrator), ("PUT", Administrator), ("DELETE", Administrator)],
+    ),
+    (
+        "/api/v1/configuration/egress/dataendpoints/{id}",
+        &[("GET", User), ("PUT", Administrator), ("PATCH", Administrator), ("DELETE", Administrator)],
+    ),
     ("/api/v1/diagnostics/order", &[("GET", User)]),
     ("/api/v1/diagnostics/order/events", &[("GET", User)]),
     // What a collector reports of itself.
     ("/api/v1/diagnostics/components", &[("GET", User)]),
     ("/api/v1/diagnostics/components/{id}", &[("GET", User), ("PUT", User), ("DELETE", User)]),
 ];
+
+/// What the page is made of: files of the program, which anybody may have.
+const PAGE_FILES: &str = "/page/";
+const OF_PAGE_FILES: &[(&str, Need)] = &[("GET", Nobody)];
 
 /// The bases of the failover endpoint's interface.
 const BASES: [&str; 2] =
@@ -53,9 +69,12 @@ const BASES: [&str; 2] =
 /// The failover endpoint's interface, below each of its bases.
 const BELOW_BASES: &[Row] = &[
     ("", &[("GET", User)]),
+    ("/overview", &[("GET", User)]),
+    ("/overview/events", &[("GET", User)]),
     ("/groups", &[("GET", User), ("POST", User)]),
     ("/groups/{group}", &[("GET", User), ("DELETE", Administrator)]),
     ("/groups/{group}/status", &[("GET", User)]),
+    ("/groups/{group}/status/events", &[("GET", User)]),
     ("/groups/{group}/history", &[("GET", User)]),
     ("/groups/{group}/events", &[("GET", User)]),
     ("/groups/{group}/clientsessions", &[("GET", User), ("POST", User)]),
@@ -69,13 +88,14 @@ const BELOW_BASES: &[Row] = &[
 pub fn row(method: &Method, pattern: &str) -> Option<Need> {
     let below = BASES.iter().find_map(|base| pattern.strip_prefix(base));
     let (routes, pattern) = below.map_or((ROUTES, pattern), |below| (BELOW_BASES, below));
-    let (_, methods) = routes.iter().find(|(route, _)| *route == pattern)?;
+    let row = routes.iter().find(|(route, _)| *route == pattern).map(|(_, methods)| *methods);
+    let methods = row.or_else(|| pattern.starts_with(PAGE_FILES).then_some(OF_PAGE_FILES))?;
     // Whoever may read a resource may ask how large it is.
     let method = if *method == Method::HEAD { "GET" } else { method.as_str() };
     methods.iter().find(|(of, _)| *of == method).map(|(_, need)| *need)
 }
 
-/// What `method` needs on the route `pattern`; without a route, there is nothing but that it is not there.
+/// What `method` needs on the route `pattern`. What has no pattern is the gate's, below `/egress`, or is not there.
 pub(super) fn need(method: &Method, pattern: Option<&str>) -> Need {
     pattern.map_or(User, |pattern| row(method, pattern).unwrap_or(Administrator))
 }

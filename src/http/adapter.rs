@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::{
     door::{Caller, Warnings},
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
-    page::{Asked, Page},
+    live,
+    paging::{Asked, Page},
 };
 use crate::{
     clock,
@@ -36,6 +37,8 @@ pub struct Adapter {
     pub standing: watch::Receiver<Standing>,
     /// Tells the registration that the stored configuration changed.
     pub wake: Arc<Notify>,
+    /// Tells the gate that its destinations changed.
+    pub gate_wake: Arc<Notify>,
 }
 
 /// All routes of the adapter half.
@@ -43,16 +46,18 @@ pub struct Adapter {
 pub fn routes(adapter: Adapter) -> Routes {
     let facet = get(get_all).post(post).put(put).patch(patch).delete(delete);
     let by_id = get(get_one).put(put_one).patch(patch_one).delete(delete_one);
+    let watched = (adapter.clone(), live::Places::new());
     Routes::new()
         .route("/api/v1/configuration/system/clientfailover", facet.with_state(adapter.clone()))
         .route("/api/v1/configuration/system/clientfailover/{id}", by_id.with_state(adapter.clone()))
         .route("/api/v1/diagnostics/failoverstate", get(failover_state).with_state(adapter.clone()))
         .route("/api/v1/diagnostics/failover", get(failover).with_state(adapter.clone()))
+        .route("/api/v1/diagnostics/failover/events", get(watch_failover).with_state(watched))
         .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
 }
 
 /// Who asks for a change.
-struct Asker(Requester);
+pub(super) struct Asker(pub(super) Requester);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asker {
     type Rejection = Infallible;
@@ -113,7 +118,7 @@ async fn put_one(
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft, &mut faults);
+    check_id(&id, &draft.id, &mut faults);
     adapter
         .change(by, |stored| {
             let config = with_id(stored, &id)?;
@@ -141,7 +146,7 @@ async fn patch_one(
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft, &mut faults);
+    check_id(&id, &draft.id, &mut faults);
     adapter
         .change(by, |stored| {
             let config = with_id(stored, &id)?;
@@ -170,12 +175,15 @@ async fn failover_state(State(adapter): State<Adapter>) -> Response {
     Json(body).into_response()
 }
 
-async fn failover(State(adapter): State<Adapter>, Warnings(mut warnings): Warnings) -> Response {
-    if let KeyState::Unusable(why) = adapter.store.key_state() {
-        warnings.push(format!("Secrets cannot be read or stored: {why}."));
-    }
-    let body = FailoverBody::new(&adapter.standing.borrow(), clock::now(), warnings);
-    Json(body).into_response()
+async fn failover(State(adapter): State<Adapter>, warnings: Warnings) -> Response {
+    Json(adapter.failover_body(&warnings)).into_response()
+}
+
+async fn watch_failover(
+    State((adapter, places)): State<(Adapter, live::Places)>,
+    warnings: Warnings,
+) -> Result<Response, Failure> {
+    live::of_failover(adapter, warnings, &places)
 }
 
 async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {
@@ -193,6 +201,15 @@ fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
 }
 
 impl Adapter {
+    /// Everything that is known now.
+    pub(super) fn failover_body(&self, of_server: &Warnings) -> FailoverBody {
+        let mut warnings = of_server.now();
+        if let KeyState::Unusable(why) = self.store.key_state() {
+            warnings.push(format!("Secrets cannot be read or stored: {why}."));
+        }
+        FailoverBody::new(&self.standing.borrow(), clock::now(), warnings)
+    }
+
     /// Changes the stored configuration as `decide` says, and wakes the registration.
     async fn change(
         &self,
@@ -217,9 +234,10 @@ fn patched(draft: Draft, faults: Faults, stored: &FailoverConfig) -> Result<Fail
     together(faults, draft.patch(stored))
 }
 
-fn together(mut faults: Faults, ruled: Result<FailoverConfig, Faults>) -> Result<FailoverConfig, Failure> {
+/// What the rules say of a draft, with the faults that were found in its body.
+pub(super) fn together<T>(mut faults: Faults, ruled: Result<T, Faults>) -> Result<T, Failure> {
     match ruled {
-        Ok(config) => Ok(faults.or(config)?),
+        Ok(value) => Ok(faults.or(value)?),
         Err(others) => {
             faults.merge(others);
             Err(faults.into())
@@ -227,8 +245,8 @@ fn together(mut faults: Faults, ruled: Result<FailoverConfig, Faults>) -> Result
     }
 }
 
-fn check_id(id: &str, draft: &Draft, faults: &mut Faults) {
-    if let Field::Value(given) = &draft.id
+pub(super) fn check_id(id: &str, given: &Field<String>, faults: &mut Faults) {
+    if let Field::Value(given) = given
         && given != id
     {
         let reason = format!("is {given:?} in the body but {id:?} in the path");

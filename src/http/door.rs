@@ -43,6 +43,9 @@ const TOLD: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// What a browser is told of an answer that is somebody else's.
+const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+
 /// How a client is asked to log in.
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="client-failover", charset="UTF-8""#);
 
@@ -82,13 +85,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 /// What an operator should know about the server itself.
 #[derive(Debug)]
-pub(super) struct Warnings(pub(super) Vec<String>);
+pub(super) struct Warnings(Option<Notices>);
+
+impl Warnings {
+    /// What there is to know now.
+    pub(super) fn now(&self) -> Vec<String> {
+        self.0.as_ref().map(Notices::warnings).unwrap_or_default()
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Warnings {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Notices>().map(Notices::warnings).unwrap_or_default()))
+        Ok(Self(parts.extensions.get::<Notices>().cloned()))
     }
 }
 
@@ -148,27 +158,36 @@ impl Door {
         let over = self.logins.clone().until_changed(user);
         answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
     }
+
+    /// What `answer` says to a request that may come in; others get a refusal.
+    pub(super) async fn pass<F: Future<Output = Response>>(
+        &self,
+        request: Request,
+        answer: impl FnOnce(Request) -> F,
+    ) -> Response {
+        let (mut parts, body) = request.into_parts();
+        match self.admit(&parts).await {
+            Ok(caller) => {
+                let user = caller.name().cloned();
+                parts.extensions.insert(caller);
+                parts.extensions.insert(self.notices.clone());
+                let answered = answer(Request::from_parts(parts, body)).await;
+                self.end_with_login(user, answered)
+            }
+            Err(failure) => {
+                let mut refusal = failure.into_response();
+                if refusal.status() == StatusCode::UNAUTHORIZED {
+                    refusal.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+                }
+                refusal
+            }
+        }
+    }
 }
 
 /// Answers a request that the door lets pass; others get a refusal.
 pub(super) async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    match door.admit(&parts).await {
-        Ok(caller) => {
-            let user = caller.name().cloned();
-            parts.extensions.insert(caller);
-            parts.extensions.insert(door.notices.clone());
-            let answer = next.run(Request::from_parts(parts, body)).await;
-            door.end_with_login(user, answer)
-        }
-        Err(failure) => {
-            let mut refusal = failure.into_response();
-            if refusal.status() == StatusCode::UNAUTHORIZED {
-                refusal.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
-            }
-            refusal
-        }
-    }
+    door.pass(request, |request| next.run(request)).await
 }
 
 /// The answer, with what a browser is told where it does not say something else.
@@ -177,6 +196,13 @@ pub(super) fn told(mut answer: Response) -> Response {
         answer.headers_mut().entry(name).or_insert(value);
     }
     answer
+}
+
+/// The same for an answer that is somebody else's. Whatever he says, it is not shown as a page of this server: a
+/// browser obeys every policy that it is told.
+pub(super) fn told_of_another(mut answer: Response) -> Response {
+    answer.headers_mut().append(header::CONTENT_SECURITY_POLICY, SANDBOX);
+    told(answer)
 }
 
 fn too_long() -> Failure {

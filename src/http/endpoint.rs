@@ -14,10 +14,14 @@ use super::{
     door::{Caller, Warnings},
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
-    page::{Asked, Page},
+    live,
+    paging::{Asked, Page},
 };
 use crate::{
-    domain::{Fault, GroupChangeKind, GroupId, GroupKey, NAME_LIMIT, Name, Place, SessionId, TextError},
+    clock,
+    domain::{
+        Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT, Name, Place, SessionId, TextError,
+    },
     endpoint::{CallError, Created, Endpoint},
     store::ChangeQuery,
     wire::{
@@ -26,6 +30,7 @@ use crate::{
         },
         group::{GroupHistoryBody, StatusBody},
         heartbeat::{HeartbeatAnswerBody, read_heartbeat},
+        overview::OverviewBody,
     },
 };
 
@@ -49,13 +54,17 @@ macro_rules! under_both_bases {
 /// All routes of the endpoint half.
 #[must_use]
 pub fn routes(endpoint: Endpoint) -> Routes {
-    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 10] = under_both_bases! {
+    let watched = Watched { endpoint: endpoint.clone(), places: live::Places::new() };
+    let table: [(&'static str, &'static str, MethodRouter<Endpoint>); 13] = under_both_bases! {
         "" => get(version),
+        "/overview" => get(overview),
+        "/overview/events" => get(watch_groups).with_state(watched.clone()),
         "/groups" => get(list_groups).post(create_group),
         "/groups/{group}" => get(read_one_group).delete(delete_group),
         "/groups/{group}/status" => get(status),
         "/groups/{group}/history" => get(history),
         "/groups/{group}/events" => get(listen),
+        "/groups/{group}/status/events" => get(watch_status).with_state(watched.clone()),
         "/groups/{group}/clientsessions" => get(list_sessions).post(create_session),
         "/groups/{group}/clientsessions/{session}" => get(read_one_session).delete(delete_session),
         "/groups/{group}/clientsessions/{session}/heartbeat" => post(heartbeat),
@@ -66,6 +75,13 @@ pub fn routes(endpoint: Endpoint) -> Routes {
             .route(on_premises, methods.clone().with_state(endpoint.clone()))
             .route(cloud, methods.with_state(endpoint.clone()))
     })
+}
+
+/// What the streams for whoever watches need.
+#[derive(Debug, Clone)]
+struct Watched {
+    endpoint: Endpoint,
+    places: live::Places,
 }
 
 /// Whose groups the path is about.
@@ -136,6 +152,36 @@ async fn version(_: Base) -> Json<VersionBody> {
     Json(VersionBody::new())
 }
 
+async fn overview(
+    State(endpoint): State<Endpoint>,
+    Base(place): Base,
+    query: Query,
+) -> Result<Response, Failure> {
+    let words = GroupHealth::ALL.iter().map(|health| health.as_str()).collect::<Vec<_>>().join(", ");
+    let mut asked = Asked::new(&query, &["skip", "count", "health"]);
+    let right = "A whole number from 0.";
+    let skip = asked.value("skip", right, |text| text.parse().ok()).unwrap_or(0);
+    let count = asked.value("count", right, |text| text.parse().ok()).unwrap_or(PAGE).min(PAGE_LIMIT);
+    let health = asked.value("health", &format!("health is one of {words}."), GroupHealth::parse);
+    asked.finish(())?;
+    let mut groups = endpoint.overview(&place, clock::now().uptime).await;
+    groups.retain(|group| health.is_none_or(|health| group.health == health));
+    let bodies: Vec<OverviewBody> = groups.iter().skip(skip).take(count).map(OverviewBody::from).collect();
+    Ok(([(TOTAL_COUNT, HeaderValue::from(groups.len()))], Json(bodies)).into_response())
+}
+
+async fn watch_groups(State(watched): State<Watched>, Base(place): Base) -> Result<Response, Failure> {
+    live::of_groups(watched.endpoint, place, &watched.places)
+}
+
+async fn watch_status(
+    State(watched): State<Watched>,
+    OfGroup(key): OfGroup,
+    warnings: Warnings,
+) -> Result<Response, Failure> {
+    live::of_status(watched.endpoint, key, warnings, &watched.places)
+}
+
 async fn list_groups(
     State(endpoint): State<Endpoint>,
     Base(place): Base,
@@ -190,9 +236,9 @@ async fn delete_group(
 async fn status(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
-    Warnings(warnings): Warnings,
+    warnings: Warnings,
 ) -> Result<Json<StatusBody>, Failure> {
-    Ok(Json(StatusBody::from(endpoint.status(&key)?).with_warnings(warnings)))
+    Ok(Json(StatusBody::from(endpoint.status(&key)?).with_warnings(warnings.now())))
 }
 
 async fn history(

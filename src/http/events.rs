@@ -68,7 +68,8 @@ pub(super) fn of_order(listener: orders::Listener) -> Response {
     }))
 }
 
-fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
+/// The answer that sends `events` as they come.
+pub(super) fn answer(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let events = events.map(Ok::<_, Infallible>);
     ([UNBUFFERED], Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))).into_response()
 }

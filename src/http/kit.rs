@@ -1,6 +1,13 @@
 //! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -14,11 +21,14 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
-use tower::{ServiceExt, util::MapRequestLayer};
+use tower::{
+    ServiceExt, service_fn,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
-use super::door::{self, Door, told};
+use super::door::{self, Door, told, told_of_another};
 use crate::{
     domain::{Fault, Faults},
     wire::{
@@ -171,6 +181,14 @@ impl<T: Serialize> IntoResponse for Json<T> {
 pub struct Routes {
     router: Router,
     patterns: Vec<&'static str>,
+    raw: Option<Raw>,
+}
+
+/// What answers requests whose addresses stay as they were written.
+#[derive(Debug, Clone)]
+struct Raw {
+    owns: fn(&str) -> bool,
+    service: BoxCloneSyncService<Request, Response, Infallible>,
 }
 
 impl Routes {
@@ -200,6 +218,25 @@ impl Routes {
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.patterns.extend(other.patterns);
+        self.raw = self.raw.or(other.raw);
+        self
+    }
+
+    /// Lets `answer` have every request whose path it `owns`, once the door lets it in, as it was sent.
+    #[must_use]
+    pub fn raw<F>(
+        mut self,
+        owns: fn(&str) -> bool,
+        answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response> + Send + 'static,
+    {
+        let service = service_fn(move |request| {
+            let answered = CarriedOut::new(answer(request));
+            async { Ok(render(false, answered.await)) }
+        });
+        self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
     }
 
@@ -207,15 +244,15 @@ impl Routes {
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// what was begun is carried out although its client hangs up, the door lets in who may, panics become
-    /// refusals, and the router chooses the handler.
+    /// refusals, and the router chooses the handler. What is answered raw passes the same door.
     pub fn build(self, door: Arc<Door>) -> Router {
-        let Self { router, patterns } = self;
+        let Self { router, patterns, raw } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
             .fallback(async || Failure::unknown_path())
             .method_not_allowed_fallback(async || Failure::wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
-            .layer(axum::middleware::from_fn_with_state(door, door::pass))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
             .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
                 let endpoint = is_endpoint(request.uri().path());
                 // In a task of its own: a client that hangs up must not end a handler between what it
@@ -225,7 +262,48 @@ impl Routes {
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
-        Router::new().fallback_service(service)
+        let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
+        let service = BoxCloneSyncService::new(service);
+        Router::new().fallback_service(service_fn(move |request: Request| {
+            let (raw, service, door) = (raw.clone(), service.clone(), Arc::clone(&door));
+            async move {
+                if !owns(request.uri().path()) {
+                    return service.oneshot(request).await;
+                }
+                let answered = door.pass(request, |request| async {
+                    raw.oneshot(request).await.unwrap_or_else(|never| match never {})
+                });
+                Ok(told_of_another(render(false, answered.await)))
+            }
+        }))
+    }
+}
+
+/// A future that is carried out to its end, in a task of its own, although nobody waits for it any more.
+struct CarriedOut<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> CarriedOut<F> {
+    fn new(work: F) -> Self {
+        Self(Some(Box::pin(work)))
+    }
+}
+
+impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
+    type Output = Response;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
+        let Some(work) = self.0.as_mut() else { return Poll::Pending };
+        let done = std::task::ready!(work.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(done)
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOut<F> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            TaskTracker::new().spawn(work);
+        }
     }
 }
 

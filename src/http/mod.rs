@@ -1,4 +1,4 @@
-//! The HTTP interfaces: adapter, failover endpoint, health.
+//! The HTTP interfaces: adapter, failover endpoint, health, and the page for people.
 //!
 //! Promises: every answer that refuses has a body that says why, in the shape of the interface it
 //! belongs to; paths match in any case, with or without a trailing slash. Handlers read the
@@ -10,15 +10,19 @@ pub mod access;
 pub mod adapter;
 pub mod components;
 mod crowd;
+pub mod data_endpoints;
 mod door;
 pub mod endpoint;
 mod events;
+pub mod gate;
 pub mod health;
 mod hosts;
 pub mod kit;
+mod live;
 mod notices;
 pub mod order;
-mod page;
+pub mod page;
+mod paging;
 mod patience;
 mod serve;
 

@@ -1,35 +1,29 @@
 //! Speaks to one failover endpoint: paths, headers, bounded answers, failures by kind.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{
-    Certificate, Client, Method, RequestBuilder, Response, StatusCode,
+    Client, Method, RequestBuilder, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
-    redirect::Policy,
 };
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 use url::Url;
 
 use super::{
     machine::{Answer, Call, Farewell, GroupTimeout},
     redact::Redactor,
-    token::TokenSource,
 };
 use crate::{
     domain::{
-        CallFailure, Credentials, FailoverConfig, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl,
-        SessionId, Wall,
+        CallFailure, FailoverConfig, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl, SessionId,
+        Wall,
     },
+    login::{Login, Proof, bounded_body, client_builder, transport_failure},
     tls::Authorities,
     wire::registration::{
         BadAnswer, GroupBody, HeartbeatBody, SessionBody, read_group_timeout, read_heartbeat_answer,
         read_version,
     },
 };
-
-/// No answer of a failover endpoint or token endpoint is larger than this.
-const ANSWER_LIMIT: usize = 64 * 1024;
 
 /// What is kept of an endpoint's version and of its reasons, in characters.
 const VERSION_LIMIT: usize = 64;
@@ -53,50 +47,18 @@ pub(super) struct EndpointClient {
     redactor: Redactor,
 }
 
-#[derive(Debug, Clone)]
-enum Login {
-    None,
-    Basic(HeaderValue),
-    Bearer(Arc<TokenSource>),
-}
-
 impl EndpointClient {
     /// A client for `config` that trusts `authorities` beside the system's. It follows no redirect, uses no
     /// proxy, and keeps no cookie.
     pub(super) fn new(config: &FailoverConfig, authorities: &Authorities) -> Result<Self, ClientError> {
         let timeout = config.timeout().get();
-        let http = Client::builder()
-            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
+        let http = client_builder(config.access(), authorities)?
             .connect_timeout(timeout)
             .timeout(timeout)
             // An idle connection that the endpoint may have closed costs a failed heartbeat.
             .pool_idle_timeout(timeout.max(Duration::from_secs(1)))
-            .tcp_nodelay(true)
-            .tls_danger_accept_invalid_certs(!config.validate_certificate());
-        // A machine without any root certificate can still reach what is plain http.
-        let uses_tls = config.endpoint().is_https() || config.token_endpoint().is_some_and(HttpUrl::is_https);
-        let http = if uses_tls {
-            let own = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
-            http.tls_certs_merge(own)
-        } else {
-            http.tls_certs_only([])
-        };
-        let http = http.build()?;
-        let login = match config.credentials() {
-            None => Login::None,
-            Some(Credentials::Basic { user, password }) => Login::Basic(basic(user.as_str(), password)),
-            Some(Credentials::Client { id, secret }) => Login::Bearer(Arc::new(TokenSource::new(
-                http.clone(),
-                config.endpoint().clone(),
-                config.token_endpoint().cloned(),
-                id.clone(),
-                secret.clone(),
-                timeout,
-            ))),
-        };
+            .build()?;
+        let login = Login::new(&http, config.access(), timeout);
         let redactor = Redactor::new(config.credentials());
         Ok(Self { http, base: config.endpoint().clone(), login, redactor })
     }
@@ -147,10 +109,7 @@ impl EndpointClient {
 
     /// Keeps the bearer token fresh for as long as it is polled; returns at once where there is none.
     pub(super) async fn keep_token_fresh(&self) -> std::io::Result<()> {
-        match &self.login {
-            Login::Bearer(tokens) => tokens.keep_fresh().await,
-            Login::None | Login::Basic(_) => Ok(()),
-        }
+        self.login.keep_fresh().await
     }
 
     async fn heartbeat(
@@ -205,20 +164,13 @@ impl EndpointClient {
 
     /// Sends a request, and once more with a fresh token when the first one was refused with 401.
     async fn send_logged_in(&self, request: RequestBuilder) -> Result<Response, CallFailure> {
-        let tokens = match &self.login {
-            Login::None => return send_once(request, None).await,
-            Login::Basic(header) => return send_once(request, Some(header.clone())).await,
-            Login::Bearer(tokens) => tokens,
-        };
         let again = request.try_clone();
-        let token = tokens.get().await?;
-        let response = send_once(request, bearer(&token)).await?;
-        let Some(again) = again.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
-            return Ok(response);
-        };
-        tokens.drop_token(&token);
-        let token = tokens.get().await?;
-        send_once(again, bearer(&token)).await
+        let proof = self.login.proof().await?;
+        let response = send_once(request, proof.as_ref()).await?;
+        let refused = response.status() == StatusCode::UNAUTHORIZED
+            && proof.is_some_and(|proof| self.login.refused(&proof));
+        let Some(again) = again.filter(|_| refused) else { return Ok(response) };
+        send_once(again, self.login.proof().await?.as_ref()).await
     }
 
     /// The answer, if it is none that refuses.
@@ -259,10 +211,7 @@ impl EndpointClient {
     /// What the endpoint says, as it may be shown and written down: without our secrets, which are
     /// taken out before anything is cut, without control characters, and not too long.
     fn fit_to_show(&self, said: &str, limit: usize) -> String {
-        let token = match &self.login {
-            Login::Bearer(tokens) => tokens.held_token(),
-            Login::None | Login::Basic(_) => None,
-        };
+        let token = self.login.held_token();
         let redacted = self.redactor.redact(said, token.as_deref());
         redacted.chars().filter(|c| !c.is_control()).take(limit).collect()
     }
@@ -277,8 +226,8 @@ impl EndpointClient {
     }
 }
 
-async fn send_once(request: RequestBuilder, login: Option<HeaderValue>) -> Result<Response, CallFailure> {
-    let request = match login {
+async fn send_once(request: RequestBuilder, proof: Option<&Proof>) -> Result<Response, CallFailure> {
+    let request = match proof.and_then(Proof::header) {
         Some(login) => request.header(header::AUTHORIZATION, login),
         None => request,
     };
@@ -294,25 +243,6 @@ fn group_timeout(span: Duration) -> GroupTimeout {
         Ok(timeout) => GroupTimeout::Usable(timeout),
         Err(_) => GroupTimeout::TooSmall(span),
     }
-}
-
-fn basic(user: &str, password: &SecretString) -> HeaderValue {
-    let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
-    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
-    sensitive(&text)
-}
-
-fn bearer(token: &SecretString) -> Option<HeaderValue> {
-    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-    Some(sensitive(&text)).filter(|value| !value.is_empty())
-}
-
-/// A header value that logs never show. Base64 always fits; a token with control characters does not,
-/// and is then left out, which the endpoint answers with 401.
-fn sensitive(text: &str) -> HeaderValue {
-    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_error| HeaderValue::from_static(""));
-    value.set_sensitive(true);
-    value
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, CallFailure> {
@@ -333,22 +263,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date(value)?.since(date(text(header::DATE)?)?))
 }
 
-/// Reads an answer's body, up to [`ANSWER_LIMIT`].
-pub(super) async fn bounded_body(mut response: Response) -> Result<Vec<u8>, CallFailure> {
-    let mut body = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_LIMIT => body.extend_from_slice(&chunk),
-            Ok(Some(_)) => {
-                let detail = format!("its answer is larger than {ANSWER_LIMIT} bytes");
-                return Err(failure(FailureKind::TooLarge, detail));
-            }
-            Ok(None) => return Ok(body),
-            Err(error) => return Err(transport_failure(&error)),
-        }
-    }
-}
-
 fn failure(kind: FailureKind, detail: String) -> CallFailure {
     CallFailure { kind, detail, retry_after: None }
 }
@@ -357,31 +271,4 @@ impl From<BadAnswer> for CallFailure {
     fn from(bad: BadAnswer) -> Self {
         failure(FailureKind::BadAnswer, bad.to_string())
     }
-}
-
-/// What a failed transport means. The address is left out: it may be long, and the caller names it.
-pub(super) fn transport_failure(error: &reqwest::Error) -> CallFailure {
-    if error.is_timeout() {
-        return failure(FailureKind::TimedOut, "no answer arrived in time".to_owned());
-    }
-    let mut cause = error.source();
-    let mut last = error.to_string();
-    while let Some(source) = cause {
-        if let Some(refused) = tls_error(source) {
-            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({refused})"));
-        }
-        last = source.to_string();
-        cause = source.source();
-    }
-    if error.is_connect() {
-        failure(FailureKind::Unreachable, format!("it could not be reached ({last})"))
-    } else {
-        failure(FailureKind::Unreachable, format!("the connection broke ({last})"))
-    }
-}
-
-/// The TLS error in `error`: it comes wrapped in I/O errors, one or more deep, that show what they
-/// wrap but do not name it as their source.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
 }

@@ -19,8 +19,8 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl, Incarnation,
-        SessionId, Standing, Uptime,
+        CallFailure, Coverage, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl,
+        Incarnation, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
     store::{Store, StoreError},
@@ -55,6 +55,8 @@ pub enum StartError {
 pub struct Obedience {
     /// How they do, and which order they have obeyed.
     pub health: watch::Receiver<Health>,
+    /// What the gate of a Primary has received and settled.
+    pub coverage: watch::Receiver<Option<Coverage>>,
     /// How long they may take to stop when the process is told to.
     pub stops_within: Duration,
 }
@@ -64,7 +66,8 @@ impl Obedience {
     #[must_use]
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
-        Self { health, stops_within: Duration::ZERO }
+        let (_, coverage) = watch::channel(None);
+        Self { health, coverage, stops_within: Duration::ZERO }
     }
 }
 
@@ -239,8 +242,9 @@ impl Registration {
     /// everything stays as it is, and it is asked again soon.
     async fn desired(&mut self) -> Option<Desired> {
         self.reread = None;
-        let stored = match self.store.configuration().await {
-            Ok(stored) => stored,
+        let read = async { Ok((self.store.configuration().await?, self.store.has_data_endpoints().await?)) };
+        let (stored, has_destination) = match read.await {
+            Ok(read) => read,
             Err(StoreError::Unreadable(what)) => {
                 return Some(Desired::Unusable(format!("the stored configuration cannot be used: {what}")));
             }
@@ -275,12 +279,14 @@ impl Registration {
             group: config.group().clone(),
             timeout: config.timeout(),
             mode: config.mode(),
+            has_destination,
             warnings: config.warnings(),
             client: self.clients_made,
         }))
     }
 
     async fn step(&mut self, event: Event) {
+        self.machine.cover(*self.obedience.coverage.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }

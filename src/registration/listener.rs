@@ -9,12 +9,13 @@ use reqwest::Response;
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
-    client::{EndpointClient, transport_failure},
+    client::EndpointClient,
     machine::{Backoff, Listen},
 };
 use crate::{
     clock::{self, Alarm},
     domain::Uptime,
+    login::transport_failure,
     wire::events::{EventReader, nudges},
 };
 

@@ -8,14 +8,13 @@
 //! Does not: fence anything itself. A collector that goes on past the deadline is the collector
 //! room's to stop. Wall time is never compared with another machine's; `acting_until` is uptime.
 //!
-//! `machine` decides, `driver` does, `client`, `listener` and `token` speak HTTP.
+//! `machine` decides, `driver` does, `client` and `listener` speak HTTP.
 
 mod client;
 mod driver;
 mod listener;
 pub mod machine;
 mod redact;
-mod token;
 
 pub use client::ClientError;
 pub use driver::{Obedience, Registration, StartError};

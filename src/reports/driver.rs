@@ -52,13 +52,16 @@ struct Shared {
 pub struct Obeyers {
     /// The collector's supervisor.
     pub collector: watch::Receiver<Health>,
+    /// The egress gate.
+    pub gate: watch::Receiver<Health>,
     /// The highest order that the operator's hook was told to its end.
     pub told: watch::Receiver<u64>,
 }
 
 impl Obeyers {
     fn heard(&mut self) -> Health {
-        let mut health = self.collector.borrow_and_update().clone();
+        let collector = self.collector.borrow_and_update().clone();
+        let mut health = collector.and(self.gate.borrow_and_update().clone());
         health.obeyed = health.obeyed.min(*self.told.borrow_and_update());
         health
     }
@@ -131,7 +134,7 @@ impl Reports {
         let mut look = Looking::new(self.clone())?;
         let recorder = Recorder::start(store);
         let mut obeyers = self.shared.obeyers.clone();
-        let (mut registered, mut supervised, mut hooked) = (true, true, true);
+        let (mut registered, mut supervised, mut gated, mut hooked) = (true, true, true, true);
         while registered || !stop.is_cancelled() {
             let stood = standing.borrow_and_update().clone();
             let said = obeyers.heard();
@@ -158,6 +161,7 @@ impl Reports {
                 () = self.shared.reported.notified() => {}
                 changed = standing.changed(), if registered => registered = changed.is_ok(),
                 changed = obeyers.collector.changed(), if supervised => supervised = changed.is_ok(),
+                changed = obeyers.gate.changed(), if gated => gated = changed.is_ok(),
                 changed = obeyers.told.changed(), if hooked => hooked = changed.is_ok(),
                 woken = alarm.until(wake.unwrap_or_default()), if wake.is_some() => woken?,
             }

@@ -79,6 +79,7 @@ impl CollectorPartial {
                 window: self.restart_window.unwrap_or(usual.window),
             },
             on_order: self.on_order.unwrap_or_default(),
+            order_signal: None,
         }))
     }
 }

@@ -41,6 +41,9 @@ const ENDPOINT_PORT: u16 = 5591;
 /// How long the endpoint remembers a session that has fallen silent: one day.
 const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long a collector may keep a sample before it hands it in: more than what collectors gather for a batch.
+const HOLD_BACK: Duration = Duration::from_secs(10);
+
 /// How the adapter half runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeSettings {
@@ -56,6 +59,8 @@ pub struct ServeSettings {
     pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// How long a collector may keep a sample before it hands it in to the egress gate.
+    pub hold_back: Duration,
     /// The failover endpoint that it hosts beside itself, if it does.
     pub hosted_endpoint: Option<HostedEndpoint>,
     /// The collector that it protects, if it does.
@@ -101,6 +106,7 @@ pub struct ServePartial {
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub with_endpoint: Option<bool>,
+    pub hold_back: Option<Duration>,
     /// Without effect unless an endpoint is hosted.
     pub session_retention: Option<Duration>,
     /// The table of the same name.
@@ -141,6 +147,7 @@ impl Partial for ServePartial {
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             with_endpoint: source.take("with_endpoint"),
+            hold_back: source.take("egress.hold_back"),
             session_retention: source.take("session_retention"),
             listening: ListeningPartial::take(source),
             collector: CollectorPartial::take(source),
@@ -158,6 +165,7 @@ impl Partial for ServePartial {
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
+            hold_back: self.hold_back.or(weaker.hold_back),
             session_retention: self.session_retention.or(weaker.session_retention),
             collector: self.collector.or(weaker.collector),
             order: self.order.or(weaker.order),
@@ -169,6 +177,8 @@ impl Partial for ServePartial {
 impl ServePartial {
     /// The settings, with defaults where nothing was said.
     fn complete(self) -> Result<ServeSettings, SettingsError> {
+        let mut collector = self.collector.complete()?;
+        let order = self.order.complete(collector.as_mut())?;
         Ok(ServeSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
             listening: self.listening.complete()?,
@@ -176,9 +186,10 @@ impl ServePartial {
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
+            hold_back: self.hold_back.unwrap_or(HOLD_BACK),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
-            collector: self.collector.complete()?,
-            order: self.order.complete()?,
+            collector,
+            order,
             probes: probe::complete(self.probe)?,
         })
     }

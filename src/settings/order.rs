@@ -6,6 +6,7 @@ use super::{
     source::{SettingsError, Source, texts},
     value::Value,
 };
+use crate::domain::{CollectorSettings, OnOrder, OrderSignal};
 
 /// How long a run of the hook may take unless something else is said.
 const HOOK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,19 +36,40 @@ pub struct HookSettings {
 pub struct OrderPartial {
     pub hook: Option<Words>,
     pub hook_timeout: Option<Duration>,
+    pub signal: Option<OrderSignal>,
 }
 
 impl OrderPartial {
     pub(super) fn take(source: &mut impl Source) -> Self {
-        Self { hook: source.take("order.hook"), hook_timeout: source.take("order.hook_timeout") }
+        Self {
+            hook: source.take("order.hook"),
+            hook_timeout: source.take("order.hook_timeout"),
+            signal: source.take("order.signal"),
+        }
     }
 
     pub(super) fn or(self, weaker: Self) -> Self {
-        Self { hook: self.hook.or(weaker.hook), hook_timeout: self.hook_timeout.or(weaker.hook_timeout) }
+        Self {
+            hook: self.hook.or(weaker.hook),
+            hook_timeout: self.hook_timeout.or(weaker.hook_timeout),
+            signal: self.signal.or(weaker.signal),
+        }
     }
 
-    /// How the order is told.
-    pub(super) fn complete(self) -> Result<OrderSettings, SettingsError> {
+    /// How the order is told; the supervised collector is told by its supervisor.
+    pub(super) fn complete(
+        self,
+        collector: Option<&mut CollectorSettings>,
+    ) -> Result<OrderSettings, SettingsError> {
+        match collector {
+            Some(collector) if collector.on_order == OnOrder::Keep => collector.order_signal = self.signal,
+            Some(_) | None if self.signal.is_some() => {
+                let fault = "order.signal: it is for a [collector] with on_order = \"keep\"; any other is ended and \
+                             started anew, with the order in its environment";
+                return Err(SettingsError::one(fault.to_owned()));
+            }
+            Some(_) | None => {}
+        }
         let timeout = self.hook_timeout.unwrap_or(HOOK_TIMEOUT);
         if timeout > LONGEST_HOOK {
             let fault =
@@ -62,6 +84,14 @@ impl OrderPartial {
             )),
             None => Ok(OrderSettings::default()),
         }
+    }
+}
+
+impl Value for OrderSignal {
+    const EXPECTED: &'static str = "SIGHUP, SIGUSR1 or SIGUSR2";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
     }
 }
 

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::*;
 use crate::domain::{
-    CollectorCommand, ComponentId, HttpUrl, OnOrder, ProbeTarget, Restarts, StopSignal, StreamCount,
-    Variables,
+    CollectorCommand, ComponentId, HttpUrl, OnOrder, OrderSignal, ProbeTarget, Restarts, StopSignal,
+    StreamCount, Variables,
 };
 
 fn no_variables(_: &str) -> Option<OsString> {
@@ -71,13 +71,14 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         ("history_days", "30"),
         ("log_format", "json"),
         ("with_endpoint", "true"),
+        ("egress.hold_back", "20s"),
         ("session_retention", "1h"),
     ];
     let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
     let from_file = serve(ServePartial::default(), Some(file(&text)?.path()), &no_variables)?;
     let variables = |name: &str| {
         let key = name.strip_prefix("CLIENT_FAILOVER_")?.to_ascii_lowercase();
-        values.iter().find(|(name, _)| *name == key).map(|(_, value)| (*value).into())
+        values.iter().find(|(name, _)| name.replace('.', "_") == key).map(|(_, value)| (*value).into())
     };
     let from_environment = serve(ServePartial::default(), None, &variables)?;
     let expected = ServeSettings {
@@ -87,6 +88,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
         log_format: LogFormat::Json,
+        hold_back: Duration::from_secs(20),
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
         collector: None,
         order: OrderSettings::default(),
@@ -110,12 +112,12 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, session_retention, tls_cert, tls_key, \
+             history_days, log_format, with_endpoint, egress.hold_back, session_retention, tls_cert, tls_key, \
              tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \
              collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \
              collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
-             collector.restart_window, collector.on_order, order.hook, order.hook_timeout, probe",
+             collector.restart_window, collector.on_order, order.hook, order.hook_timeout, order.signal, probe",
             "line 5: history_days: `0` is not a number of days from 1 to 36500",
         ]
     );
@@ -209,6 +211,7 @@ fn a_collectors_settings_can_come_from_file_and_environment() -> Result<(), Box<
             window: Duration::from_secs(120),
         },
         on_order: OnOrder::Keep,
+        order_signal: None,
     });
     assert_eq!(from_file, expected);
     assert_eq!(from_environment, expected);
@@ -368,6 +371,17 @@ fn every_fault_of_a_probe_has_its_line() {
         faults("[order]\nhook = [\"a\"]\nhook_timeout = \"61s\"\n"),
         ["order.hook_timeout: it is longer than 60s; a hook that has more to do starts it and ends"]
     );
+    assert_eq!(
+        faults("[order]\nsignal = \"SIGTERM\"\n"),
+        ["line 2: order.signal: `SIGTERM` is not SIGHUP, SIGUSR1 or SIGUSR2"]
+    );
+    for collector in ["", "[collector]\ncommand = [\"a\"]\n"] {
+        let faults = faults(&format!("{collector}[order]\nsignal = \"HUP\"\n"));
+        assert!(
+            faults[0].starts_with("order.signal: it is for a [collector] with on_order = \"keep\""),
+            "{faults:?}"
+        );
+    }
     let variables = |name: &str| (name == "CLIENT_FAILOVER_PROBE").then(|| r#"[{ id = "a", x = 1 }]"#.into());
     let error = serve(ServePartial::default(), None, &variables).expect_err("the variable is wrong");
     assert_eq!(
@@ -376,4 +390,13 @@ fn every_fault_of_a_probe_has_its_line() {
          CLIENT_FAILOVER_PROBE: `x` is not a setting here; the settings are id, url, command, interval, timeout, \
          failures, streams"
     );
+}
+
+#[test]
+fn a_collector_that_keeps_running_can_be_told_by_a_signal() -> Result<(), Box<dyn std::error::Error>> {
+    let text = "[collector]\ncommand = [\"a\"]\non_order = \"keep\"\n[order]\nsignal = \"SIGUSR1\"\n";
+    let settings = serve(ServePartial::default(), Some(file(text)?.path()), &no_variables)?;
+    let signal = settings.collector.and_then(|collector| collector.order_signal);
+    assert_eq!(signal, Some(OrderSignal::Usr1));
+    Ok(())
 }

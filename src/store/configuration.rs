@@ -2,18 +2,20 @@
 
 use std::net::SocketAddr;
 
-use secrecy::SecretString;
 use sqlx::{Sqlite, SqliteExecutor, Transaction};
 
 use super::{
     Store, StoreError,
+    access::{Places, StoredAccess, field},
     history::insert_transition,
-    key::{CLIENT_SECRET, PASSWORD},
 };
 use crate::domain::{
-    ConfigurationId, Credentials, Draft, FailoverConfig, Field, MemberChange, Now, Reason, Standing,
-    Transition as Row, TransitionKind, format_span,
+    ConfigurationId, Draft, FailoverConfig, Field, MemberChange, Now, Reason, Standing, Transition as Row,
+    TransitionKind, format_span,
 };
+
+/// What history calls the end of a configuration.
+pub(super) const DELETED: &str = "Deleted";
 
 /// The configuration as it is stored.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ impl Change {
             Self::Create(_) => "Created",
             Self::Replace(_) => "Replaced",
             Self::Update(_) => "Updated",
-            Self::Delete => "Deleted",
+            Self::Delete => DELETED,
             Self::Nothing => "",
         }
     }
@@ -137,14 +139,21 @@ impl Store {
         };
         let old = stored.as_ref().map(|stored| &stored.config);
         let changes = FailoverConfig::changes(old, change.outcome());
-        let revision = insert_history(&mut transaction, by, now, &change, old, &changes).await?;
+        let made = MadeChange {
+            facet: "ClientFailover",
+            what: "the configuration",
+            id: change.outcome().or(old).map_or("", |config| config.id().as_str()),
+            action: change.action(),
+            changes: &changes,
+        };
+        let revision = insert_history(&mut transaction, by, now, &made).await?;
         match change.outcome() {
             Some(config) => self.write_row(&mut transaction, config, revision).await?,
             None => {
                 sqlx::query!("delete from client_failover_configuration").execute(&mut *transaction).await?;
             }
         }
-        insert_transition(&mut transaction, &row_of_change(by, now, observed, &change, &changes)).await?;
+        insert_transition(&mut transaction, &row_of_change(by, now, observed, &made)).await?;
         transaction.commit().await?;
         Ok(Ok(change))
     }
@@ -155,24 +164,20 @@ impl Store {
         config: &FailoverConfig,
         revision: i64,
     ) -> Result<(), StoreError> {
-        let (mut user_name, mut password, mut client_id, mut client_secret) = (None, None, None, None);
-        match config.credentials() {
-            Some(Credentials::Basic { user, password: secret }) => {
-                (user_name, password) = (Some(user.as_str()), Some(self.sealer().seal(PASSWORD, secret)?));
-            }
-            Some(Credentials::Client { id, secret }) => {
-                (client_id, client_secret) =
-                    (Some(id.as_str()), Some(self.sealer().seal(CLIENT_SECRET, secret)?));
-            }
-            None => {}
-        }
+        let StoredAccess {
+            endpoint,
+            user_name,
+            password,
+            client_id,
+            client_secret,
+            token_endpoint,
+            validate_certificate,
+        } = StoredAccess::seal(config.access(), self.sealer(), &Places::client_failover())?;
         let (id, group) = (config.id().as_str(), config.group().as_str());
         let (name, description) =
             (config.name().map(|name| name.as_str()), config.description().map(|text| text.as_str()));
         let timeout_us = i64::try_from(config.timeout().get().as_micros()).unwrap_or(i64::MAX);
-        let (mode, endpoint) = (config.mode().as_str(), config.endpoint().as_str());
-        let token_endpoint = config.token_endpoint().map(|url| url.as_str());
-        let validate = config.validate_certificate();
+        let mode = config.mode().as_str();
         sqlx::query!(
             "insert or replace into client_failover_configuration
                 (singleton, id, failover_group_id, name, description, failover_timeout_us, mode, endpoint, user_name, password,
@@ -190,7 +195,7 @@ impl Store {
             client_id,
             client_secret,
             token_endpoint,
-            validate,
+            validate_certificate,
             revision
         )
         .execute(&mut **transaction)
@@ -199,18 +204,16 @@ impl Store {
     }
 
     fn read_row(&self, row: ConfigurationRow) -> Result<StoredConfiguration, StoreError> {
-        let mut unreadable = None;
-        let mut open = |place, sealed: Option<Vec<u8>>| {
-            sealed.map(|sealed| {
-                self.sealer().open_sealed(place, &sealed).unwrap_or_else(|error| {
-                    unreadable =
-                        Some(if let StoreError::KeyUnusable(why) = error { why } else { error.to_string() });
-                    SecretString::default()
-                })
-            })
+        let stored = StoredAccess {
+            endpoint: row.endpoint,
+            user_name: row.user_name,
+            password: row.password,
+            client_id: row.client_id,
+            client_secret: row.client_secret,
+            token_endpoint: row.token_endpoint,
+            validate_certificate: row.validate_endpoint_certificate != 0,
         };
-        let password = open(PASSWORD, row.password);
-        let client_secret = open(CLIENT_SECRET, row.client_secret);
+        let (access, unreadable) = stored.open(self.sealer(), &Places::client_failover());
         let damaged = |what: String| StoreError::Unreadable(what);
         let timeout = std::time::Duration::from_micros(u64::try_from(row.failover_timeout_us).unwrap_or(0));
         let fresh = ConfigurationId::new(row.id).map_err(|error| damaged(format!("the Id {error}")))?;
@@ -221,77 +224,64 @@ impl Store {
             description: field(row.description),
             timeout: Field::Value(format_span(timeout)),
             mode: Field::Value(row.mode),
-            endpoint: Field::Value(row.endpoint),
-            user_name: field(row.user_name),
-            password: field(password),
-            client_id: field(row.client_id),
-            client_secret: field(client_secret),
-            token_endpoint: field(row.token_endpoint),
-            validate_certificate: Field::Value(row.validate_endpoint_certificate != 0),
+            access,
         };
         let config = draft.complete(None, fresh).map_err(|faults| damaged(faults.to_string()))?;
         Ok(StoredConfiguration { config, revision: row.revision, unreadable })
     }
 }
 
-fn field<T>(value: Option<T>) -> Field<T> {
-    value.map_or(Field::Absent, Field::Value)
+/// One change of one configuration, for both histories.
+pub(super) struct MadeChange<'a> {
+    pub(super) facet: &'static str,
+    /// What was changed, for a sentence.
+    pub(super) what: &'a str,
+    pub(super) id: &'a str,
+    pub(super) action: &'static str,
+    pub(super) changes: &'a [MemberChange],
 }
 
 /// Writes who changed what; gives back the new revision.
-async fn insert_history(
+pub(super) async fn insert_history(
     transaction: &mut Transaction<'_, Sqlite>,
     by: &Requester,
     now: Now,
-    change: &Change,
-    old: Option<&FailoverConfig>,
-    changes: &[MemberChange],
+    done: &MadeChange<'_>,
 ) -> Result<i64, StoreError> {
-    let (at_us, action) = (now.wall.micros(), change.action());
-    let id = change.outcome().or(old).map_or("", |config| config.id().as_str());
+    let at_us = now.wall.micros();
     let from = by.from.map(|address| address.to_string());
     let changes =
-        serde_json::Value::from_iter(changes.iter().map(
+        serde_json::Value::from_iter(done.changes.iter().map(
             |change| serde_json::json!({ "Member": change.member, "From": change.from, "To": change.to }),
         ))
         .to_string();
-    let done = sqlx::query!(
-        "insert into configuration_history (at_us, action, configuration_id, requested_by, requested_from, changes)
-         values (?, ?, ?, ?, ?, ?)",
+    let inserted = sqlx::query!(
+        "insert into configuration_history
+            (at_us, facet, action, configuration_id, requested_by, requested_from, changes)
+         values (?, ?, ?, ?, ?, ?, ?)",
         at_us,
-        action,
-        id,
+        done.facet,
+        done.action,
+        done.id,
         by.user,
         from,
         changes
     )
     .execute(&mut **transaction)
     .await?;
-    Ok(done.last_insert_rowid())
+    Ok(inserted.last_insert_rowid())
 }
 
-fn row_of_change(
-    by: &Requester,
-    now: Now,
-    observed: &Standing,
-    change: &Change,
-    changes: &[MemberChange],
-) -> Row {
-    let members = changes.iter().map(|change| change.member).collect::<Vec<_>>().join(", ");
+pub(super) fn row_of_change(by: &Requester, now: Now, observed: &Standing, done: &MadeChange<'_>) -> Row {
+    let members = done.changes.iter().map(|change| change.member).collect::<Vec<_>>().join(", ");
     let from = by.from.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
-    let verb = change.action().to_lowercase();
-    let which = match change {
-        Change::Delete => String::new(),
-        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing
-            if changes.is_empty() =>
-        {
-            ", without a change".to_owned()
-        }
-        Change::Create(_) | Change::Replace(_) | Change::Update(_) | Change::Nothing => {
-            format!(": {members}")
-        }
+    let verb = done.action.to_lowercase();
+    let which = match done.changes {
+        _ if done.action == DELETED => String::new(),
+        [] => ", without a change".to_owned(),
+        _ => format!(": {members}"),
     };
-    let explanation = format!("the configuration was {verb} by {} from {from}{which}", by.user);
+    let explanation = format!("{} was {verb} by {} from {from}{which}", done.what, by.user);
     Row {
         at: now.wall,
         kind: TransitionKind::ConfigurationChanged,

@@ -42,9 +42,19 @@ pub enum FolderError {
     FileExposed(PathBuf),
 }
 
-/// What is in it, and not for others: database, key and certificate, high-water mark, lock.
-const PRIVATE: [&str; 6] =
-    ["failover.db", "failover.db-wal", "failover.db-shm", "tls-key.pem", "endpoint.mark", "lock"];
+/// What is in it, and not for others: databases, key and certificate, high-water mark, locks.
+const PRIVATE: [&str; 10] = [
+    "failover.db",
+    "failover.db-wal",
+    "failover.db-shm",
+    "egress.db",
+    "egress.db-wal",
+    "egress.db-shm",
+    "tls-key.pem",
+    "endpoint.mark",
+    "lock",
+    "guard.lock",
+];
 
 /// The rights of anybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -82,18 +92,6 @@ impl DataFolder {
         }
     }
 
-    /// Makes the file `name`, if it is not there, so that only its owner can read it. SQLite gives the
-    /// files beside a database the same mode.
-    pub(super) fn make_private(&self, name: &str) -> Result<(), StoreError> {
-        let made = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(self.path.join(name));
-        made.map(drop).map_err(StoreError::NotMade)
-    }
-
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -118,6 +116,13 @@ fn check_private(path: &Path) -> Result<(), FolderError> {
     }
 }
 
+/// Makes the file, if it is not there, so that only its owner can read it. SQLite gives the files beside a
+/// database the same mode.
+pub(super) fn make_private(file: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file);
+    made.map(drop).map_err(StoreError::NotMade)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,7 +141,7 @@ mod tests {
     fn what_is_private_is_read_by_its_owner_alone() {
         let outer = tempfile::tempdir().unwrap();
         let folder = DataFolder::hold(outer.path()).unwrap();
-        folder.make_private("secret").unwrap();
+        make_private(&folder.path().join("secret")).unwrap();
         assert_eq!(fs::metadata(outer.path().join("secret")).unwrap().mode() & 0o777, 0o600);
     }
 

@@ -18,13 +18,10 @@ use chacha20poly1305::{
 use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroize};
 use sqlx::SqliteConnection;
 
-use super::StoreError;
+use super::{StoreError, access::Places};
 
 /// The key's name in the data folder.
 const KEY_FILE: &str = "key";
-/// The places of secrets.
-pub(super) const PASSWORD: &str = "client_failover_configuration.password";
-pub(super) const CLIENT_SECRET: &str = "client_failover_configuration.client_secret";
 
 /// The first word of a key file; another version would be written differently.
 const KEY_VERSION: &str = "client-failover-key-1";
@@ -208,21 +205,37 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 /// A sealed value, and its place.
-pub(super) type Sealed = (&'static str, Vec<u8>);
+pub(super) type Sealed = (String, Vec<u8>);
 
 /// Everything in the database that was sealed.
 pub(super) async fn sealed_values(connection: &mut SqliteConnection) -> Result<Vec<Sealed>, StoreError> {
+    let mut values = Vec::new();
+    let mut add = |places: Places, password: Option<Vec<u8>>, client_secret: Option<Vec<u8>>| {
+        values.extend(password.map(|value| (places.password, value)));
+        values.extend(client_secret.map(|value| (places.client_secret, value)));
+    };
     let row = sqlx::query!("select password, client_secret from client_failover_configuration")
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    let values = row.map(|row| [(PASSWORD, row.password), (CLIENT_SECRET, row.client_secret)]);
-    let values = values.into_iter().flatten();
-    Ok(values.filter_map(|(place, value)| value.map(|value| (place, value))).collect())
+    if let Some(row) = row {
+        add(Places::client_failover(), row.password, row.client_secret);
+    }
+    for row in sqlx::query!("select id, password, client_secret from egress_data_endpoint")
+        .fetch_all(connection)
+        .await?
+    {
+        add(Places::data_endpoint(&row.id), row.password, row.client_secret);
+    }
+    Ok(values)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn sealed_once() -> Vec<Sealed> {
+        vec![(Places::client_failover().password, vec![1])]
+    }
 
     fn opened(sealer: &Sealer, place: &str, sealed: &[u8]) -> Result<String, String> {
         sealer
@@ -240,7 +253,7 @@ mod tests {
         assert_ne!(sealed, sealer.seal("a.b", &secret).unwrap(), "nonces are fresh");
         assert_eq!(opened(&sealer, "a.b", &sealed).unwrap(), "pässword");
         assert!(opened(&sealer, "a.c", &sealed).unwrap_err().contains("damaged"));
-        let again = Sealer::open(one.path(), &[(PASSWORD, vec![1])]).unwrap();
+        let again = Sealer::open(one.path(), &sealed_once()).unwrap();
         assert_eq!(opened(&again, "a.b", &sealed).unwrap(), "pässword");
         let other = Sealer::open(two.path(), &[]).unwrap();
         assert!(opened(&other, "a.b", &sealed).unwrap_err().contains("another key"));
@@ -252,14 +265,14 @@ mod tests {
     #[test]
     fn a_key_is_made_only_while_nothing_is_sealed() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Sealer::open(folder.path(), &[(PASSWORD, vec![1])]).unwrap();
+        let missing = Sealer::open(folder.path(), &sealed_once()).unwrap();
         assert!(matches!(missing.state(), KeyState::Unusable(why) if why.contains("cannot be read")));
         assert!(!folder.path().join(KEY_FILE).exists());
         Sealer::open(folder.path(), &[]).unwrap();
         let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(folder.path().join(KEY_FILE), "nonsense").unwrap();
-        let damaged = Sealer::open(folder.path(), &[(PASSWORD, vec![1])]).unwrap();
+        let damaged = Sealer::open(folder.path(), &sealed_once()).unwrap();
         assert!(matches!(damaged.state(), KeyState::Unusable(why) if why.contains("damaged")));
         let made = Sealer::open(folder.path(), &[]).unwrap();
         assert_eq!(made.state(), &KeyState::Usable);

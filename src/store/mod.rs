@@ -7,7 +7,10 @@
 //!
 //! Does not: decide anything, or ask for the time; times are parameters.
 
+mod access;
+mod buffer;
 mod configuration;
+mod data_endpoints;
 mod endpoint;
 mod error;
 mod folder;
@@ -25,7 +28,9 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use buffer::{Block, Buffer, BufferChange, BufferReader, Tally, Waiting};
 pub use configuration::{Change, Requester, StoredConfiguration};
+pub use data_endpoints::StoredDataEndpoint;
 pub use endpoint::HostedRecords;
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderError};
@@ -67,7 +72,7 @@ impl Store {
     /// When the database cannot be opened or migrated, or the key file is readable by others.
     pub async fn open(folder: DataFolder) -> Result<Self, StoreError> {
         let options = options(&folder.path().join(DATABASE)).create_if_missing(true);
-        folder.make_private(DATABASE)?;
+        folder::make_private(&folder.path().join(DATABASE))?;
         let mut writer = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!().run(&mut writer).await?;
         let sealed = key::sealed_values(&mut writer).await?;

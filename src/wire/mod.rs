@@ -6,8 +6,11 @@
 //!
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
+mod access;
 pub mod component;
 pub mod configuration;
+pub mod data_endpoint;
+pub mod egress;
 pub mod endpoint;
 pub mod error;
 pub mod events;
@@ -15,5 +18,6 @@ pub mod group;
 pub mod heartbeat;
 pub mod members;
 pub mod order;
+pub mod overview;
 pub mod registration;
 pub mod state;

@@ -9,7 +9,10 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::members::{Content, Field, Reader};
+use super::{
+    heartbeat::{CoverageBody, read_coverage},
+    members::{Content, Field, Reader},
+};
 use crate::domain::{
     ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
     LastAct, Receipt, SessionId, Wall, format_span, parse_span,
@@ -73,6 +76,8 @@ struct NativeBody {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_loss: Option<&'static str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    coverage: Option<CoverageBody>,
 }
 
 impl From<&Heartbeat> for HeartbeatBody {
@@ -87,6 +92,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             applied_for: native.applied_for.map(format_span),
             epoch: native.epoch.map(Epoch::get),
             endpoint_loss: native.loss.map(EndpointLoss::as_str),
+            coverage: native.coverage.map(CoverageBody::from),
         });
         Self {
             failover_score: heartbeat.score.get(),
@@ -149,14 +155,15 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let reason = reader.text("Reason").value();
     let timeout = reader.text("FailoverTimeout").value();
     let timeout = timeout.and_then(|text| FailoverTimeout::new(parse_span(&text)?).ok());
-    let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt);
+    let coverage = read_coverage(&mut reader);
+    let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt).map(Box::new);
     let warnings = match reader.any("Warnings") {
         Field::Value(Value::Array(warnings)) => {
             warnings.iter().filter_map(Value::as_str).take(MOST_WARNINGS).map(str::to_owned).collect()
         }
         Field::Value(_) | Field::Null | Field::Absent => Vec::new(),
     };
-    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, receipt, warnings })
+    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, coverage, receipt, warnings })
 }
 
 /// So many of an endpoint's warnings are shown.

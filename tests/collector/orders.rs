@@ -66,7 +66,7 @@ fn a_cold_standby_is_not_started_until_it_takes_over() {
 fn a_collector_that_is_kept_runs_through_every_change_of_role() {
     let pair = Pair::start("Warm", T, "", &[("CLIENT_FAILOVER_COLLECTOR_ON_ORDER", "keep")]);
     let [acts, stands_by] =
-        [&pair.first, &pair.second].map(|adapter| adapter.ear.runs().last().unwrap().clone());
+        [&pair.first, &pair.second].map(|adapter| adapter.until_run("it runs", |run| run.ended.is_none()));
     pair.override_second();
     pair.second.until_shows("Role", "Primary");
     pair.first.until_shows("Role", "Secondary");

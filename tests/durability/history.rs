@@ -52,10 +52,10 @@ async fn change(store: &Store, at: Wall) {
 }
 
 fn configuration() -> client_failover::domain::FailoverConfig {
-    use client_failover::domain::{ConfigurationId, Draft, Field};
+    use client_failover::domain::{AccessDraft, ConfigurationId, Draft, Field};
     let text = |text: &str| Field::Value(text.to_owned());
-    let draft =
-        Draft { group: text("G"), mode: text("None"), endpoint: text("http://h"), ..Draft::default() };
+    let access = AccessDraft { endpoint: text("http://h"), ..AccessDraft::default() };
+    let draft = Draft { group: text("G"), mode: text("None"), access, ..Draft::default() };
     draft.complete(None, ConfigurationId::new("C").unwrap()).unwrap()
 }
 

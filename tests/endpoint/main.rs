@@ -1,12 +1,13 @@
 //! Every call of the failover endpoint, under both bases, through the router and a real store.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod calls;
 mod history;
+mod overview;
 mod reasons;
 mod restarts;
 

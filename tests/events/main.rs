@@ -8,3 +8,4 @@ mod support;
 mod handover;
 mod misbehaving;
 mod streams;
+mod watching;

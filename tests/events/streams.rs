@@ -14,20 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::{LIMIT, client, door, until};
 
-const ON_PREMISES: &str = "/api/v1/clientfailover";
-const CLOUD: &str = "/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover";
+pub(crate) const ON_PREMISES: &str = "/api/v1/clientfailover";
+pub(crate) const CLOUD: &str = "/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover";
 
 /// An endpoint on a socket of its own.
-struct Served {
-    url: String,
+pub(crate) struct Served {
+    pub(crate) url: String,
     endpoint: Endpoint,
-    stop: CancellationToken,
-    services: JoinSet<std::io::Result<()>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) services: JoinSet<std::io::Result<()>>,
     _folder: TempDir,
 }
 
 impl Served {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
         let door = door(&store).await;
@@ -48,22 +48,22 @@ impl Served {
         serde_json::from_str(&response.text().await.unwrap()).unwrap()
     }
 
-    async fn delete(&self, path: &str) {
+    pub(crate) async fn delete(&self, path: &str) {
         let response = client().delete(format!("{}{path}", self.url)).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
     }
 
-    async fn group(&self, base: &str, id: &str, timeout: &str) {
+    pub(crate) async fn group(&self, base: &str, id: &str, timeout: &str) {
         self.post(&format!("{base}/groups"), json!({"Id": id, "FailoverTimeout": timeout})).await;
     }
 
-    async fn member(&self, group: &str, id: &str) {
+    pub(crate) async fn member(&self, group: &str, id: &str) {
         let path = format!("{ON_PREMISES}/groups/{group}/clientsessions");
         self.post(&path, json!({"Id": id, "Name": id})).await;
     }
 
     /// A native member's heartbeat; the role it is answered.
-    async fn beat(&self, group: &str, id: &str, sequence: u64, acting: bool) -> Value {
+    pub(crate) async fn beat(&self, group: &str, id: &str, sequence: u64, acting: bool) -> Value {
         let role = if acting { "Primary" } else { "Secondary" };
         let body = json!({
             "FailoverScore": 100, "LastDataProcessedTime": "0001-01-01T00:00:00", "Incarnation": id, "BootId": "b",
@@ -88,14 +88,14 @@ impl Served {
     }
 }
 
-struct Stream {
-    response: Response,
-    text: String,
+pub(crate) struct Stream {
+    pub(crate) response: Response,
+    pub(crate) text: String,
 }
 
 impl Stream {
     /// Reads on until this was said.
-    async fn until_text(&mut self, text: &str) {
+    pub(crate) async fn until_text(&mut self, text: &str) {
         while !self.text.contains(text) {
             let piece = timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap();
             let piece = piece.unwrap_or_else(|| panic!("the stream ended before {text:?}: {:?}", self.text));
@@ -113,7 +113,7 @@ impl Stream {
         self.until(&format!("event: Nudge\ndata: {{\"Session\":\"{session}\"}}\n\n")).await;
     }
 
-    async fn until_end(mut self) {
+    pub(crate) async fn until_end(mut self) {
         while timeout(LIMIT, self.response.chunk()).await.unwrap().unwrap().is_some() {}
     }
 }

@@ -38,12 +38,15 @@ async fn paths_match_in_any_case_with_or_without_a_trailing_slash() {
         "/api/v1/diagnostics/COMPONENTS/",
         "/healthz",
         "/READYZ/",
+        "/",
+        "/PAGE/Main.js",
     ] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
     }
     for path in [
-        "/",
+        "/x",
+        "/page",
         "/api",
         "/api/v1",
         "/api/v1/configuration",

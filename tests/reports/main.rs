@@ -9,6 +9,7 @@ mod support;
 mod hook;
 mod pair;
 mod probes;
+mod signal;
 mod stream;
 
 use std::path::Path;

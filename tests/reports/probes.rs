@@ -16,7 +16,11 @@ use serde_json::Value;
 
 use crate::{
     serve,
-    support::{COMPONENTS, STATE, Server, until},
+    support::{
+        COMPONENTS, STATE, Server, configuration,
+        scripted::{Call, Endpoint},
+        until,
+    },
 };
 
 /// A web server that answers each request with the present status.
@@ -128,4 +132,25 @@ async fn a_probe_speaks_for_itself() {
         assert!(answer.body.contains("The component is a probe."), "{}", answer.body);
     }
     until_counts_as(&server, "true", "Good").await;
+}
+
+#[tokio::test]
+async fn a_cold_standby_is_not_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let (web, endpoint) = (Web::start(200), Endpoint::native().await);
+    endpoint.answer_role("Secondary");
+    let text = format!("[[probe]]\nid = \"web\"\nurl = \"http://{}/\"\ninterval = \"100ms\"\n", web.address);
+    let server = serve(folder.path(), &text, &[]);
+    until_counts_as(&server, "web", "Good").await;
+    let mut configuration = configuration(&endpoint.base(), "G", "00:00:01");
+    configuration["Mode"] = "Cold".into();
+    server.configure(&configuration).await;
+    until_counts_as(&server, "web", "Shutdown").await;
+    let asked = web.asked.load(Ordering::SeqCst);
+    // A second, in which it would be asked ten times. One look may have been under way.
+    endpoint.until_more(Call::Heartbeat, 4).await;
+    assert!(web.asked.load(Ordering::SeqCst) <= asked + 1);
+    assert_eq!(server.get(STATE).await.json()["FailoverStatus"], "1");
+    endpoint.answer_role("Primary");
+    until_counts_as(&server, "web", "Good").await;
 }

@@ -1,14 +1,18 @@
 //! Every route, every method, and everybody who may call it or not.
 
+use std::time::Duration;
+
 use client_failover::{
     domain::{Health, Standing},
+    egress::Egress,
     endpoint::{self, Endpoint},
     http::{
         access::{self, Need},
         adapter::{self, Adapter},
-        components, endpoint as endpoint_routes, health,
+        components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
         order,
+        page::{self, Halves},
     },
     orders::Orders,
     reports::{Obeyers, Reports},
@@ -28,12 +32,21 @@ async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
     let orders = Orders::new(standing.clone());
     let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
-    let obeyers = Obeyers { collector: collector.subscribe(), told: told.subscribe() };
+    let egress = Egress::open(store.clone(), Duration::ZERO).await.unwrap();
+    let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(Vec::new(), obeyers);
-    let adapter = Adapter { store: store.clone(), standing, wake: std::sync::Arc::new(Notify::new()) };
+    let adapter = Adapter {
+        store: store.clone(),
+        standing,
+        wake: std::sync::Arc::new(Notify::new()),
+        gate_wake: egress.wake(),
+    };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
     health::routes(store.clone())
+        .merge(gate::routes(egress.gate()))
+        .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
+        .merge(page::routes(Halves { adapter: true, endpoint: true }))
         .merge(order::routes(orders))
         .merge(components::routes(reports))
         .merge(endpoint_routes::routes(endpoint))

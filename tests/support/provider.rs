@@ -32,7 +32,7 @@ impl Provider {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
         assert!(
             folder.join("node_modules/oidc-provider").exists(),
-            "the OpenID provider is not installed: run scripts/test-oidc-setup first"
+            "the OpenID provider is not installed: run scripts/test-node-setup first"
         );
         let mut child = Command::new("node")
             .arg(folder.join("provider.mjs"))

@@ -10,7 +10,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::domain::{
-    Acting, CollectorSettings, Now, OnOrder, Order, Reason, Role, Standing, Transition, Uptime,
+    Acting, CollectorSettings, Now, OnOrder, Order, OrderSignal, Reason, Role, Standing, Transition, Uptime,
 };
 
 /// How long a guard that is not frozen takes to answer, on a machine that is busy with other things.
@@ -109,6 +109,8 @@ pub enum Effect {
     Until(Option<Uptime>),
     /// Tell the guard to ask the collector to stop, and to kill it at this moment.
     Stop(Uptime),
+    /// Tell the guard to send the collector this signal: its order is another.
+    Signal(OrderSignal),
     /// Kill the collector and its guard, without asking either.
     Strike,
     /// Write a row of history.
@@ -120,6 +122,8 @@ pub enum Effect {
 struct Run {
     /// What it was started for, or was told since.
     demand: Order,
+    /// What it knows of, from its environment or by a signal.
+    told: Order,
     /// Whether it may still be acting, under `demand`.
     acts: bool,
     /// When the guard kills, as it was told last.
@@ -347,7 +351,7 @@ impl Machine {
 
     /// Brings the collector in line with the order.
     fn settle(&mut self, now: Uptime) {
-        let order = Order::of(&self.standing).at(now);
+        let order = Order::told(&self.standing, now);
         let wanted = self.may_start() && order.started;
         let Some(mut run) = self.run.take() else {
             if self.retry_at.is_none_or(|at| at <= now) {
@@ -382,12 +386,21 @@ impl Machine {
             run.until = until;
             self.tell(now, run, Effect::Until(until));
         }
+        // One that only starts could not take it for news yet.
+        if let Some(signal) = self.settings.order_signal
+            && run.phase == Phase::Running
+            && run.told != run.demand
+        {
+            run.told = run.demand;
+            self.tell(now, run, Effect::Signal(signal));
+        }
     }
 
     fn start(&mut self, now: Uptime, order: Order) {
         let until = self.until(order);
         self.run = Some(Run {
             demand: demand(order),
+            told: demand(order),
             acts: order.egress,
             until,
             phase: Phase::Starting,
@@ -431,16 +444,16 @@ impl Machine {
     /// When the guard of a collector with this order kills it. One that keeps running is told its new order at the
     /// end of the old one, so its guard waits a moment for that.
     fn until(&self, order: Order) -> Option<Uptime> {
-        match (order.acting, self.settings.on_order) {
-            (Acting::Until(end), OnOrder::Restart) => Some(end),
-            (Acting::Until(end), OnOrder::Keep) => Some(end + KEEP_GRACE),
-            (Acting::No | Acting::Unbounded, _) => None,
-        }
+        let end = Order::told_until(&self.standing).filter(|_| order.egress)?;
+        Some(match self.settings.on_order {
+            OnOrder::Restart => end,
+            OnOrder::Keep => end + KEEP_GRACE,
+        })
     }
 
     /// When the order of an acting run ends by itself.
     fn deadline(&self, run: &Run) -> Option<Uptime> {
-        self.standing.acting_until().filter(|_| run.acts)
+        Order::told_until(&self.standing).filter(|_| run.acts)
     }
 
     fn may_start(&self) -> bool {
@@ -454,7 +467,7 @@ impl Machine {
 
     /// Whether nothing acts but what the order permits.
     fn is_obeyed(&self, now: Uptime) -> bool {
-        let order = Order::of(&self.standing).at(now);
+        let order = Order::told(&self.standing, now);
         self.run.as_ref().is_none_or(|run| !run.acts || run.demand == demand(order))
     }
 }

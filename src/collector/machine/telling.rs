@@ -24,7 +24,7 @@ impl Machine {
         if self.ceded.is_some() {
             return Some(AdapterState::Faulted);
         }
-        let wanted = self.may_start() && Order::of(&self.standing).at(now).started;
+        let wanted = self.may_start() && Order::told(&self.standing, now).started;
         let running = self.run.as_ref().is_some_and(|run| run.phase == Phase::Running);
         Some(match (wanted, running) {
             (false, _) => AdapterState::Stopped,

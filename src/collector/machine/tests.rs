@@ -19,6 +19,7 @@ fn settings(on_order: OnOrder) -> CollectorSettings {
         stop_timeout: STOP_TIMEOUT,
         restarts: Restarts { backoff: Duration::from_secs(1), limit: 2, window: Duration::from_secs(60) },
         on_order,
+        order_signal: None,
     }
 }
 
@@ -72,6 +73,19 @@ impl Site {
     fn stand(&mut self, role: Role, mode: Option<Mode>, acting: Acting) -> &mut Self {
         self.order += 1;
         self.renew(role, mode, acting)
+    }
+
+    /// A Primary whose policy is to keep the role, with a lease or without.
+    fn kept(&mut self, acting: Acting) -> &mut Self {
+        let standing = Standing {
+            role: Role::Primary,
+            applied_mode: Some(Mode::Warm),
+            acting,
+            order: 1,
+            keeps_role: true,
+            ..Standing::default()
+        };
+        self.step(Event::Stands(Box::new(standing)))
     }
 
     /// The same order, with another deadline.
@@ -133,6 +147,7 @@ impl Site {
             }
             Effect::Until(until) => format!("until {}", until.as_ref().map_or("for ever".to_owned(), moment)),
             Effect::Stop(by) => format!("stop {}", moment(by)),
+            Effect::Signal(signal) => signal.as_str().to_owned(),
             Effect::Strike => "strike".to_owned(),
             Effect::Record(row) => row.reason.to_string(),
         };
@@ -242,6 +257,26 @@ fn a_collector_that_keeps_running_is_told_and_not_ended() {
     assert_eq!(site.primary(500).did(), "until +525");
     assert_eq!(site.hears().pass(500).did(), "until for ever", "past its deadline it is a standby again");
     assert_eq!(site.hears().secondary(Mode::Cold).did(), "stop +5000", "a Cold standby does not run");
+}
+
+#[test]
+fn a_collector_that_keeps_running_is_told_by_its_signal_once_it_can_take_it_for_news() {
+    let mut site = Site::new(OnOrder::Keep);
+    site.machine.settings.order_signal = Some(OrderSignal::Hup);
+    site.secondary(Mode::Warm).did();
+    assert_eq!(site.primary(9_000).did(), "until +9025", "it is only being started");
+    assert_eq!(site.hears().runs().did(), "Started, SIGHUP");
+    assert_eq!(
+        site.hears().renew(Role::Primary, Some(Mode::Warm), Acting::Unbounded).did(),
+        "until for ever"
+    );
+    assert_eq!(
+        site.hears().secondary(Mode::Warm).did(),
+        "SIGHUP",
+        "what it was told when it was started is not new"
+    );
+    assert_eq!(site.hears().pass(10_000).did(), "");
+    assert_eq!(site.secondary(Mode::Cold).did(), "stop +5000", "one that is stopped is not told");
 }
 
 #[test]
@@ -428,4 +463,26 @@ fn told_to_stop_it_stops_and_starts_nothing_more_but_goes_on_obeying() {
     assert_eq!(site.ends(Cause::Asked).did(), "Stopped");
     assert_eq!((site.obeyed(), site.machine.has_stopped()), (2, true));
     assert_eq!(site.primary(9_000).pass(10_000).did(), "");
+}
+
+#[test]
+fn a_role_that_policy_keeps_past_its_lease_costs_the_collector_nothing() {
+    let mut site = Site::new(OnOrder::Restart);
+    let lease = Site::at(site.millis + 9_000);
+    site.kept(Acting::Until(lease)).runs();
+    site.did();
+    // The lease ends, and the registration says some milliseconds later that the role is kept.
+    site.pass(9_005).kept(Acting::Unbounded).hears().pass(60_000);
+    let did = site.did();
+    assert!(!did.contains("stop") && !did.contains("start"), "{did}");
+    // If it never says so, the guard holds a deadline all the same.
+    let mut site = Site::new(OnOrder::Restart);
+    let lease = Site::at(site.millis + 9_000);
+    site.kept(Acting::Until(lease));
+    let grace = Order::KEPT_ROLE_GRACE;
+    assert!(
+        site.done.iter().any(
+            |effect| matches!(effect, Effect::Start { until: Some(until), .. } if *until == lease + grace)
+        )
+    );
 }

@@ -8,6 +8,7 @@ mod housekeeping;
 mod listening;
 mod lookout;
 mod opening;
+mod overview;
 mod owners;
 mod pacing;
 mod recording;
@@ -31,6 +32,7 @@ use listening::{Audience, Places};
 pub use listening::{GroupEvent, Listener};
 use lookout::Lookout;
 pub use opening::OpenError;
+use overview::Overviews;
 use pacing::Paces;
 use unsettled::Unsettled;
 
@@ -150,6 +152,7 @@ struct Inner {
     mark: tokio::sync::Mutex<Mark>,
     lookout: Lookout,
     places: Places,
+    overviews: Overviews,
     writers: TaskTracker,
     closing: CancellationToken,
 }

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Attention, Cell, Endpoint, Estate, Group, Hosted, Inner, Mark, Moment, Settings, Store, StoreError,
-    listening::Places, lookout::Lookout, unsettled::Unsettled,
+    listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
 };
 use crate::clock;
 
@@ -46,8 +46,7 @@ impl Endpoint {
         let (groups, seats) = (records.groups.len(), records.seats.len());
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
         let begun = clock::now();
-        let now = Moment::attended(begun);
-        let closing = CancellationToken::new();
+        let (now, closing) = (Moment::attended(begun), CancellationToken::new());
         let mut hosted = Hosted::default();
         let timeouts: BTreeMap<_, _> =
             records.groups.iter().map(|group| (group.key(), group.draft.timeout)).collect();
@@ -76,11 +75,11 @@ impl Endpoint {
                 cell.lock().remember_override(now, record, &boot);
             }
         }
-        let seat_records = records.seat_records;
         let mut unsettled = Unsettled::new(longest);
         for cell in hosted.groups.values() {
             unsettled.note(cell, &cell.lock());
         }
+        let seat_records = records.seat_records;
         let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
         let inner = Inner {
             store,
@@ -97,6 +96,7 @@ impl Endpoint {
             mark: tokio::sync::Mutex::new(mark),
             lookout: Lookout::default(),
             places: Places::default(),
+            overviews: Overviews::default(),
             writers: TaskTracker::new(),
             closing,
         };

@@ -45,7 +45,7 @@ impl Endpoint {
         let written = self.write_once(&mut mark, &cell.key, &record.seat, &changes).await;
         let kept = match &written {
             Ok(()) => {
-                cell.lock().recorded();
+                cell.lock().recorded(self.now());
                 true
             }
             Err(error) => {
@@ -163,7 +163,7 @@ impl Endpoint {
         loop {
             match self.read_back_once(mark, &cell.key).await {
                 Ok(stored) => {
-                    return cell.lock().read_back(stored.as_ref());
+                    return cell.lock().read_back(self.now(), stored.as_ref());
                 }
                 Err(error) => {
                     tracing::warn!(group = %cell.key, error = chain(&error), "what the store holds is not known");

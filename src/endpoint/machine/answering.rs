@@ -60,10 +60,15 @@ impl Group {
             self.tell(now, question.connection, challenge.why.clone());
         }
         let timeout = self.timeout().get();
+        let hears = self.may_have_heard(now, question);
         let Seat::Held(tenure) = &mut self.seat else { return Reply::Unsure };
         if tenure.told.is_some() {
             let reason = format!("stop: {}", self.why.sentence);
             return self.reply(now, ClientRole::Secondary, question, reason);
+        }
+        if current && !hears {
+            let reason = "no answer has reached this adapter since it was made Primary".to_owned();
+            return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
         if current {
             // A group that was created anew with a smaller T renews leases that are longer: what an
@@ -75,6 +80,17 @@ impl Group {
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
+    }
+
+    /// Whether the holder of the seat may have heard that it is Primary; not if it has neither acted nor heard
+    /// it by its second heartbeat, at the pace of T/4, after the one that was answered so. It is asked to prove
+    /// that answers reach it then: one more answer that holds the seat for T, and is not heard either, would
+    /// only keep everybody else waiting.
+    fn may_have_heard(&self, now: Moment, question: &Question) -> bool {
+        let Some(tenure) = self.seat.tenure() else { return true };
+        let native = self.members.get(&question.session).and_then(|member| member.native.as_ref());
+        native.zip(tenure.last_primary).is_none_or(|(native, last)| native.acting || native.answered >= last)
+            || now.uptime < tenure.acted + self.timeout().get() * 3 / 8
     }
 
     /// A free seat goes to the best candidate, in the answer to its own heartbeat (R1).
@@ -140,6 +156,7 @@ impl Group {
         }));
         // The new Primary is told how far the one before it came; the first of all has only itself.
         self.last_data = self.last_data.or(member.heard.as_ref().and_then(|heard| heard.last_data));
+        self.forget_coverage();
         self.floor = self.floor.max(Some(epoch));
         self.challenge = None;
         self.worse_since = None;
@@ -191,7 +208,8 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
-            answer.receipt = self.receipt_for(now, member);
+            answer.coverage = self.coverage(now).filter(|_| role != ClientRole::Primary);
+            answer.receipt = self.receipt_for(now, member).map(Box::new);
             answer.warnings = self.warnings(now, member);
         }
         Reply::Answer(answer)

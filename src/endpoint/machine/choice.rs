@@ -17,7 +17,7 @@ pub(super) struct Challenge {
 }
 
 /// For how many T the past counts: see [`Group::is_calm`] and [`Group::lost_lately`].
-const CALM: u32 = 10;
+pub(super) const CALM: u32 = 10;
 
 impl Group {
     /// Who may be made Primary: heard within T, and not known to hear nothing.
@@ -50,6 +50,7 @@ impl Group {
                 let forced = self.is_forced(member);
                 (
                     forced || member.score() > FailoverScore::ZERO,
+                    !member.hears_late(),
                     std::cmp::Reverse(self.idled_lately(now, member)),
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Heard, Member, Moment, Native, Question,
-    Refusal, SessionId, Why, seconds,
+    Refusal, SessionId, Why, choice::CALM, seconds,
 };
 use crate::domain::{Heartbeat, LastAct, NativeHeartbeat};
 
@@ -57,20 +57,38 @@ impl Group {
     ///
     /// So does a member that is unknown here and has known an epoch: the floor of a group without a
     /// promotion is below any epoch. One that knows a lower epoch has only been away.
+    ///
+    /// Whoever acts under that epoch was permitted to by an earlier run of the endpoint, so nobody is chosen
+    /// until T after the start. After that nobody does, and the group goes on under an epoch that is higher
+    /// still. The epoch of a member that claims a higher one again and again becomes the floor each time, but
+    /// costs the Primary its seat once in 10 T.
     fn note_epoch(&mut self, now: Moment, id: &SessionId, reported: Option<Epoch>) {
         let Some(reported) = reported.filter(|reported| Some(*reported) > self.floor) else { return };
         let known = self.floor.map_or_else(|| "none".to_owned(), |floor| floor.to_string());
-        self.floor = Some(reported);
+        // Whoever is on record is renewed by an exact restart, under an epoch that nobody else has had.
+        let renewed = self.seat.tenure().is_some_and(|tenure| tenure.last_primary.is_some());
+        self.floor = Some(if renewed { Epoch::next(Some(reported), now.wall) } else { reported });
         self.books.write_reported();
-        self.renewing_until = Some(now.uptime + self.timeout().get());
+        let calm = self.timeout().get() * CALM;
+        let Some(member) = self.members.get_mut(id) else { return };
+        if member.showed.is_some_and(|last| now.uptime < last + calm) {
+            return;
+        }
+        member.showed = Some(now.uptime);
+        if now.uptime < self.inherited_until {
+            self.renewing_until = Some(self.inherited_until);
+        }
         let why = |sentence: String| Why::new(GroupReason::StoreSetBack, sentence);
         self.drop_challenge(now, why("the store was set back".to_owned()));
         let why = why(format!("{id} knows epoch {reported}, the store {known}: the store was set back"));
         self.note(now, GroupChangeKind::StoreWasSetBack, Some(id.clone()), why.clone());
-        // A tenure on record ended before a higher epoch could be granted; one that this run of the
-        // endpoint has renewed did not.
-        if self.seat.tenure().is_some_and(|tenure| tenure.last_primary.is_none() && !tenure.unrecorded) {
+        let Some(tenure) = self.seat.tenure().filter(|tenure| !tenure.unrecorded) else { return };
+        if tenure.last_primary.is_none() {
+            // A tenure on record ended before a higher epoch could be granted.
             self.free(now, why);
+        } else if tenure.holder.incarnation.is_some() {
+            // One that this run of the endpoint has renewed did not.
+            self.tell(now, None, why);
         }
     }
 
@@ -80,6 +98,10 @@ impl Group {
         let Some(tenure) = self.seat.tenure_mut().filter(|tenure| member.is(&tenure.holder)) else {
             return false;
         };
+        if tenure.unrecorded {
+            // Its question waits for the record, however long that takes, and is answered Primary then.
+            tenure.held_until = now.uptime + tenure.timeout.get();
+        }
         let acts = heartbeat.native.as_ref().is_none_or(|native| native.acting);
         tenure.scored |= acts && heartbeat.score.get() > 0;
         self.last_data = heartbeat.last_data.or(self.last_data);
@@ -89,6 +111,7 @@ impl Group {
             Some(native) if native.acting => {
                 tenure.acted = now.uptime;
                 self.hear_acting(now, since);
+                self.hear_coverage(now, native.coverage);
                 return false;
             }
             // A heartbeat that crossed the grant on its way says nothing.

@@ -8,12 +8,13 @@
 //!   stopped, or by T after the receipt of its last heartbeat that was answered Primary (R3).
 //! - Primary is answered only to the holder, only once its seat is on disk, and never again once it
 //!   was told to stop (R1).
-//! - For T after the endpoint began to answer, or after a member showed that the store was set back,
-//!   only a member that acts already is answered Primary (R4).
+//! - For T after the endpoint began to answer, if it does not know what it answered before, only a member
+//!   that acts already is answered Primary (R4).
 
 mod answering;
 mod attention;
 mod choice;
+mod coverage;
 mod handover;
 mod hearing;
 mod nudges;
@@ -144,6 +145,8 @@ struct Member {
     failed: Option<Uptime>,
     /// When another process was refused under its session.
     contested: Option<Uptime>,
+    /// When it last showed that the store had been set back.
+    showed: Option<Uptime>,
 }
 
 /// A member's last heartbeat.
@@ -181,6 +184,7 @@ impl Member {
             lost: None,
             failed: None,
             contested: None,
+            showed: None,
         }
     }
 
@@ -211,6 +215,12 @@ impl Member {
         self.is(holder) || (self.heard.is_none() && self.spec.id == holder.session)
     }
 
+    /// Whether answers reach it late: it asks every T/4, and the answer to the last question but one, which is
+    /// T/2 old, has not arrived. Little would be left of a lease.
+    fn hears_late(&self) -> bool {
+        self.native.as_ref().is_some_and(|native| native.sequence - native.answered.min(native.sequence) > 2)
+    }
+
     fn last_sign(&self) -> Uptime {
         self.heard.as_ref().map_or(self.known_since, |heard| heard.at.uptime)
     }
@@ -230,6 +240,8 @@ pub struct Group {
     mark: Option<Epoch>,
     /// Until when only a member that acts already is answered Primary (R4).
     renewing_until: Option<Uptime>,
+    /// Until when a permission that an earlier run of the endpoint gave may last.
+    inherited_until: Uptime,
     challenge: Option<Challenge>,
     /// Since when some live member has been better than the Primary by the margin.
     worse_since: Option<Uptime>,
@@ -239,6 +251,8 @@ pub struct Group {
     /// Whether the store still has an override that has ended.
     override_ended: bool,
     last_data: Option<Wall>,
+    /// What the Primary's gate said last.
+    covered: Option<coverage::Covered>,
     /// Why the seat is as it is.
     why: Why,
     /// Who held the seat before, and acted.
@@ -265,7 +279,7 @@ impl Group {
             margin: spec.preferences.margin.unwrap_or(choosing.margin),
             dwell: spec.preferences.dwell.or(choosing.dwell),
         };
-        let Estate { seat, floor, renewing_until, dirty } = estate.unwrap_or_default();
+        let Estate { seat, floor, renewing_until, inherited_until, dirty } = estate.unwrap_or_default();
         let mut group = Self {
             spec,
             choosing,
@@ -275,12 +289,14 @@ impl Group {
             floor,
             mark,
             renewing_until,
+            inherited_until,
             challenge: None,
             worse_since: None,
             forced: None,
             awaited: None,
             override_ended: false,
             last_data: None,
+            covered: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             former: None,
             handed: None,
@@ -335,7 +351,9 @@ impl Group {
             return;
         }
         let why = Why::new(GroupReason::SessionRemoved, format!("{id} was removed"));
-        let stopped = |tenure: &&Tenure| tenure.holder.session == *id && tenure.holder.incarnation.is_none();
+        let stopped = |tenure: &&Tenure| {
+            tenure.holder.session == *id && tenure.holder.incarnation.is_none() && !tenure.unrecorded
+        };
         if let Some(tenure) = self.seat.tenure().filter(stopped).cloned() {
             self.remember_former(&tenure, LastAct::Said, now.clock);
             self.free(now, why.clone());

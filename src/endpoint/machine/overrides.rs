@@ -96,9 +96,11 @@ impl Group {
     }
 
     /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
-    /// for it, and the group's creator chose the vendor's behaviour.
+    /// for it, and the group's creator chose the vendor's behaviour. Not one that was told to stop: it is never
+    /// answered Primary again on this seat.
     pub(super) fn is_kept_in_silence(&self, tenure: &Tenure) -> bool {
         self.spec.preferences.keep_silent_override
+            && tenure.told.is_none()
             && self.forced.as_ref().is_some_and(|forced| forced.session == tenure.holder.session)
             // Its next run is another holder, which must not wait for this one for ever.
             && self.members.get(&tenure.holder.session).is_some_and(|member| member.may_be(&tenure.holder))

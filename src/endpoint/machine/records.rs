@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Epoch, Group, GroupChange, GroupChangeKind, Moment, SeatRecord, Uptime, seat::Seat};
+use super::{
+    Epoch, Group, GroupChange, GroupChangeKind, GroupReason, Moment, SeatRecord, Uptime, Why, seat::Seat,
+};
 
 /// What is to be written down in one transaction, or not at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +114,8 @@ impl Group {
         }
     }
 
-    /// The store said yes to the record that was taken.
-    pub fn recorded(&mut self) {
+    /// The store said yes to the record that was taken: what it says happens now.
+    pub fn recorded(&mut self, now: Moment) {
         self.books.doubt = false;
         let Some(record) = self.books.in_flight.take() else { return };
         self.books.epoch = record.epoch;
@@ -124,8 +126,14 @@ impl Group {
             && record.epoch == Some(tenure.epoch)
         {
             tenure.unrecorded = false;
+            (tenure.granted, tenure.granted_at, tenure.acted) = (now.uptime, now.clock, now.uptime);
             if tenure.cause.is_trouble() {
                 self.promotions.push(tenure.granted);
+            }
+            if Some(tenure.epoch) < self.floor {
+                // Nobody was told of it yet, and it would act under an epoch that is not the highest.
+                let sentence = "a member knows a higher epoch: the store was set back";
+                self.free(now, Why::new(GroupReason::StoreSetBack, sentence));
             }
         }
     }
@@ -136,9 +144,9 @@ impl Group {
     }
 
     /// What the store holds, after a doubt; whether the record that was taken is on disk after all.
-    pub fn read_back(&mut self, stored: Option<&SeatRecord>) -> bool {
+    pub fn read_back(&mut self, now: Moment, stored: Option<&SeatRecord>) -> bool {
         if self.books.in_flight.as_ref() == stored {
-            self.recorded();
+            self.recorded(now);
             return true;
         }
         self.books.doubt = false;

@@ -99,6 +99,8 @@ pub struct Estate {
     pub(super) seat: Seat,
     pub(super) floor: Option<Epoch>,
     pub(super) renewing_until: Option<Uptime>,
+    /// Until when a permission that an earlier run of the endpoint gave may last.
+    pub(super) inherited_until: Uptime,
     pub(super) dirty: bool,
 }
 
@@ -110,8 +112,11 @@ impl Estate {
     /// high-water mark that equals it); else only members that act already are renewed for `timeout`.
     #[must_use]
     pub fn restore(record: Option<SeatRecord>, timeout: FailoverTimeout, exact: bool, now: Moment) -> Self {
-        let renewing_until = (!exact).then(|| now.uptime + timeout.get());
-        let Some(record) = record else { return Self { renewing_until, ..Self::default() } };
+        let inherited_until = now.uptime + timeout.get();
+        let renewing_until = (!exact).then_some(inherited_until);
+        let Some(record) = record else {
+            return Self { renewing_until, inherited_until, ..Self::default() };
+        };
         let seat = match (record.holder, record.epoch) {
             (Some(holder), Some(epoch)) => Seat::Held(Box::new(Tenure {
                 holder,
@@ -133,7 +138,7 @@ impl Estate {
             })),
             _ => Seat::Free,
         };
-        Self { seat, floor: record.epoch, renewing_until, dirty: false }
+        Self { seat, floor: record.epoch, renewing_until, inherited_until, dirty: false }
     }
 
     /// Whether a group that took this up now would wait for a Primary that acts already (R4).
@@ -156,8 +161,9 @@ impl Group {
     /// nobody any more.
     #[must_use]
     pub fn leave_estate(&mut self) -> Estate {
-        let renewing_until = self.renewing_until.take();
-        Estate { seat: self.seat.clone(), floor: self.floor, renewing_until, dirty: self.books.is_open() }
+        let (renewing_until, inherited_until) = (self.renewing_until.take(), self.inherited_until);
+        let dirty = self.books.is_open();
+        Estate { seat: self.seat.clone(), floor: self.floor, renewing_until, inherited_until, dirty }
     }
 
     /// A group that was created anew with a larger T renews longer leases than its record says.
@@ -234,9 +240,9 @@ impl Group {
     }
 
     fn pass_seat(&mut self, now: Moment) {
-        let Some(tenure) = self.seat.tenure().filter(|tenure| now.uptime >= tenure.held_until) else {
-            return;
-        };
+        // While the record is on its way nobody was told, and the store may yet say that it is held.
+        let over = |tenure: &&Tenure| now.uptime >= tenure.held_until && !tenure.unrecorded;
+        let Some(tenure) = self.seat.tenure().filter(over) else { return };
         if self.is_kept_in_silence(tenure) {
             return;
         }

@@ -1,7 +1,7 @@
 //! A group and its members as they are shown.
 
 use super::{ClientRole, Group, GroupStatus, Member, Moment, SessionId, SessionView};
-use crate::domain::OverrideView;
+use crate::domain::{FailoverScore, GroupHealth, GroupOverview, OverrideView};
 
 impl Group {
     /// The group's state at `now`.
@@ -22,6 +22,46 @@ impl Group {
             epoch: self.books.epoch,
             forced,
             members: self.seen(now),
+            warnings: self.all_warnings(now),
+        }
+    }
+
+    /// The group at a glance at `now`.
+    #[must_use]
+    pub fn overview(&self, now: Moment) -> GroupOverview {
+        let primary = self.seat.primary(now).map(|holder| holder.session.clone());
+        let score =
+            primary.as_ref().and_then(|id| self.members.get(id)?.heard.as_ref()).map(|heard| heard.score);
+        let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
+        let pending = pending.filter(|pending| self.has(pending));
+        let heard = self.members.values().filter(|member| member.is_live(now, self.timeout())).count();
+        let health = if self.members.is_empty() && primary.is_none() {
+            GroupHealth::NoMembers
+        } else if primary.is_none() {
+            GroupHealth::NoPrimary
+        } else if score == Some(FailoverScore::ZERO) {
+            GroupHealth::CannotWork
+        } else if pending.is_some() {
+            GroupHealth::HandOver
+        } else if heard < 2 {
+            GroupHealth::OneMember
+        } else if self.forced.is_some() {
+            GroupHealth::Forced
+        } else {
+            GroupHealth::Protected
+        };
+        GroupOverview {
+            id: self.spec().draft.id.clone(),
+            name: self.spec().draft.name.clone(),
+            timeout: self.timeout(),
+            health,
+            primary,
+            primary_score: score,
+            pending,
+            forced: self.forced.as_ref().map(|forced| forced.session.clone()),
+            members: self.members.len(),
+            heard,
+            epoch: self.books.epoch,
             warnings: self.all_warnings(now),
         }
     }

@@ -24,7 +24,7 @@ impl Group {
         let policies = || {
             self.members.values().filter(|member| member.is_live(now, timeout)).filter_map(|member| {
                 let loss = member.native.as_ref()?.loss?;
-                Some((loss.keeps_role(), member))
+                Some((loss.keeps_role(false), member))
             })
         };
         let (keeps, steps) = (policies().find(|(keeps, _)| *keeps), policies().find(|(keeps, _)| !keeps));

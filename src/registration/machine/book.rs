@@ -233,9 +233,10 @@ impl Machine {
             endpoint_version: self.version.clone().filter(|_| self.is_member()),
             endpoint_native: self.native.filter(|_| self.is_member()),
             endpoint_loss: self.loss,
+            keeps_role: self.loss.keeps_role(self.is_buffered()),
             score: self.score(),
             last_data: self.health.last_data,
-            proof: None,
+            proof: self.proof.filter(|_| self.is_member()),
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
         }

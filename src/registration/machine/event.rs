@@ -39,6 +39,8 @@ pub struct Target {
     pub timeout: FailoverTimeout,
     /// The configured mode.
     pub mode: Mode,
+    /// Whether a destination of the egress gate is configured.
+    pub has_destination: bool,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
     /// Rises when calls have to be made in another way: another address, login or timeout.

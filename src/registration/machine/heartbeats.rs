@@ -6,7 +6,7 @@ use super::{
     Acting, CallFailure, Effect, FailoverScore, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine,
     Mode, Now, Reason, Role, TransitionKind, lease,
 };
-use crate::domain::{ClientRole, NativeHeartbeat};
+use crate::domain::{ClientRole, Coverage, NativeHeartbeat, Proof};
 
 /// Confirmations of PendingPrimary in a row; then the pace again (as stock adapters do).
 const MOST_CONFIRMATIONS: u32 = 10;
@@ -15,6 +15,11 @@ const MOST_CONFIRMATIONS: u32 = 10;
 const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Machine {
+    /// Takes in what the gate of a Primary has received and settled: the next heartbeat says it.
+    pub(in crate::registration) const fn cover(&mut self, coverage: Option<Coverage>) {
+        self.coverage = coverage;
+    }
+
     /// What a heartbeat with the present sequence says.
     pub(super) fn heartbeat(&self, now: Now) -> Heartbeat {
         let native = (self.native == Some(true)).then(|| NativeHeartbeat {
@@ -26,7 +31,8 @@ impl Machine {
             acting: self.is_acting(),
             applied_for: self.applied_since.map(|since| now.uptime.since(since)),
             epoch: self.epoch,
-            loss: Some(self.loss.in_force()),
+            loss: Some(self.loss.in_force(self.is_buffered())),
+            coverage: self.coverage.map(|coverage| coverage.ages(now.uptime)),
         });
         Heartbeat { score: self.score(), last_data: self.health.last_data, native }
     }
@@ -85,6 +91,7 @@ impl Machine {
             newer
         });
         self.last_heartbeat = Some(flight.sent.wall);
+        self.proof = answer.coverage.map(|ages| Proof { asked: flight.sent.uptime, ages });
         self.round_trip = Some(now.uptime.since(flight.sent.uptime));
         if answer.epoch > self.epoch {
             self.epoch = answer.epoch;

@@ -20,9 +20,9 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, CallFailure, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, FailureKind,
-    GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Reason, Role, Standing,
-    Transition, TransitionKind, Uptime, Wall,
+    Acting, AdapterState, CallFailure, Coverage, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
+    FailureKind, GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Proof,
+    Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
 };
 pub use event::{
     Answer, Call, CallId, Desired, Effect, Event, Farewell, GroupTimeout, Identity, Listen, Target,
@@ -106,6 +106,10 @@ pub struct Machine {
 
     /// What those who obey orders said last.
     health: Health,
+    /// What the gate of a Primary has received and settled.
+    coverage: Option<Coverage>,
+    /// What the last answer proved of the Primary's gate.
+    proof: Option<Proof>,
     /// A stop that is not proved yet.
     stopping: Option<Stopping>,
     /// What waits for it.
@@ -164,7 +168,7 @@ impl Machine {
     #[must_use]
     pub fn new(identity: Identity, loss: EndpointLoss, health: Health, now: Now) -> Self {
         let may_take_back =
-            loss.keeps_role() && identity.known.as_ref().is_some_and(|known| known.was_primary);
+            loss != EndpointLoss::StepDown && identity.known.as_ref().is_some_and(|known| known.was_primary);
         Self {
             loss,
             started: now,
@@ -186,6 +190,8 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             health,
+            coverage: None,
+            proof: None,
             stopping: None,
             deferred: None,
             was_primary_at_stop: false,
@@ -303,7 +309,10 @@ impl Machine {
     }
 
     fn take_back_at(&self) -> Option<Uptime> {
-        let waits = self.may_take_back && self.is_member() && self.role == Role::Secondary;
+        let waits = self.may_take_back
+            && self.loss.keeps_role(self.is_buffered())
+            && self.is_member()
+            && self.role == Role::Secondary;
         let target = self.target().filter(|_| waits)?;
         Some(self.started.uptime + target.timeout.get())
     }
@@ -337,11 +346,16 @@ impl Machine {
         }
     }
 
+    /// Whether what a Primary that stops has not sent is kept by the egress gates of the group.
+    fn is_buffered(&self) -> bool {
+        self.applied_mode == Some(Mode::Hot) && self.target().is_some_and(|target| target.has_destination)
+    }
+
     fn lose_lease(&mut self, now: Now) {
         let silent = now.uptime.since(self.last_contact);
         let silence =
             format!("{} has given no good answer for {:.1} s", self.endpoint_name(), silent.as_secs_f64());
-        if self.loss.keeps_role() {
+        if self.loss.keeps_role(self.is_buffered()) {
             self.permit(Acting::Unbounded);
             let explanation =
                 format!("{silence}; by policy the role is kept, and another adapter may act too");

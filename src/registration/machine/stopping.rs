@@ -9,7 +9,8 @@
 use std::time::Duration;
 
 use super::{
-    Acting, Desired, Health, Machine, Mode, Now, Phase, Reason, Role, STOP_BUDGET, TransitionKind, Uptime,
+    Acting, Desired, Health, Machine, Mode, Now, Order, Phase, Reason, Role, STOP_BUDGET, TransitionKind,
+    Uptime,
 };
 
 /// A stop that is not proved yet.
@@ -48,8 +49,13 @@ impl Machine {
         if acting == Acting::No && self.stopping.is_some() {
             return;
         }
-        let (order, last, fence) =
-            if self.protects() { (None, longest, STOP_BUDGET) } else { (Some(0), acting, Duration::ZERO) };
+        let (order, last, fence) = if self.protects() {
+            let keeps = self.loss.keeps_role(self.is_buffered());
+            let grace = if keeps { Order::KEPT_ROLE_GRACE } else { Duration::ZERO };
+            (None, longest, STOP_BUDGET + grace)
+        } else {
+            (Some(0), acting, Duration::ZERO)
+        };
         let latest = match last {
             Acting::Until(end) => Some(end + fence),
             Acting::Unbounded => None,

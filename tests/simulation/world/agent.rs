@@ -9,8 +9,8 @@ use client_failover::{
 
 use super::{
     World,
-    clock::{MILLISECOND, SECOND},
-    endpoint::group_key,
+    clock::{Instant, MILLISECOND, SECOND},
+    collector::{Collector, Said},
     event::{Ask, AtSite, Event, Pid, Request, Return, Route, SiteId},
     site::{Item, Kind, Native, Parting, Process, Recorder, Row},
     stock::Stock,
@@ -21,6 +21,9 @@ const RECORD_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// How long a process may take to say farewell and write its last rows.
 const LAST_WORDS: u64 = 7 * SECOND;
+
+/// How long whoever obeys may take to stop when the process is told to.
+const STOPS_WITHIN: u64 = 3 * SECOND;
 
 /// The wait before a store that refused is asked again.
 const RETRY: u64 = 500 * MILLISECOND;
@@ -47,8 +50,11 @@ impl World {
                 known: place.disk.known.clone(),
                 jitter_seed: self.dice.next(),
             };
+            let collector = place.member.collector.map(Collector::new);
+            let health = collector.as_ref().map_or(Health::NOTHING_PROTECTED, Collector::health);
             Kind::Native(Box::new(Native {
-                machine: Machine::new(identity, place.member.loss, Health::NOTHING_PROTECTED, now),
+                machine: Machine::new(identity, place.member.loss, health, now),
+                collector,
                 inbox: VecDeque::from([Step::Configured(place.disk.desired())]),
                 todo: VecDeque::new(),
                 calls: BTreeMap::new(),
@@ -61,7 +67,7 @@ impl World {
                 waits: 0,
                 waited: false,
                 alarm_at: 0,
-                stopping: false,
+                stops_by: None,
             }))
         } else {
             Kind::Stock(Stock::new())
@@ -74,6 +80,8 @@ impl World {
             frozen: false,
             went_on: self.now,
             acts_until: None,
+            was_answered: false,
+            said: Said::default(),
             port,
             found: Vec::new(),
             kind,
@@ -83,6 +91,9 @@ impl World {
             format!("site {site}: run-{pid} begins, session {}", world.sites[site].disk.session)
         });
         self.go_on(site);
+        if self.sites[site].member.collector.is_some() && self.sites[site].member.native {
+            self.watch_source(site);
+        }
     }
 
     pub(crate) fn site_now(&self, site: SiteId) -> Now {
@@ -119,7 +130,9 @@ impl World {
                 self.step(site, event);
                 continue;
             }
-            let Some(wake) = native.machine.next_wake() else { return };
+            let Some(wake) = native.machine.next_wake().filter(|_| !native.machine.has_stopped()) else {
+                return;
+            };
             let clock = &self.sites[site].clock;
             if clock.uptime(self.now) >= wake {
                 idle_ticks += 1;
@@ -205,10 +218,10 @@ impl World {
             Effect::Listen(what) => native.listens = Some((what.group, what.session)),
             Effect::StopListening => native.listens = None,
             Effect::Call { id, call, at_most } => {
-                native.calls.insert(id, now);
-                let slept = self.sites[site].clock.slept;
-                let span = self.sites[site].clock.true_span(at_most);
-                self.push(span, Event::Site(site, pid, AtSite::CallEnds(Route::Call(id), slept)));
+                let ends = self.time_out(site, Route::Call(id), at_most);
+                if let Some(native) = self.sites[site].native() {
+                    native.calls.insert(id, (now, ends));
+                }
                 self.ask(site, Route::Call(id), Ask::Call(call));
             }
             Effect::Cancel(id) => {
@@ -231,7 +244,9 @@ impl World {
                 standing.role, standing.acting, standing.epoch
             )
         });
-        let accused = self.judge.sink.publish(self.now, site, pid, standing, &self.sites[site].clock);
+        let stops_at = self.order_collector(site, standing);
+        let clock = &self.sites[site].clock;
+        let accused = self.judge.sink.publish(self.now, site, pid, standing, stops_at, clock);
         self.accuse_if(accused);
     }
 
@@ -246,7 +261,11 @@ impl World {
                     Some(native) => native.acting,
                     None => self.judge.sink.has_permit(self.now, process.pid),
                 };
-                heartbeat.score = place.score(self.now, acting, heartbeat.score);
+                if place.member.collector.is_none() {
+                    heartbeat.score = place.score(self.now, acting, heartbeat.score);
+                }
+                self.lie(site, &group, &mut heartbeat);
+                self.note_said(site, heartbeat.score);
                 if acting && heartbeat.score > FailoverScore::ZERO {
                     self.judge.tenures.scored(&session);
                 }
@@ -255,18 +274,28 @@ impl World {
             other @ (Ask::Call(_) | Ask::Delete(..)) => other,
         };
         let request = Request { back, port, ask, sent: self.now };
+        self.overhear(&request);
         self.send_up(request);
     }
 
+    /// A call that is made now is given up after `at_most`; when that is by the time that the machine is awake.
+    pub(crate) fn time_out(&mut self, site: SiteId, route: Route, at_most: std::time::Duration) -> Instant {
+        let clock = &self.sites[site].clock;
+        let (pid, span) = (self.sites[site].pid().unwrap_or(0), clock.true_span(at_most));
+        let end = clock.awake(self.now) + span;
+        self.push(span, Event::Site(site, pid, AtSite::CallEnds(route, end)));
+        end
+    }
+
     fn part(&mut self, site: SiteId, farewell: Farewell) {
-        let pid = self.sites[site].pid().unwrap_or(0);
-        let slept = self.sites[site].clock.slept;
-        let span = self.sites[site].clock.true_span(farewell.at_most);
+        let at_most = farewell.at_most;
+        let clock = &self.sites[site].clock;
+        let ends = clock.awake(self.now) + clock.true_span(at_most);
         let Some(native) = self.sites[site].native() else { return };
         native.partings_made += 1;
         let id = native.partings_made;
-        native.partings.push(Parting { id, farewell, said: 0, deleting: false });
-        self.push(span, Event::Site(site, pid, AtSite::CallEnds(Route::Farewell(id), slept)));
+        native.partings.push(Parting { id, farewell, said: 0, deleting: false, ends });
+        self.time_out(site, Route::Farewell(id), at_most);
         self.say_next(site, id);
     }
 
@@ -299,9 +328,14 @@ impl World {
         match route {
             Route::Call(id) => {
                 let Some(native) = self.sites[site].native() else { return };
-                if let Some(asked) = native.calls.remove(&id) {
-                    if outcome.is_ok() && self.now - asked <= self.prompt(site) {
-                        self.judge.member_heard(site, self.now);
+                if let Some((asked, _)) = native.calls.remove(&id) {
+                    let was_answered = matches!(outcome, Ok(Answer::Heartbeat(_)));
+                    if was_answered {
+                        self.judge.tenures.member_heard(self.now, &self.sites[site].disk.session);
+                        self.note_contact(site, asked);
+                    }
+                    if let Some(process) = self.sites[site].process.as_mut() {
+                        process.was_answered = was_answered;
                     }
                     if let Some(native) = self.sites[site].native() {
                         native.inbox.push_back(Step::Answered(id, outcome));
@@ -312,15 +346,6 @@ impl World {
             Route::Stock(call) => self.stock_answered(site, call, outcome),
         }
         self.go_on(site);
-    }
-
-    /// How soon an answer has to come for its member to be in contact: later ones may come too late to act.
-    fn prompt(&self, site: SiteId) -> u64 {
-        let cell = self.group_of(site).and_then(|group| self.endpoint.cells.get(&group_key(&group)));
-        let timeout = cell.map_or(self.plan.timeout, |cell| {
-            u64::try_from(cell.group.spec().draft.timeout.get().as_micros()).unwrap_or(u64::MAX)
-        });
-        timeout / 4
     }
 
     fn farewell_answered(&mut self, site: SiteId, id: u32, heard: bool) {
@@ -355,13 +380,15 @@ impl World {
 
     /// The process is told to stop, and is gone once its last words are said and written.
     pub(crate) fn stop_agent(&mut self, site: SiteId) {
+        let now = self.now;
         let pid = self.sites[site].pid().unwrap_or(0);
-        let now = self.site_now(site).uptime;
+        let uptime = self.site_now(site).uptime;
         let Some(native) = self.sites[site].native() else { return };
-        if !native.stopping {
-            native.stopping = true;
-            native.inbox.push_front(Step::Stop(now));
-            self.push(LAST_WORDS, Event::Site(site, pid, AtSite::Exit));
+        if native.stops_by.is_none() {
+            let patience = native.collector.as_ref().map_or(0, |_| STOPS_WITHIN);
+            native.stops_by = Some(now + patience + LAST_WORDS);
+            native.inbox.push_front(Step::Stop(uptime + std::time::Duration::from_micros(patience)));
+            self.push(patience + LAST_WORDS, Event::Site(site, pid, AtSite::Exit));
             self.judge.member_was_disturbed(site, self.now);
             self.work(site);
             self.leave_if_done(site);
@@ -372,7 +399,7 @@ impl World {
         let runs = self.sites[site].runs();
         let pid = self.sites[site].pid().unwrap_or(0);
         let Some(native) = self.sites[site].native() else { return };
-        let done = native.stopping
+        let done = native.stops_by.is_some()
             && native.partings.is_empty()
             && native.recorder.is_idle()
             && native.todo.is_empty()
@@ -387,6 +414,9 @@ impl World {
         self.sites[site].process = None;
         self.judge.sink.forget(pid);
         self.judge.member_was_disturbed(site, self.now);
+        if self.healed_at.is_some() {
+            self.start(site);
+        }
     }
 
     /// Hands the history's queue to the disk, one batch at a time.

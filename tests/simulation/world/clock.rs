@@ -40,8 +40,8 @@ pub(crate) struct Clock {
     pub(crate) wall_offset: i64,
     /// While it sleeps: since when.
     asleep_since: Option<Instant>,
-    /// How long it has slept since the boot. Timers on the monotonic clock do not see this.
-    pub(crate) slept: Span,
+    /// How long it has slept since the boot, up to when it last woke up.
+    slept: Span,
 }
 
 impl Clock {
@@ -101,6 +101,11 @@ impl Clock {
 
     pub(crate) const fn is_asleep(&self) -> bool {
         self.asleep_since.is_some()
+    }
+
+    /// How much of true time the machine has not slept. Time-outs of calls are on a clock that counts this.
+    pub(crate) const fn awake(&self, at: Instant) -> Span {
+        at - self.slept
     }
 
     pub(crate) const fn fall_asleep(&mut self, at: Instant) {

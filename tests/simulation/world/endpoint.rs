@@ -20,7 +20,7 @@ use client_failover::{
 
 use super::{
     World,
-    clock::{Instant, MILLISECOND, SECOND},
+    clock::{Instant, MILLISECOND, SECOND, Span},
     event::{Ask, AtEndpoint, Event, Request, Return},
     registry::{Operation, Registry},
     store::Folder,
@@ -118,13 +118,18 @@ pub(crate) fn group_key(id: &GroupId) -> GroupKey {
     GroupKey { place: Place::OnPremises, id: id.clone() }
 }
 
-pub(crate) fn group_spec(id: &GroupId, timeout: FailoverTimeout) -> GroupSpec {
+pub(crate) fn group_spec(id: &GroupId, timeout: FailoverTimeout, keep_silent_override: bool) -> GroupSpec {
     GroupSpec {
         place: Place::OnPremises,
         draft: GroupDraft { id: id.clone(), name: None, description: None, timeout },
         additional_data: None,
-        preferences: Preferences::default(),
+        preferences: Preferences { keep_silent_override, ..Preferences::default() },
     }
+}
+
+/// A FailoverTimeout in microseconds.
+pub(crate) fn span(timeout: FailoverTimeout) -> Span {
+    Span::try_from(timeout.get().as_micros()).unwrap_or(Span::MAX)
 }
 
 pub(crate) fn failure(kind: FailureKind) -> CallFailure {
@@ -240,7 +245,9 @@ impl World {
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
         endpoint.longest = longest;
         let epoch = found.and_then(|mark| mark.epoch);
-        for (key, record) in records.seats {
+        for (key, mut record) in records.seats {
+            let group = records.groups.get(&key).map(|group| group.draft.timeout);
+            record.timeout = record.timeout.max(group.unwrap_or(record.timeout));
             let timeout = record.timeout;
             endpoint.estates.insert(key, Estate::restore(Some(record), timeout, exact, now));
         }
@@ -250,6 +257,7 @@ impl World {
                 endpoint.estates.remove(&key).unwrap_or_else(|| Estate::restore(None, timeout, exact, now));
             let group = Group::create(spec, Choosing::default(), epoch, Some(estate));
             endpoint.cells_made += 1;
+            self.judge.lively.group_has(self.now, &key.id, span(timeout));
             endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
         }
         for ((key, _), session) in records.sessions {
@@ -266,10 +274,13 @@ impl World {
         let seat_records = records.seat_records;
         let mark = Mark { boot: endpoint.boot.clone(), seat_records, epoch, longest, settled: exact };
         endpoint.writer = Writer::new(mark);
+        self.judge.lively.endpoint_begins(self.now);
+        self.judge.tenures.endpoint_begins();
         self.judge.endpoint_was_disturbed(self.now);
         self.log(|world| {
             format!("the endpoint begins, run {}, exact {exact}, mark {epoch:?}", world.endpoint.run)
         });
+        self.replay_after_start();
         self.tick();
     }
 
@@ -344,6 +355,7 @@ impl World {
         if self.endpoint.is_up() {
             self.attend();
             self.endpoint.power = Power::Frozen;
+            self.judge.lively.endpoint_stops(self.now);
             self.log(|_| format!("the endpoint freezes for {} ms", span / MILLISECOND));
             self.push(span, Event::Endpoint(self.endpoint.run, AtEndpoint::Thaw));
         }
@@ -355,6 +367,9 @@ impl World {
             return;
         }
         self.endpoint.power = Power::Up;
+        let shortest = self.endpoint.cells.values().map(|cell| cell.group.spec().draft.timeout).min();
+        let shortest = shortest.map_or(Span::MAX, |timeout| self.endpoint_clock.true_span(timeout.get()));
+        self.judge.lively.endpoint_goes_on(self.now, shortest);
         self.log(|_| "the endpoint goes on".to_owned());
         let mut found: Vec<Arrived> = std::mem::take(&mut self.endpoint.inbox).into();
         let tick_at = self.dice.index(found.len() + 1);
@@ -428,7 +443,8 @@ impl World {
                 self.send_down(back, Ok(Answer::Version { version: None, native: true }));
             }
             Ask::Call(Call::CreateGroup(group, timeout)) => {
-                self.operate(Operation::CreateGroup(group_spec(&group, timeout)), Some(back));
+                let keeps_silent = self.plan.group(&group).keeps_silent;
+                self.operate(Operation::CreateGroup(group_spec(&group, timeout, keeps_silent)), Some(back));
             }
             Ask::Call(Call::ReadGroup(group)) => {
                 let cell = self.endpoint.cells.get(&group_key(&group));
@@ -459,9 +475,6 @@ impl World {
         let Some(cell) = self.endpoint.cells.get_mut(&key) else {
             return self.send_down(back, Err(failure(FailureKind::NotFound)));
         };
-        if let Some(native) = &heartbeat.native {
-            self.judge.member_proved(id, &native.incarnation, native.answered, self.now);
-        }
         let connection = SocketAddr::from(([127, 0, 0, 1], port));
         match cell.group.hear(now, id, heartbeat, Some(connection)) {
             Ok(question) => self.answer(&key, question, back),

@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use client_failover::{
-    domain::{CallFailure, GroupId, SessionId},
+    domain::{CallFailure, FailoverScore, GroupId, SessionId},
     registration::machine::{Answer, Call, CallId},
 };
 
@@ -63,7 +63,8 @@ pub(crate) struct Reply {
 pub(crate) enum AtSite {
     /// The alarm that was set for this instant.
     Alarm,
-    /// A call's time-out, and how long the machine had slept when it began.
+    /// A call's time-out, and when it is by the time that the machine was awake: time-outs are on the
+    /// monotonic clock, which stands still while the machine sleeps.
     CallEnds(Route, Span),
     /// The write of history that was under way has ended.
     Written,
@@ -73,6 +74,13 @@ pub(crate) enum AtSite {
     Nudge,
     /// The process goes on.
     Thaw,
+    /// The collector has obeyed this order whole, and says so.
+    Obeyed(u64),
+    /// The source may be worth something else; one that alternates is, and will be again.
+    Look,
+    Source,
+    /// A score that changed then has been said by now.
+    Said(FailoverScore, Instant),
     /// A process that was told to stop is gone.
     Exit,
 }

@@ -12,7 +12,7 @@ use super::{
     clock::{DAY_US, Instant, MILLISECOND, SECOND, Span},
     endpoint::{Mood, Power, group_id, group_key, group_spec},
     event::{AtSite, Event, SiteId},
-    judge,
+    judge::at_most,
     plan::{self, Fault, Source},
     registry::Operation,
     site::Link,
@@ -93,6 +93,7 @@ impl World {
             Fault::DeleteSession => self.delete_session(site),
             Fault::RecreateGroup => self.recreate_group(site),
             Fault::Configure => self.configure(site),
+            Fault::Replay => self.replay(site, 0),
         }
     }
 
@@ -170,14 +171,16 @@ impl World {
         if folder.mark.is_none() && folder.store.groups.is_empty() && folder.store.seat_records == 0 {
             // Nothing tells a folder that was lost whole from a new one. Whoever puts a new endpoint in
             // the place of a lost one has to wait until the leases of the lost one are over.
-            self.endpoint.not_before = self.now + judge::at_most(self.longest_timeout);
+            self.endpoint.not_before = self.now + at_most(self.longest_timeout);
         }
     }
 
     /// An endpoint that lost its mark, and perhaps its database, goes on from the wall clock and from what
-    /// members know. Where its clock was set back as well, nobody promises that epochs rise.
+    /// members know. Where its clock was set back as well, or a member claimed epochs ahead of it, nobody promises
+    /// that epochs rise.
     fn excuse_epochs(&mut self) {
-        if self.clock_was_set_back && self.mark_was_lost {
+        let ahead = self.clock_was_set_back || self.plan.members.iter().any(|member| member.lies);
+        if ahead && self.mark_was_lost {
             self.judge.judges_epochs = false;
             self.judge.sink.judges_epochs = false;
         }
@@ -275,7 +278,6 @@ impl World {
 
     fn delete_session(&mut self, site: SiteId) {
         if let Some((key, session)) = self.operator(site) {
-            self.judge.everything_was_disturbed(self.now);
             self.operate(Operation::DeleteSession(key, session), None);
         }
     }
@@ -283,15 +285,15 @@ impl World {
     /// A group is emptied and deleted, and perhaps created anew with a smaller T.
     fn recreate_group(&mut self, site: SiteId) {
         let Some((key, _)) = self.operator(site) else { return };
-        self.judge.everything_was_disturbed(self.now);
         let sessions: Vec<SessionId> = self.sites.iter().map(|site| site.disk.session.clone()).collect();
         for session in sessions {
             self.operate(Operation::DeleteSession(key.clone(), session), None);
         }
         self.operate(Operation::DeleteGroup(key.clone()), None);
         if self.plan.shrinks() && self.dice.percent(70) {
-            let smaller = plan::timeout(self.plan.timeout * self.dice.between(1, 9) / 10);
-            self.operate(Operation::CreateGroup(group_spec(&key.id, smaller)), None);
+            let group = self.plan.group(&key.id);
+            let smaller = plan::timeout(group.timeout * self.dice.between(1, 9) / 10);
+            self.operate(Operation::CreateGroup(group_spec(&key.id, smaller, group.keeps_silent)), None);
         }
     }
 
@@ -324,8 +326,11 @@ impl World {
 
     pub(crate) fn stall(&mut self) {
         if self.healed_at.is_none() {
-            self.freeze_endpoint(self.plan.timeout / 5);
-            self.push(self.plan.timeout / 2, Event::Stall);
+            // By the smallest T there is, so that no lease ends while the endpoint cannot answer.
+            let timeout = self.plan.members.iter().map(|member| self.plan.groups[member.group].timeout).min();
+            let timeout = timeout.unwrap_or(self.plan.timeout);
+            self.freeze_endpoint(timeout / 5);
+            self.push(timeout / 2, Event::Stall);
         }
     }
 
@@ -336,7 +341,7 @@ impl World {
         if self.now < self.endpoint.not_before {
             return self.queue.push(self.endpoint.not_before, Event::Heal);
         }
-        self.push(judge::settling_time(self.longest_timeout), Event::End);
+        self.push(self.looked_at(), Event::End);
         self.log(|_| "all is well from here on".to_owned());
         self.healed_at = Some(self.now);
         self.judge.something_happened(self.now);
@@ -349,6 +354,8 @@ impl World {
             self.sites[site].link = Link::default();
             if let Source::Alternating(_, score, _) = self.sites[site].member.source {
                 self.sites[site].member.source = Source::Constant(score);
+                let pid = self.sites[site].pid().unwrap_or(0);
+                self.push(0, Event::Site(site, pid, AtSite::Look));
             }
             self.sites[site].disk_trouble_until = 0;
             if self.sites[site].is_copy {
@@ -362,6 +369,7 @@ impl World {
             self.start(site);
         }
         self.let_endpoint_start();
+        self.begin_healing();
     }
 }
 

@@ -6,12 +6,15 @@
 
 mod agent;
 mod clock;
+mod collector;
 mod dice;
 mod endpoint;
 mod event;
 mod faults;
+mod healing;
 mod history;
 mod judge;
+mod lively;
 mod network;
 mod plan;
 mod registry;
@@ -22,12 +25,14 @@ mod store;
 mod tenures;
 mod writing;
 
-use client_failover::domain::{Mode, SessionId};
+use std::collections::VecDeque;
+
+use client_failover::domain::{GroupId, Mode, SessionId};
 
 use clock::{Clock, Instant, MILLISECOND, Span};
 use dice::Dice;
 use endpoint::Endpoint;
-use event::{AtSite, Event, Pid, Queue, SiteId};
+use event::{AtSite, Event, Pid, Queue, Request, SiteId};
 use judge::Judge;
 use plan::Plan;
 use sink::Accusation;
@@ -59,11 +64,15 @@ struct World {
     queue: Queue,
     dice: Dice,
     plan: Plan,
+    /// The Ids of the two groups there may be.
+    ids: [GroupId; 2],
     sites: Vec<Site>,
     endpoint: Endpoint,
     endpoint_clock: Clock,
     judge: Judge,
     pids: Pid,
+    /// What each member said lately, for a network that says it again.
+    said: Vec<VecDeque<Request>>,
     /// Since when nothing goes wrong any more.
     healed_at: Option<Instant>,
     /// Whether the endpoint's wall clock was ever set back, and its mark lost or put back.
@@ -82,6 +91,7 @@ pub(crate) fn run(seed: u64, logs: bool) -> Outcome {
     while world.violation.is_none() {
         let Some((at, event)) = world.queue.pop() else { break };
         world.now = at;
+        world.note_acts();
         events += 1;
         if matches!(event, Event::End) {
             world.judge_now();
@@ -110,12 +120,14 @@ impl World {
             endpoint_clock,
             judge: Judge::default(),
             pids: 0,
+            said: Vec::new(),
             healed_at: None,
             clock_was_set_back: false,
             mark_was_lost: false,
-            longest_timeout: plan.timeout,
+            longest_timeout: plan.groups.iter().map(|group| group.timeout).max().unwrap_or_default(),
             violation: None,
             log: logs.then(Vec::new),
+            ids: [0, 1].map(endpoint::group_id),
             dice,
             plan,
         };
@@ -132,8 +144,8 @@ impl World {
     fn settle_in(&mut self) {
         for (index, member) in self.plan.members.clone().into_iter().enumerate() {
             let config = Config {
-                group: 0,
-                timeout: plan::timeout(self.plan.timeout),
+                group: member.group,
+                timeout: plan::timeout(self.plan.groups[member.group].timeout),
                 mode: if member.mode == Mode::None { Mode::Hot } else { member.mode },
                 client: 1,
             };
@@ -201,12 +213,10 @@ impl World {
         match event {
             AtSite::Alarm => self.go_on(site),
             AtSite::Nudge => self.nudged(site),
-            AtSite::CallEnds(route, slept) => {
-                // Time-outs are on the monotonic clock, which stands still while the machine sleeps.
-                let missed = self.sites[site].clock.slept.saturating_sub(slept);
-                if missed > 0 {
-                    let slept = self.sites[site].clock.slept;
-                    self.push(missed, Event::Site(site, pid, AtSite::CallEnds(route, slept)));
+            AtSite::CallEnds(route, end) => {
+                let left = end.saturating_sub(self.sites[site].clock.awake(self.now));
+                if left > 0 {
+                    self.push(left, Event::Site(site, pid, AtSite::CallEnds(route, end)));
                 } else {
                     self.call_timed_out(site, route);
                 }
@@ -214,6 +224,10 @@ impl World {
             AtSite::Written => self.history_written(site),
             AtSite::WaitedForRecord(waits) => self.waited_for_record(site, waits),
             AtSite::Exit => self.exit(site, pid),
+            AtSite::Obeyed(order) => self.order_obeyed(site, order),
+            AtSite::Look => self.say_score(site),
+            AtSite::Source => self.watch_source(site),
+            AtSite::Said(score, since) => self.judge_score(site, score, since),
             AtSite::Thaw => {}
         }
     }

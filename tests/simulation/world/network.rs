@@ -1,17 +1,24 @@
 //! The way between members and the endpoint: messages are lost, late, doubled and reordered.
 
+use std::collections::VecDeque;
+
 use client_failover::{
-    domain::{CallFailure, GroupId, SessionId},
+    domain::{CallFailure, Epoch, GroupId, Heartbeat, SessionId},
     registration::machine::{Answer, Call},
 };
 
 use super::{
     World,
     clock::{MILLISECOND, Span},
+    endpoint::group_key,
     event::{Ask, AtSite, Event, Reply, Request, Return, SiteId},
+    plan::Fault,
 };
 
-/// A message that was sent this long before the world was healed does not arrive any more.
+/// So many of a member's last heartbeats may come again.
+const MOST_SAID: usize = 8;
+
+/// A message from before the world was healed arrives within this after it, or never.
 const FORGOTTEN: Span = 50 * MILLISECOND;
 
 impl World {
@@ -54,6 +61,58 @@ impl World {
         self.push(delay, Event::Request(Box::new(request)));
     }
 
+    /// Keeps what a member says, where the network may say it again.
+    pub(crate) fn overhear(&mut self, request: &Request) {
+        if !self.plan.faults.contains(&Fault::Replay)
+            || !matches!(request.ask, Ask::Call(Call::Heartbeat(..)))
+        {
+            return;
+        }
+        let site = request.back.site;
+        if self.said.len() <= site {
+            self.said.resize_with(site + 1, VecDeque::new);
+        }
+        let said = &mut self.said[site];
+        said.push_back(request.clone());
+        if said.len() > MOST_SAID {
+            said.pop_front();
+        }
+    }
+
+    /// The network says once more what the member at `site` said lately, in its order, within `within`.
+    pub(crate) fn replay(&mut self, site: SiteId, within: Span) {
+        let Some(said) = self.said.get(site).cloned().filter(|said| !said.is_empty()) else { return };
+        let from = self.dice.index(said.len());
+        let mut delay = self.dice.between(0, within);
+        for request in said.into_iter().skip(from) {
+            delay += self.dice.between(MILLISECOND, 20 * MILLISECOND);
+            self.push(delay, Event::Request(Box::new(request)));
+        }
+    }
+
+    /// An endpoint that has just begun does not know that it heard that before: least of all of a member that has
+    /// not asked it anything yet.
+    pub(crate) fn replay_after_start(&mut self) {
+        if self.healed_at.is_none() && self.plan.faults.contains(&Fault::Replay) {
+            for site in 0..self.sites.len() {
+                let quarter = self.plan.groups[self.sites[site].member.group].timeout / 4;
+                self.replay(site, quarter);
+            }
+        }
+    }
+
+    /// A member that lies claims to know a higher epoch than there is in its group.
+    pub(crate) fn lie(&mut self, site: SiteId, group: &GroupId, heartbeat: &mut Heartbeat) {
+        if !self.sites[site].member.lies || self.dice.percent(50) {
+            return;
+        }
+        let seat = self.endpoint.folder.store.seats.get(&group_key(group));
+        let highest = seat.and_then(|seat| seat.epoch).map_or(0, Epoch::get);
+        if let Some(native) = &mut heartbeat.native {
+            native.epoch = native.epoch.max(Epoch::new(highest + 1));
+        }
+    }
+
     pub(crate) fn send_down(&mut self, back: Return, outcome: Result<Answer, CallFailure>) {
         let site = back.site;
         self.log(|_| format!("the endpoint answers site {site} {:?}: {outcome:?}", back.route));
@@ -91,7 +150,7 @@ impl World {
 
     /// Whether a message is one of those that a healed network does not carry any more.
     fn is_forgotten(&self, sent: u64) -> bool {
-        self.healed_at.is_some_and(|healed| sent + FORGOTTEN < healed)
+        self.healed_at.is_some_and(|healed| sent < healed && healed + FORGOTTEN < self.now)
     }
 
     pub(crate) fn request_comes(&mut self, request: Box<Request>) {

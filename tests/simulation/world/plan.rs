@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client_failover::domain::{EndpointLoss, FailoverTimeout, Mode};
+use client_failover::domain::{EndpointLoss, FailoverTimeout, GroupId, Mode};
 
 use super::{
     clock::{DRIFT, MILLISECOND, SECOND, Span, TRUE_RATE},
@@ -33,6 +33,22 @@ impl Source {
     }
 }
 
+/// How long a collector takes to stop, never where empty, and how much later that is said.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stops {
+    pub(crate) after: Option<Span>,
+    pub(crate) says_after: Span,
+}
+
+/// A group of the plant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GroupPlan {
+    /// T, as its members ask for it.
+    pub(crate) timeout: Span,
+    /// Whether a Primary that an override asks for keeps its seat although it is silent.
+    pub(crate) keeps_silent: bool,
+}
+
 /// A member of the plant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Member {
@@ -40,6 +56,12 @@ pub(crate) struct Member {
     pub(crate) loss: EndpointLoss,
     pub(crate) mode: Mode,
     pub(crate) source: Source,
+    /// How its collector stops; empty where it protects nothing.
+    pub(crate) collector: Option<Stops>,
+    /// Which of the two groups it is a member of at first.
+    pub(crate) group: usize,
+    /// Whether it claims higher epochs than there are.
+    pub(crate) lies: bool,
     pub(crate) rate: u64,
     /// Its machine's uptime when the schedule begins.
     pub(crate) uptime: u64,
@@ -68,9 +90,10 @@ pub(crate) enum Fault {
     DeleteSession,
     RecreateGroup,
     Configure,
+    Replay,
 }
 
-const FAULTS: [Fault; 20] = [
+const FAULTS: [Fault; 21] = [
     Fault::AgentCrash,
     Fault::AgentStop,
     Fault::AgentReboot,
@@ -91,6 +114,7 @@ const FAULTS: [Fault; 20] = [
     Fault::DeleteSession,
     Fault::RecreateGroup,
     Fault::Configure,
+    Fault::Replay,
 ];
 
 /// How the network treats messages, in percent.
@@ -105,6 +129,7 @@ pub(crate) struct Weather {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) timeout: Span,
+    pub(crate) groups: [GroupPlan; 2],
     pub(crate) members: Vec<Member>,
     pub(crate) weather: Weather,
     pub(crate) faults: Vec<Fault>,
@@ -143,7 +168,31 @@ fn source(dice: &mut Dice) -> Source {
     }
 }
 
-fn members(dice: &mut Dice, calm: bool) -> Vec<Member> {
+/// What a collector without a deadline takes to stop at the most: nothing else would end it.
+pub(crate) const SOON: Span = T / 50;
+
+/// Most collectors stop in no time, or soon; some take longer than their deadline gives them, or never stop. One
+/// that keeps its role has no deadline.
+fn collector(dice: &mut Dice, loss: EndpointLoss) -> Option<Stops> {
+    let after = match dice.below(8) {
+        0..=2 => return None,
+        3 => Some(0),
+        4..=5 => Some(dice.between(0, SOON)),
+        _ if loss != EndpointLoss::StepDown => Some(SOON),
+        6 => Some(dice.between(0, T / 2)),
+        _ => dice.pick(&[None, Some(3 * T / 2)]),
+    };
+    let says_after = if dice.percent(70) { 0 } else { dice.between(0, T / 20) };
+    Some(Stops { after, says_after })
+}
+
+/// In some plants there are two groups, and their T differ.
+fn groups(dice: &mut Dice, two: bool) -> [GroupPlan; 2] {
+    let other = if two { dice.pick(&[T / 5, T / 2, T, 2 * T]) } else { T };
+    [T, other].map(|timeout| GroupPlan { timeout, keeps_silent: dice.percent(10) })
+}
+
+fn members(dice: &mut Dice, calm: bool, two: bool) -> Vec<Member> {
     let count = match dice.below(10) {
         0 => 1,
         1..=5 => 2,
@@ -154,17 +203,24 @@ fn members(dice: &mut Dice, calm: bool) -> Vec<Member> {
     let pure = dice.percent(70);
     let all_own = dice.percent(50) && !calm;
     let mode = dice.pick(&[Mode::Hot, Mode::Hot, Mode::Warm, Mode::Cold]);
-    let member = |dice: &mut Dice| Member {
-        native: pure || dice.percent(60),
-        loss: if pure {
+    let liar = dice.percent(3);
+    let member = |dice: &mut Dice| {
+        let loss = if pure {
             EndpointLoss::StepDown
         } else {
             dice.pick(&[EndpointLoss::StepDown, EndpointLoss::KeepRole, EndpointLoss::Auto])
-        },
-        mode: if dice.percent(80) { mode } else { dice.pick(&[Mode::Hot, Mode::Warm, Mode::Cold]) },
-        source: if all_own { Source::Own } else { source(dice) },
-        rate: rate(dice),
-        uptime: dice.between(0, 40 * SECOND),
+        };
+        Member {
+            native: pure || dice.percent(60),
+            loss,
+            mode: if dice.percent(80) { mode } else { dice.pick(&[Mode::Hot, Mode::Warm, Mode::Cold]) },
+            source: if all_own { Source::Own } else { source(dice) },
+            collector: collector(dice, loss),
+            group: if two { dice.index(2) } else { 0 },
+            lies: liar && !calm && dice.percent(40),
+            rate: rate(dice),
+            uptime: dice.between(0, 40 * SECOND),
+        }
     };
     (0..count).map(|_| member(dice)).collect()
 }
@@ -173,7 +229,8 @@ impl Plan {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         // A calm plant: nothing goes wrong, so that the choice itself is judged.
         let calm = dice.percent(10);
-        let members = members(dice, calm);
+        let two = dice.percent(20);
+        let (groups, members) = (groups(dice, two), members(dice, calm, two));
         let some = |dice: &mut Dice, most: u64| if dice.percent(50) { 0 } else { dice.between(1, most) };
         let mut faults: Vec<Fault> = Vec::new();
         // Few kinds at once, so that each has its time.
@@ -195,6 +252,7 @@ impl Plan {
         };
         Self {
             timeout: T,
+            groups,
             members,
             weather,
             faults,
@@ -205,6 +263,11 @@ impl Plan {
             endpoint_rate: rate(dice),
             endpoint_uptime: dice.between(0, 40 * SECOND),
         }
+    }
+
+    /// The group of this Id, which ends with its number.
+    pub(crate) fn group(&self, id: &GroupId) -> GroupPlan {
+        self.groups[usize::from(id.as_str().ends_with('1'))]
     }
 
     /// Whether a group may come back with a smaller T. Not where the store may be set back as well: such

@@ -13,7 +13,8 @@ use client_failover::{
 
 use super::{
     World,
-    endpoint::{Cell, failure},
+    clock::Instant,
+    endpoint::{Cell, failure, span},
     event::{AtEndpoint, Event, Return},
     store::Transaction,
 };
@@ -39,6 +40,8 @@ struct Running {
     says_yes: bool,
     /// Whether the transaction has reached the disk, or failed to.
     reached: bool,
+    /// When the store answers.
+    ends: Instant,
 }
 
 /// The endpoint's registry lock: who has it, and who waits.
@@ -46,6 +49,13 @@ struct Running {
 pub(crate) struct Registry {
     running: Option<Running>,
     waiting: VecDeque<(Operation, Option<Return>)>,
+}
+
+impl Registry {
+    /// When the store answers what is under way.
+    pub(crate) fn ends(&self) -> Instant {
+        self.running.as_ref().map_or(0, |running| running.ends)
+    }
 }
 
 type Outcome = Result<Answer, CallFailure>;
@@ -63,8 +73,9 @@ impl World {
             match self.prepare(&operation) {
                 Ok(transaction) => {
                     let (latency, keeps, says_yes) = self.store_outcome();
+                    let ends = self.now + latency;
                     self.endpoint.registry.running =
-                        Some(Running { operation, transaction, back, keeps, says_yes, reached: false });
+                        Some(Running { operation, transaction, back, keeps, says_yes, reached: false, ends });
                     let event = Event::Endpoint(self.endpoint.run, AtEndpoint::Registry);
                     self.push(latency, event);
                 }
@@ -190,6 +201,10 @@ impl World {
                 let waits = spec.draft.timeout.max(longest);
                 let new = || Estate::restore(None, waits, endpoint.knows_all, endpoint.begun);
                 let estate = endpoint.estates.remove(&key).unwrap_or_else(new);
+                self.judge.lively.group_has(self.now, &key.id, span(spec.draft.timeout));
+                if estate.is_renewing(now) {
+                    self.judge.lively.group_waits(self.now, &key.id, span(waits));
+                }
                 let (choosing, epoch) = (Choosing::default(), endpoint.known_epoch);
                 let group = Group::create(spec.clone(), choosing, epoch, Some(estate));
                 endpoint.cells_made += 1;
@@ -200,6 +215,9 @@ impl World {
             (Operation::DeleteGroup(key), _) => {
                 if let Some(mut cell) = endpoint.cells.remove(key) {
                     endpoint.estates.insert(key.clone(), cell.group.leave_estate());
+                    for (_, back) in std::mem::take(&mut cell.waiting) {
+                        self.send_down(back, Err(failure(FailureKind::NotFound)));
+                    }
                 }
             }
             (_, Transaction::InsertSession(group, session)) => {
@@ -210,6 +228,9 @@ impl World {
             (Operation::DeleteSession(key, id), _) => {
                 if let Some(cell) = endpoint.cells.get_mut(key) {
                     cell.group.unregister(now, id);
+                }
+                for site in (0..self.sites.len()).filter(|site| self.sites[*site].disk.session == *id) {
+                    self.judge.lively.contact_ends(self.now, site);
                 }
                 self.keep_books(key);
             }

@@ -25,6 +25,15 @@ struct Permit {
     /// written any more.
     end: Option<Uptime>,
     until: Instant,
+    /// When it stops, if it was told to: it goes on until then, but not past its deadline.
+    stops_at: Option<Instant>,
+}
+
+impl Permit {
+    /// Until when it writes.
+    fn writes_until(&self) -> Instant {
+        self.stops_at.map_or(self.until, |stops_at| stops_at.min(self.until))
+    }
 }
 
 /// What has been written in one group.
@@ -49,7 +58,7 @@ pub(crate) struct Sink {
 
 impl Sink {
     pub(crate) fn has_permit(&self, now: Instant, pid: Pid) -> bool {
-        self.permits.get(&pid).is_some_and(|permit| now < permit.until)
+        self.permits.get(&pid).is_some_and(|permit| now < permit.writes_until())
     }
 
     /// A native process publishes where it stands.
@@ -59,6 +68,7 @@ impl Sink {
         site: SiteId,
         pid: Pid,
         standing: &Standing,
+        stops_at: Option<Instant>,
         clock: &Clock,
     ) -> Option<Accusation> {
         self.note_time(now);
@@ -72,14 +82,24 @@ impl Sink {
             Acting::Unbounded => Some(Instant::MAX),
         };
         let (Some(group), Some(until)) = (group, until) else {
-            self.permits.remove(&pid);
+            self.told_to_stop(now, pid, standing.role, stops_at);
             return None;
         };
         let end = standing.acting_until();
-        self.permits.insert(pid, Permit { site, group: group.clone(), end, until });
+        self.permits.insert(pid, Permit { site, group: group.clone(), end, until, stops_at: None });
         let two = if self.judges { self.two_at_once(now, &group) } else { None };
         let judges_epochs = self.judges_epochs;
         two.or_else(|| if judges_epochs { self.epoch_fell(pid, &group, standing.epoch) } else { None })
+    }
+
+    /// What acted has to stop: it takes until `stops_at`, or until its deadline, or no time. Out of failover it goes
+    /// on, but for no group.
+    fn told_to_stop(&mut self, now: Instant, pid: Pid, role: Role, stops_at: Option<Instant>) {
+        let Some(permit) = self.permits.get_mut(&pid) else { return };
+        permit.stops_at = permit.stops_at.or(stops_at);
+        if role == Role::None || permit.stops_at.is_none() || permit.writes_until() <= now {
+            self.permits.remove(&pid);
+        }
     }
 
     /// A stock member acts in `group`, or stops.
@@ -93,7 +113,8 @@ impl Sink {
         self.note_time(now);
         match group {
             Some(group) => {
-                self.permits.insert(pid, Permit { site, group, end: None, until: Instant::MAX });
+                self.permits
+                    .insert(pid, Permit { site, group, end: None, until: Instant::MAX, stops_at: None });
             }
             None => {
                 self.permits.remove(&pid);
@@ -143,7 +164,7 @@ impl Sink {
     /// Who writes in `group` at `now`.
     pub(crate) fn writers(&self, now: Instant, group: &GroupId) -> Vec<(SiteId, Pid)> {
         let writes = |permit: &Permit| {
-            permit.group == *group && now < permit.until && !self.asleep.contains(&permit.site)
+            permit.group == *group && now < permit.writes_until() && !self.asleep.contains(&permit.site)
         };
         self.permits
             .iter()
@@ -157,13 +178,18 @@ impl Sink {
         self.groups.get(group).map_or(0, |written| written.acted_at)
     }
 
+    /// Until when somebody has written in each group.
+    pub(crate) fn acted(&self) -> impl Iterator<Item = (&GroupId, Instant)> {
+        self.groups.iter().map(|(group, written)| (group, written.acted_at))
+    }
+
     /// Everything up to `now` has been written.
     pub(crate) fn note_time(&mut self, now: Instant) {
         for permit in self.permits.values() {
             if self.asleep.contains(&permit.site) {
                 continue;
             }
-            let at = now.min(permit.until);
+            let at = now.min(permit.writes_until());
             match self.groups.get_mut(&permit.group) {
                 Some(written) => written.acted_at = written.acted_at.max(at),
                 None => {

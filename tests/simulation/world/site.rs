@@ -12,7 +12,8 @@ use client_failover::{
 
 use super::{
     clock::{Clock, Instant, Span},
-    endpoint::group_id,
+    collector::{Collector, Said},
+    endpoint::{group_id, span},
     event::{AtSite, Pid},
     plan::{self, Member, Source},
     stock::Stock,
@@ -58,6 +59,7 @@ impl Disk {
     pub(crate) fn desired(&self) -> Desired {
         let Some(config) = self.config else { return Desired::Nothing };
         Desired::Target(Target {
+            has_destination: false,
             revision: self.revision,
             configuration: ConfigurationId::new("c").expect("a short id is one"),
             endpoint: HttpUrl::parse("http://endpoint").expect("it is an address"),
@@ -124,16 +126,21 @@ pub(crate) struct Parting {
     pub(crate) farewell: Farewell,
     pub(crate) said: usize,
     pub(crate) deleting: bool,
+    /// When it is given up, by the time that the machine is awake.
+    pub(crate) ends: Instant,
 }
 
 /// A native process: the machine, and what its driver holds.
 #[derive(Debug)]
 pub(crate) struct Native {
     pub(crate) machine: Machine,
+    /// What it protects, if anything.
+    pub(crate) collector: Option<Collector>,
     pub(crate) inbox: VecDeque<machine::Event>,
     pub(crate) todo: VecDeque<Effect>,
-    /// The calls under way, each with when it was made.
-    pub(crate) calls: BTreeMap<CallId, Instant>,
+    /// The calls under way, each with when it was made, and when it is given up by the time that the machine is
+    /// awake.
+    pub(crate) calls: BTreeMap<CallId, (Instant, Instant)>,
     pub(crate) partings: Vec<Parting>,
     pub(crate) partings_made: u32,
     pub(crate) recorder: Recorder,
@@ -145,7 +152,8 @@ pub(crate) struct Native {
     pub(crate) waits: u32,
     pub(crate) waited: bool,
     pub(crate) alarm_at: Instant,
-    pub(crate) stopping: bool,
+    /// When it is gone at the latest, if it was told to stop.
+    pub(crate) stops_by: Option<Instant>,
 }
 
 /// What runs.
@@ -167,10 +175,22 @@ pub(crate) struct Process {
     pub(crate) went_on: Instant,
     /// Until when it may act by what it published, where that has an end.
     pub(crate) acts_until: Option<Uptime>,
+    /// Whether the last heartbeat that ended was answered.
+    pub(crate) was_answered: bool,
+    /// What it last said of its score.
+    pub(crate) said: Said,
     pub(crate) port: u16,
     /// What it will find when it goes on.
     pub(crate) found: Vec<AtSite>,
     pub(crate) kind: Kind,
+}
+
+impl Process {
+    /// Whether all its heartbeats were answered, the last one well.
+    pub(crate) fn is_answered(&self) -> bool {
+        let waits = matches!(&self.kind, Kind::Native(native) if !native.calls.is_empty());
+        self.was_answered && !waits
+    }
 }
 
 /// An installation.
@@ -215,6 +235,31 @@ impl Site {
             Some(Kind::Stock(stock)) => Some(stock),
             Some(Kind::Native(_)) | None => None,
         }
+    }
+
+    /// By when the process that runs here asks the endpoint, if all is well from `now` on: a call under way that
+    /// hangs delays a registration until it is given up, and a farewell that does until its end; then who was
+    /// told to stop is started again. A heartbeat that hangs is overtaken by the next.
+    pub(crate) fn asks_by(&self, now: Instant, longest: Span) -> Instant {
+        let native = match self.process.as_ref().map(|process| &process.kind) {
+            Some(Kind::Native(native)) => native,
+            Some(Kind::Stock(stock)) => return stock.asks_by(now),
+            None => return now,
+        };
+        // Who is not registered, or was refused, waits by its own T after that; and who is to change its group, until
+        // what acted has stopped: its lease may be the longest there is.
+        let own = self.disk.config.map_or(0, |config| span(config.timeout));
+        let group = self.disk.config.map(|config| group_id(config.group));
+        let answered = self.process.as_ref().is_some_and(|process| process.was_answered);
+        let waits = match &native.listens {
+            Some((at, _)) if Some(at) != group.as_ref() => longest,
+            Some(_) if answered => 0,
+            Some(_) | None => own / 2,
+        };
+        let calls = native.calls.values().map(|(_, ends)| *ends).filter(|_| native.listens.is_none());
+        let partings = native.partings.iter().map(|parting| parting.ends);
+        let left = calls.chain(partings).map(|ends| now + ends.saturating_sub(self.clock.awake(now)));
+        left.chain(native.stops_by).max().unwrap_or(now).max(now) + waits
     }
 
     /// The score that a heartbeat says, in place of `own`.

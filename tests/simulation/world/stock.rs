@@ -11,8 +11,8 @@ use client_failover::{
 
 use super::{
     World,
-    clock::{Instant, SECOND},
-    endpoint::group_id,
+    clock::{Instant, SECOND, Span},
+    endpoint::{group_id, span},
     event::{Ask, AtSite, Event, Route, SiteId},
     plan,
 };
@@ -37,11 +37,29 @@ pub(crate) struct Stock {
     beats: u32,
     confirmations: u32,
     due: Instant,
+    /// When the call under way is given up.
+    ends: Instant,
 }
 
 impl Stock {
     pub(crate) const fn new() -> Self {
-        Self { stage: Stage::Group, acts: false, call: None, calls: 0, beats: 0, confirmations: 0, due: 0 }
+        Self {
+            stage: Stage::Group,
+            acts: false,
+            call: None,
+            calls: 0,
+            beats: 0,
+            confirmations: 0,
+            due: 0,
+            ends: 0,
+        }
+    }
+}
+
+impl Stock {
+    /// By when it asks the endpoint, if all is well from `now` on: it has one call under way at a time.
+    pub(crate) fn asks_by(&self, now: Instant) -> Instant {
+        self.call.map_or(now, |_| self.ends.max(now))
     }
 }
 
@@ -75,14 +93,13 @@ impl World {
         stock.calls += 1;
         let id = stock.calls;
         stock.call = Some(id);
-        let slept = self.sites[site].clock.slept;
-        let at_most = self.sites[site].clock.true_span(config.timeout.get());
-        self.push(at_most, Event::Site(site, pid, AtSite::CallEnds(Route::Stock(id), slept)));
+        stock.ends = now + span(config.timeout);
+        self.time_out(site, Route::Stock(id), config.timeout.get());
         self.ask(site, Route::Stock(id), Ask::Call(call));
     }
 
     pub(crate) fn stock_answered(&mut self, site: SiteId, call: u32, outcome: Result<Answer, CallFailure>) {
-        let (now, half) = (self.now, self.plan.timeout / 2);
+        let (now, half) = (self.now, self.pace_of_stock(site));
         let Some(stock) = self.sites[site].stock().filter(|stock| stock.call == Some(call)) else { return };
         stock.call = None;
         match (stock.stage, outcome) {
@@ -119,6 +136,11 @@ impl World {
         }
     }
 
+    /// A stock member keeps the pace of T as it is configured.
+    fn pace_of_stock(&self, site: SiteId) -> Span {
+        self.sites[site].disk.config.map_or(plan::T, |config| span(config.timeout)) / 2
+    }
+
     fn stock_acts(&mut self, site: SiteId, acts: bool) {
         let now = self.now;
         let Some(config) = self.sites[site].disk.config else { return };
@@ -136,6 +158,3 @@ impl World {
         }
     }
 }
-
-/// The pace of a stock member is by T as it is configured.
-const _: () = assert!(plan::T / 2 > SECOND);

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use client_failover::domain::{
-    GroupChange, GroupChangeKind, GroupKey, GroupReason, Role, SessionId, Standing,
+    Epoch, GroupChange, GroupChangeKind, GroupKey, GroupReason, Role, SessionId, Standing,
 };
 
 use super::{
@@ -26,21 +26,44 @@ struct Tenure {
     /// Whether it said a score above 0 while it acted.
     scored: bool,
     challenged: Instant,
+    /// Who challenges.
+    challenger: Option<SessionId>,
+    /// Under which epoch the seat was last freed.
+    freed: Option<Epoch>,
     /// It was told to stop for a challenger that had confirmed: when, and by when somebody has to act.
     hand_over: Option<(Instant, Instant)>,
 }
 
 /// What is known of all Primaries.
 #[derive(Debug, Default)]
-pub(crate) struct Tenures(BTreeMap<GroupKey, Tenure>);
+pub(crate) struct Tenures {
+    groups: BTreeMap<GroupKey, Tenure>,
+    /// When each member last heard an answer to a heartbeat.
+    heard: BTreeMap<SessionId, Instant>,
+}
 
 impl Tenures {
+    /// An answer to a heartbeat reaches a member.
+    pub(crate) fn member_heard(&mut self, now: Instant, session: &SessionId) {
+        self.heard.insert(session.clone(), now);
+    }
+
+    /// A run of the endpoint begins: it goes on from what is on disk.
+    pub(crate) fn endpoint_begins(&mut self) {
+        self.groups.values_mut().for_each(|tenure| tenure.freed = None);
+    }
+
     /// A Primary says that it acts and can do something.
     pub(crate) fn scored(&mut self, session: &SessionId) {
-        for tenure in self.0.values_mut().filter(|tenure| tenure.session.as_ref() == Some(session)) {
+        for tenure in self.groups.values_mut().filter(|tenure| tenure.session.as_ref() == Some(session)) {
             tenure.scored = true;
         }
     }
+}
+
+/// Whether a Primary that is told to stop for this has a successor that has confirmed.
+const fn is_for_a_challenger(reason: GroupReason) -> bool {
+    matches!(reason, GroupReason::BetterScore | GroupReason::ScoreZero | GroupReason::OperatorAsked)
 }
 
 impl World {
@@ -49,33 +72,53 @@ impl World {
         let now = self.now;
         let calm = self.hands_over_well(change);
         let timeout = self.group_timeout(key);
+        let longest = self.judge.lively.timeout(now, &key.id).unwrap_or(timeout);
+        // Its deadline may be by a larger T that the group had before.
+        let stops = self.stop_takes(change, longest.max(self.plan.group(&key.id).timeout));
         // A doubled heartbeat of a stock member looks like a later one.
         let native = self.plan.is_native();
-        let tenure = self.judge.tenures.0.entry(key.clone()).or_default();
+        // What was said to an earlier run of the endpoint, and comes again, looks like a confirmation.
+        let echoes = self.plan.faults.contains(&Fault::Replay) || self.plan.weather.doubled > 0;
+        let asked = is_for_a_challenger(change.reason) && !echoes;
+        let Tenures { groups, heard } = &mut self.judge.tenures;
+        let tenure = groups.entry(key.clone()).or_default();
         match change.kind {
             GroupChangeKind::Promoted => {
-                self.judge.excuse(now, change.session.as_ref());
-                let tenure = self.judge.tenures.0.entry(key.clone()).or_default();
-                // Where the store is late, the time to start begins before the promotion is on disk.
-                let scored = self.plan.faults.contains(&Fault::StoreTrouble);
-                *tenure = Tenure { session: change.session.clone(), since: now, scored, ..Tenure::default() };
+                let given = change.reason == GroupReason::ActsAlready || change.epoch > tenure.freed;
+                *tenure = Tenure { session: change.session.clone(), since: now, ..Tenure::default() };
+                if !given {
+                    let what = format!("the seat of {:?} was freed before it was given", change.session);
+                    self.accuse("History", what);
+                }
             }
-            GroupChangeKind::ChallengeBegan => tenure.challenged = now,
+            GroupChangeKind::SeatFreed => tenure.freed = change.epoch,
+            GroupChangeKind::ChallengeBegan => {
+                (tenure.challenged, tenure.challenger) = (now, change.session.clone());
+            }
             GroupChangeKind::ToldToStop => {
                 // For T after its start an endpoint does not believe that the holder on record stopped.
                 let undisturbed = self.judge.disturbed < tenure.challenged
-                    && now > self.judge.endpoint_disturbed + at_most(2 * timeout);
-                tenure.hand_over = (calm && undisturbed).then(|| (now, now + at_most(timeout / 2) + SECOND));
+                    && now > self.judge.endpoint_disturbed + at_most(2 * longest);
+                let due = now + stops + at_most(timeout / 2) + SECOND;
+                tenure.hand_over = (calm && undisturbed).then_some((now, due));
+                let unproved = native && asked && {
+                    let heard = tenure.challenger.as_ref().and_then(|session| heard.get(session));
+                    heard.is_none_or(|heard| *heard < tenure.challenged)
+                };
                 let early = now - tenure.since < timeout * 19 / 20 * TRUE_RATE / (TRUE_RATE + DRIFT);
                 let known = tenure.session == change.session;
                 let judged = native && change.reason == GroupReason::ScoreZero;
+                if unproved {
+                    let what =
+                        format!("{:?} was told to stop for one that has heard nothing", change.session);
+                    return self.accuse("Unproved", what);
+                }
                 if judged && known && !tenure.scored && early {
                     let what = format!("{:?} had no time to start", change.session);
                     self.accuse("Tenure", what);
                 }
             }
-            GroupChangeKind::SeatFreed
-            | GroupChangeKind::ChallengeDropped
+            GroupChangeKind::ChallengeDropped
             | GroupChangeKind::HandOver
             | GroupChangeKind::StoreWasSetBack
             | GroupChangeKind::OverrideBegan
@@ -88,12 +131,8 @@ impl World {
     /// Whether the Primary that is told hears it, and nothing on the way makes the hand-over slow.
     fn hands_over_well(&self, change: &GroupChange) -> bool {
         let now = self.now;
-        let asked = matches!(
-            change.reason,
-            GroupReason::BetterScore | GroupReason::ScoreZero | GroupReason::OperatorAsked
-        );
         let told = |site: &&super::site::Site| Some(&site.disk.session) == change.session.as_ref();
-        asked
+        is_for_a_challenger(change.reason)
             && self.plan.is_native()
             && self.plan.weather == Weather::default()
             && !self.plan.stalls
@@ -102,6 +141,16 @@ impl World {
             && self.sites.iter().filter(told).all(|site| site.runs() && site.link.is_good(now))
             && !self.sites.iter().any(|site| site.link.is_late() || now < site.link.lossy_until)
             && !self.endpoint.mood.is_bad()
+    }
+
+    /// How long the Primary that is told may take to stop: it stops at the deadline at the latest.
+    fn stop_takes(&self, change: &GroupChange, timeout: Span) -> Span {
+        let told = |site: &&super::site::Site| Some(&site.disk.session) == change.session.as_ref();
+        let stops = |site: &super::site::Site| {
+            let stops = site.member.collector?;
+            Some(stops.after.map_or(timeout, |after| (after + stops.says_after).min(timeout)))
+        };
+        self.sites.iter().filter(told).filter_map(stops).max().unwrap_or_default()
     }
 
     fn group_timeout(&self, key: &GroupKey) -> Span {
@@ -114,7 +163,7 @@ impl World {
     pub(crate) fn judge_tenures(&mut self) {
         let (now, disturbed) = (self.now, self.judge.disturbed);
         let mut lost = None;
-        for (key, tenure) in &mut self.judge.tenures.0 {
+        for (key, tenure) in &mut self.judge.tenures.groups {
             if let Some((told, due)) = tenure.hand_over {
                 if disturbed >= told {
                     tenure.hand_over = None;

@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 
 use client_failover::{
-    domain::{Epoch, GroupKey},
+    domain::{Epoch, GroupId, GroupKey},
     endpoint::{Mark, machine::Record},
 };
 
 use super::{
     World,
-    clock::MILLISECOND,
+    clock::{Instant, MILLISECOND, Span},
     endpoint::not_recorded,
     event::{AtEndpoint, Event},
     store::Transaction,
@@ -19,12 +19,23 @@ use super::{
 /// Before a store that failed is asked again.
 const PAUSE: u64 = 100 * MILLISECOND;
 
+/// A record and all those before it in the queue are on disk within this, if the disk is well.
+const LATE: Span = 100 * MILLISECOND;
+
 /// A seat that is to be written, and for which cell.
 #[derive(Debug)]
 struct Job {
     key: GroupKey,
     cell: u32,
     record: Record,
+    /// When the machine wanted it written.
+    since: Instant,
+}
+
+impl Job {
+    fn is_late(&self, now: Instant) -> bool {
+        now - self.since > LATE
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +65,8 @@ struct Running {
     keeps: bool,
     says_yes: bool,
     reached: bool,
+    /// When the store answers.
+    ends: Instant,
 }
 
 /// Whoever writes seats: it holds the mark's lock, so that one is written after the other.
@@ -69,11 +82,22 @@ impl Writer {
     pub(crate) const fn new(mark: Mark) -> Self {
         Self { mark, running: None, waiting: VecDeque::new() }
     }
+
+    /// When the store answers what is under way.
+    pub(crate) fn ends(&self) -> Instant {
+        self.running.as_ref().map_or(0, |running| running.ends)
+    }
+
+    /// Whether a seat of this group has waited for the store for longer than one that is well takes.
+    pub(crate) fn holds_up(&self, now: Instant, group: &GroupId) -> bool {
+        let running = self.running.iter().filter_map(|running| running.job.as_ref());
+        running.chain(&self.waiting).any(|job| job.key.id == *group && job.is_late(now))
+    }
 }
 
 impl World {
     pub(crate) fn write_seat(&mut self, key: GroupKey, cell: u32, record: Record) {
-        self.endpoint.writer.waiting.push_back(Job { key, cell, record });
+        self.endpoint.writer.waiting.push_back(Job { key, cell, record, since: self.now });
         self.begin_writing();
     }
 
@@ -115,7 +139,8 @@ impl World {
     fn enter(&mut self, job: Option<Job>, stage: Stage) {
         let (latency, keeps, says_yes) =
             if matches!(stage, Stage::Pause) { (PAUSE, false, true) } else { self.store_outcome() };
-        self.endpoint.writer.running = Some(Running { job, stage, keeps, says_yes, reached: false });
+        let ends = self.now + latency;
+        self.endpoint.writer.running = Some(Running { job, stage, keeps, says_yes, reached: false, ends });
         self.push(latency, Event::Endpoint(self.endpoint.run, AtEndpoint::Seat));
     }
 
@@ -225,9 +250,13 @@ impl World {
     }
 
     fn recorded(&mut self, job: &Job) {
+        if job.is_late(self.now) {
+            self.judge.lively.excuse(self.now, &job.key.id);
+        }
+        let now = self.endpoint_now();
         let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
         if let Some(cell) = cell {
-            cell.group.recorded();
+            cell.group.recorded(now);
             let mut waiting = std::mem::take(&mut cell.waiting);
             if let Some(promotion) = &job.record.promotion {
                 self.say(&job.key, promotion);
@@ -247,6 +276,7 @@ impl World {
     /// The store did not say yes: whoever waits is answered 503.
     fn doubt(&mut self, job: Job) {
         self.judge.endpoint_was_disturbed(self.now);
+        self.judge.lively.excuse(self.now, &job.key.id);
         let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
         if let Some(cell) = cell {
             cell.group.doubt();
@@ -270,10 +300,12 @@ impl World {
 
     fn finish_reading_back(&mut self, job: &Job) {
         self.judge.endpoint_was_disturbed(self.now);
+        self.judge.lively.excuse(self.now, &job.key.id);
+        let now = self.endpoint_now();
         let stored = self.endpoint.folder.store.seats.get(&job.key);
         let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
         if let Some(cell) = cell
-            && cell.group.read_back(stored)
+            && cell.group.read_back(now, stored)
         {
             if let Some(promotion) = &job.record.promotion {
                 self.say(&job.key, promotion);

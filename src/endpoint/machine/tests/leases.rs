@@ -19,7 +19,7 @@ fn a_promotion_is_on_disk_before_it_is_answered() {
     assert_eq!(record.seat.holder.as_ref().map(|holder| holder.session.clone()), Some(id("A")));
     assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
     assert_eq!(plant.primary(), None);
-    plant.group.recorded();
+    plant.group.recorded(plant.now);
     let Ok(Reply::Answer(answer)) = plant.group.answer(plant.now, &question) else { panic!("no answer") };
     assert_eq!((answer.role, answer.epoch), (Primary, record.seat.epoch));
 }
@@ -46,7 +46,7 @@ fn a_promotion_that_was_refused_did_not_happen_and_one_that_was_kept_after_all_d
         assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
         let record = plant.group.take_record(plant.now).unwrap();
         plant.group.doubt();
-        plant.group.read_back(reached_the_disk.then_some(&record.seat));
+        plant.group.read_back(plant.now, reached_the_disk.then_some(&record.seat));
         assert_eq!(plant.primary().is_some(), reached_the_disk);
         let expected = if reached_the_disk { Secondary } else { Primary };
         assert_eq!(plant.beat("B"), expected);
@@ -128,6 +128,49 @@ fn a_heartbeat_that_crossed_the_grant_frees_nothing() {
 }
 
 #[test]
+fn whoever_has_not_heard_for_half_of_t_that_it_is_primary_is_asked_and_not_renewed() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    assert_eq!(plant.at(2_500).beat_unheard("A"), Primary);
+    assert_eq!(plant.at(5_000).beat("A"), PendingPrimary);
+    assert_eq!(plant.beat("A"), PendingPrimary, "it does not act, and has heard all that it was answered");
+    assert_eq!(plant.beat("B"), Primary, "whom answers reach late comes last");
+}
+
+#[test]
+fn a_promotion_that_waits_long_for_the_store_is_given_to_the_heartbeat_that_waits_for_it() {
+    for lives in [true, false] {
+        let mut plant = Plant::new().native("A", 100).native("B", 50);
+        plant.beat("B");
+        plant.adapter("B").acting = false;
+        plant.adapter("B").score = 0;
+        plant.beat("B");
+        let heartbeat = plant.compose("A");
+        let mut question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+        assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+        let record = plant.group.take_record(plant.now).unwrap();
+        if lives {
+            let heartbeat = plant.at(11_000).compose("A");
+            question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+        }
+        plant.at(12_000).group.tick(moment(12_000));
+        plant.changes.extend(plant.group.take_changes());
+        plant.group.recorded(plant.now);
+        plant.changes.extend(record.promotion);
+        let answer = plant.group.answer(plant.now, &question);
+        plant.changes.extend(plant.group.take_changes());
+        let role = answer.map(|answer| match answer {
+            Reply::Answer(answer) => Some(answer.role),
+            Reply::Wait | Reply::Unsure => None,
+        });
+        assert_eq!(role == Ok(Some(Primary)), lives);
+        let last = plant.changes.last().map(|change| (change.kind, change.session.clone()));
+        let kind = if lives { GroupChangeKind::Promoted } else { GroupChangeKind::SeatFreed };
+        assert_eq!(last, Some((kind, Some(id("A")))), "a seat is freed after it was given");
+    }
+}
+
+#[test]
 fn an_answer_that_covers_an_older_primary_answer_frees_nothing() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
@@ -187,12 +230,12 @@ fn a_longer_lease_or_a_reported_epoch_that_could_not_be_recorded_is_written_agai
     plant.register("A");
     let longer = plant.group.take_record(plant.now).unwrap();
     plant.group.doubt();
-    assert!(!plant.group.read_back(on_disk.as_ref()));
+    assert!(!plant.group.read_back(plant.now, on_disk.as_ref()));
     assert_eq!(
         plant.group.take_record(plant.now).map(|record| record.seat.timeout),
         Some(longer.seat.timeout)
     );
-    plant.group.recorded();
+    plant.group.recorded(plant.now);
     assert_eq!(plant.group.take_record(plant.now), None);
 
     plant.adapter("A").epoch = Epoch::new(plant.epoch() + 9);
@@ -202,7 +245,7 @@ fn a_longer_lease_or_a_reported_epoch_that_could_not_be_recorded_is_written_agai
     plant.group.doubt();
     // By then the wait that the report began is over.
     plant.at(5 * T).group.tick(moment(5 * T));
-    assert!(!plant.group.read_back(Some(&longer.seat)));
+    assert!(!plant.group.read_back(plant.now, Some(&longer.seat)));
     assert_eq!(plant.group.take_record(plant.now).and_then(|record| record.seat.epoch), reported.seat.epoch);
 }
 
@@ -302,7 +345,7 @@ fn whoever_is_heard_but_hears_nothing_does_not_block_the_group() {
             took_over = took_over.or(Some(millis));
         }
     }
-    assert_eq!(took_over, Some(17_500), "told at T, free T after the last answer it may have heard");
+    assert_eq!(took_over, Some(12_500), "free T after the last answer that it may have heard");
     // It has the better score, but is chosen again only once it has heard an answer.
     assert_eq!(plant.primary().as_deref(), Some("B"));
     plant.at(31_000).beat("A");
@@ -388,6 +431,20 @@ fn whoever_hears_nothing_for_t_is_not_chosen_while_somebody_else_hears() {
     plant.at(20_100);
     assert_eq!(plant.beat_unheard("B"), Secondary);
     assert_eq!(plant.beat("C"), Primary);
+}
+
+#[test]
+fn whom_answers_reach_late_is_chosen_after_whom_they_reach_in_time() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100).native("C", 50);
+    plant.beat("A");
+    for millis in (0..=10_000).step_by(2_500) {
+        plant.at(millis);
+        // The answers to B take between T/2 and 3/4 T.
+        plant.adapter("B").answered = plant.adapters["B"].sequence.saturating_sub(2);
+        plant.beat_unheard("B");
+        plant.beat("C");
+    }
+    assert_eq!(plant.primary().as_deref(), Some("C"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Named situations, each with the rule it proves; and a plant in which everything goes wrong.
 
 mod calm;
+mod coverage;
 mod leases;
 mod nudges;
 mod plant;

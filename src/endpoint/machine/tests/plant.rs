@@ -65,6 +65,12 @@ pub(super) fn moment(millis: u64) -> Moment {
     Moment { uptime, wall, clock: uptime }
 }
 
+/// A group that is new to an endpoint that began just now and knows all there was.
+pub(super) fn new_group(spec: GroupSpec) -> Group {
+    let estate = Estate::restore(None, spec.draft.timeout, true, moment(0));
+    Group::create(spec, Choosing::default(), None, Some(estate))
+}
+
 impl Plant {
     pub(super) fn new() -> Self {
         Self::with(spec(T))
@@ -72,7 +78,7 @@ impl Plant {
 
     pub(super) fn with(spec: GroupSpec) -> Self {
         Self {
-            group: Group::create(spec, Choosing::default(), None, None),
+            group: new_group(spec),
             adapters: BTreeMap::new(),
             now: moment(0),
             disk: None,
@@ -135,6 +141,7 @@ impl Plant {
         let adapter = self.adapter(name);
         adapter.sequence += 1;
         let native = adapter.native.then(|| NativeHeartbeat {
+            coverage: None,
             incarnation: Incarnation::new(format!("run-{}", adapter.run)).unwrap(),
             replaces: adapter.replaces.map(|run| Incarnation::new(format!("run-{run}")).unwrap()),
             boot: BootId::new(adapter.boot),
@@ -168,11 +175,11 @@ impl Plant {
             match record {
                 Some(_) if self.refuses => {
                     self.group.doubt();
-                    self.group.read_back(self.disk.as_ref());
+                    self.group.read_back(self.now, self.disk.as_ref());
                 }
                 Some(record) => {
                     self.disk = Some(record.seat);
-                    self.group.recorded();
+                    self.group.recorded(self.now);
                     self.changes.extend(self.group.take_changes());
                     self.changes.extend(record.promotion);
                 }
@@ -193,7 +200,7 @@ impl Plant {
         self.group.tick(self.now);
         if let Some(record) = self.group.take_record(self.now) {
             self.disk = Some(record.seat);
-            self.group.recorded();
+            self.group.recorded(self.now);
         }
     }
 

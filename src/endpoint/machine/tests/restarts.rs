@@ -116,13 +116,75 @@ fn a_higher_epoch_stops_a_primary_that_was_renewed_under_a_lower_one() {
     plant.adapter("B").epoch = lost;
     plant.at(1_000);
     assert_eq!(plant.beat("B"), Secondary);
-    assert_eq!(plant.disk.as_ref().and_then(|record| record.epoch), lost);
+    assert!(plant.disk.as_ref().and_then(|record| record.epoch) > lost);
     assert_eq!(plant.beat("A"), Secondary, "somebody may act under the higher epoch");
-    plant.at(10_999);
+    plant.at(9_999);
     assert_eq!((plant.beat("A"), plant.beat("B")), (Secondary, Secondary));
-    plant.at(11_000);
-    assert_eq!(plant.beat("A"), Primary);
+    plant.at(10_000);
+    assert_eq!(plant.beat("A"), Primary, "T after the start nobody acts by the word of an earlier run");
     assert!(Epoch::new(plant.epoch()) > lost);
+}
+
+#[test]
+fn t_after_the_start_a_higher_epoch_costs_a_hand_over_and_no_wait() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    assert_eq!(plant.run(&["A"], 0, 12_500).as_deref(), Some("A"));
+    let claimed = Epoch::new(plant.epoch() + 7);
+    plant.adapter("B").epoch = claimed;
+    assert_eq!(plant.at(12_600).beat("B"), Secondary);
+    assert!(plant.disk.as_ref().and_then(|record| record.epoch) > claimed);
+    assert_eq!(plant.beat("A"), Secondary, "it acts under a lower epoch");
+    assert_eq!(plant.beat("A"), PendingPrimary, "it has stopped");
+    assert_eq!(plant.beat("A"), Primary);
+    assert!(Epoch::new(plant.epoch()) > claimed);
+}
+
+#[test]
+fn a_higher_epoch_that_is_heard_while_a_grant_is_written_takes_the_grant_back_before_it_is_told() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    let heartbeat = plant.at(10_000).compose("A");
+    let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+    let record = plant.group.take_record(plant.now).unwrap();
+    plant.adapter("B").epoch = record.seat.epoch.map(|epoch| epoch.get() + 7).and_then(Epoch::new);
+    assert_eq!(plant.beat("B"), Secondary);
+    plant.group.recorded(plant.now);
+    assert_eq!(plant.beat("A"), Primary);
+    assert!(Epoch::new(plant.epoch()) > plant.adapters["B"].epoch);
+}
+
+#[test]
+fn whoever_is_told_because_of_a_higher_epoch_is_not_renewed_under_it_by_a_restart() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    assert_eq!(plant.run(&["A"], 0, 10_000).as_deref(), Some("A"));
+    let claimed = Epoch::new(plant.epoch() + 7);
+    plant.adapter("B").epoch = claimed;
+    plant.beat("B");
+    plant.at(10_100).restart_endpoint(true);
+    assert_eq!(plant.beat("A"), Primary);
+    assert!(plant.adapters["A"].epoch > claimed, "another may have acted under the one that B knows");
+}
+
+#[test]
+fn a_member_that_claims_ever_higher_epochs_costs_a_hand_over_once_in_ten_t() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    let mut shown = Vec::new();
+    for millis in (0..=220_000).step_by(2_500) {
+        plant.at(millis).run(&["A"], millis, millis);
+        plant.adapter("B").epoch = Epoch::new(plant.epoch() + 1);
+        let before = plant.changes.len();
+        plant.beat("B");
+        assert!(
+            plant.disk.as_ref().is_some_and(|record| record.epoch >= plant.adapters["B"].epoch),
+            "the floor"
+        );
+        let showed = |change: &GroupChange| change.kind == GroupChangeKind::StoreWasSetBack;
+        shown.extend(plant.changes[before..].iter().filter(|change| showed(change)).map(|_| millis));
+        if millis > 25_000 && !shown.contains(&millis) && !shown.contains(&(millis - 2_500)) {
+            assert_eq!(plant.primary().as_deref(), Some("A"), "{millis}");
+        }
+    }
+    assert_eq!(shown, [0, 100_000, 200_000]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_planned_hand_over_has_a_receipt_with_its_gap_and_both_get_it() {
     assert_eq!((receipt.from.clone(), receipt.to.clone()), (id("A"), id("B")));
     assert_eq!((receipt.cause, receipt.last_act), (GroupReason::StoppedActing, LastAct::Said));
     assert_eq!(receipt.gap_us(), 11_000, "A stopped at 997 ms, B acted from 1008 ms on");
-    assert_eq!(receipts(&plant), std::slice::from_ref(&receipt));
+    assert_eq!(receipts(&plant), std::slice::from_ref(&*receipt));
     assert!(receipt.sentence().ends_with("nobody acted for 11.0 ms"), "{}", receipt.sentence());
     plant.at(1_030);
     assert_eq!(beat_for(&mut plant, "A", 33).receipt.map(|receipt| receipt.gap_us()), Some(11_000));
@@ -169,6 +169,20 @@ fn a_group_can_ask_for_the_vendors_way_with_a_forced_primary_that_falls_silent()
         plant.run(&["B"], 41_000, 42_000);
         assert!(plant.adapters["B"].acting, "once the override has ended, the group goes on");
     }
+}
+
+#[test]
+fn a_forced_primary_that_was_told_to_stop_keeps_no_seat() {
+    let mut spec = spec(T);
+    spec.preferences.keep_silent_override = true;
+    let mut plant = Plant::with(spec).native("A", 100).native("B", 50);
+    plant.beat("A");
+    plant.force("A", None);
+    plant.at(1_000).restart_endpoint(false);
+    plant.adapter("A").acting = false;
+    assert_eq!(plant.beat("A"), Secondary, "the endpoint waits for one that acts");
+    assert_eq!(plant.run(&["A", "B"], 2_500, 12_500).as_deref(), Some("A"));
+    assert!(plant.adapters["A"].acting, "it has the seat anew");
 }
 
 #[test]

@@ -164,6 +164,7 @@ impl World {
 
 fn target(group: &str, mode: Mode) -> Target {
     Target {
+        has_destination: false,
         revision: 1,
         configuration: ConfigurationId::new("c").unwrap(),
         endpoint: HttpUrl::parse("http://endpoint").unwrap(),

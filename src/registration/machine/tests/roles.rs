@@ -137,6 +137,49 @@ fn keep_role_keeps_it_loudly_and_gives_it_up_when_told() {
 }
 
 #[test]
+fn auto_steps_down_where_the_gates_keep_everything() {
+    for (mode, has_destination, wanted) in [
+        (Mode::Hot, true, Role::Secondary),
+        (Mode::Hot, false, Role::Primary),
+        (Mode::Warm, true, Role::Primary),
+        (Mode::Cold, true, Role::Primary),
+    ] {
+        let mut world = World::new(EndpointLoss::Auto, None);
+        world.configure(Target { has_destination, ..target("g", mode) });
+        world.register(true);
+        world.role(ClientRole::Primary);
+        let said = world.role(ClientRole::Primary).native.unwrap().loss;
+        world.pass(T);
+        assert_eq!(world.role_now(), wanted, "{mode} {has_destination}");
+        let steps_down = wanted == Role::Secondary;
+        assert_eq!(said, Some(if steps_down { EndpointLoss::StepDown } else { EndpointLoss::KeepRole }));
+    }
+}
+
+#[test]
+fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published() {
+    let mut world = World::primary(EndpointLoss::StepDown);
+    let from = |secs| world.now.uptime - Duration::from_secs(secs);
+    let coverage = Coverage { covered_from: from(60), unsettled_from: Some(from(2)) };
+    world.machine.cover(Some(coverage));
+    world.pass(T / 4);
+    world.machine.cover(None);
+    let said = world.role(ClientRole::Secondary).native.unwrap().coverage.unwrap();
+    let quarter = T / 4;
+    assert_eq!(said.covered_from, Duration::from_secs(60) + quarter);
+    assert_eq!(said.oldest_unsettled, Duration::from_secs(2) + quarter);
+
+    let asked = world.now.uptime;
+    let answer = HeartbeatAnswer { coverage: Some(said), ..HeartbeatAnswer::new(ClientRole::Secondary) };
+    let Call::Heartbeat(_, _, heartbeat) = world.answer(Ok(Answer::Heartbeat(answer))) else { panic!() };
+    assert_eq!(heartbeat.native.unwrap().coverage, None);
+    assert_eq!(world.standing.proof, Some(Proof { asked, ages: said }));
+    world.pass(T / 4);
+    world.role(ClientRole::Primary);
+    assert_eq!(world.standing.proof, None);
+}
+
+#[test]
 fn a_demotion_is_said_at_once() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.pass(T / 4);

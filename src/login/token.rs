@@ -1,7 +1,7 @@
 //! Bearer tokens by the client-credentials grant.
 //!
 //! A token is kept until 30 s before it expires (one that lives for a minute or less: for three
-//! quarters of its life), and renewed in the background at half its life, so that a heartbeat never
+//! quarters of its life), and renewed in the background at half its life, so that no request
 //! waits for one.
 
 use std::{
@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Notify, time::timeout};
 use url::Url;
 
-use super::client::{bounded_body, transport_failure};
+use super::answer::{bounded_body, transport_failure};
 use crate::{
     clock::{self, Alarm},
     domain::{CallFailure, FailureKind, HttpUrl, Name, Uptime},
@@ -31,7 +31,7 @@ const DEFAULT_LIFE: Duration = Duration::from_secs(300);
 /// The shortest wait after a renewal that failed.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
-/// The bounds of how long a request for a token may take, T/4 in between.
+/// The bounds of how long a request for a token may take, a quarter of the patience (T) in between.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(250);
 const LONGEST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -53,7 +53,7 @@ pub(super) struct TokenSource {
     id: Name,
     secret: SecretString,
     held: Mutex<Option<Held>>,
-    /// One fetch at a time: a crowd of heartbeats needs one token.
+    /// One fetch at a time: a crowd of requests needs one token.
     fetching: tokio::sync::Mutex<()>,
     changed: Notify,
 }
@@ -73,11 +73,11 @@ impl TokenSource {
         token_endpoint: Option<HttpUrl>,
         id: Name,
         secret: SecretString,
-        failover_timeout: Duration,
+        patience: Duration,
     ) -> Self {
         Self {
             http,
-            limit: (failover_timeout / 4).clamp(SHORTEST_LIMIT, LONGEST_LIMIT),
+            limit: (patience / 4).clamp(SHORTEST_LIMIT, LONGEST_LIMIT),
             endpoint,
             token_endpoint,
             id,

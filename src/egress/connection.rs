@@ -1,0 +1,207 @@
+//! Connections that end with the permission they were opened under.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use hyper::{
+    Uri,
+    rt::{Read, ReadBufCursor, Write},
+};
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection, HttpConnector},
+    rt::TokioIo,
+};
+use tokio::net::TcpStream;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tower::Service;
+
+use crate::{
+    clock,
+    domain::{Acting, Uptime},
+};
+
+/// A time in which this adapter may send, from one order to the next. Its deadline moves; once it is over it
+/// stays so.
+#[derive(Debug)]
+pub(super) struct Tenure {
+    /// Nanoseconds of uptime; the largest number: without an end.
+    deadline_ns: AtomicU64,
+    over: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Tenure {
+    pub(super) fn new(acting: Acting) -> Arc<Self> {
+        let tenure = Self {
+            deadline_ns: AtomicU64::new(0),
+            over: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        };
+        tenure.renew(acting);
+        Arc::new(tenure)
+    }
+
+    /// Moves the deadline.
+    pub(super) fn renew(&self, acting: Acting) {
+        let deadline = match acting {
+            Acting::No => 0,
+            Acting::Until(at) => nanos(at),
+            Acting::Unbounded => u64::MAX,
+        };
+        self.deadline_ns.store(deadline, Ordering::Release);
+    }
+
+    /// Whether something may be sent now.
+    pub(super) fn permits(&self) -> bool {
+        let deadline = self.deadline_ns.load(Ordering::Acquire);
+        (deadline == u64::MAX || nanos(clock::now().uptime) < deadline) && !self.over.is_cancelled()
+    }
+
+    /// Returns once it is over.
+    pub(super) async fn ended(&self) {
+        self.over.cancelled().await;
+    }
+
+    /// Does `work` in the background until it is over.
+    pub(super) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.connections.spawn(self.over.clone().run_until_cancelled_owned(work));
+    }
+
+    /// Ends it: whoever waits for an answer gives it up, and nothing is sent any more.
+    pub(super) fn end(&self) {
+        self.over.cancel();
+        self.connections.close();
+    }
+
+    /// Returns when, after the end, every connection of it is gone.
+    pub(super) async fn gone(&self) {
+        self.connections.wait().await;
+    }
+}
+
+fn nanos(at: Uptime) -> u64 {
+    u64::try_from(at.since_boot().as_nanos()).unwrap_or(u64::MAX - 1)
+}
+
+/// Opens connections of one tenure.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    tcp: HttpConnector,
+    tenure: Arc<Tenure>,
+}
+
+impl Connector {
+    pub(super) fn new(tcp: HttpConnector, tenure: Arc<Tenure>) -> Self {
+        Self { tcp, tenure }
+    }
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Guarded, io::Error>> + Send>>;
+
+impl Service<Uri> for Connector {
+    type Response = Guarded;
+    type Error = io::Error;
+    type Future = Connecting;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.tcp.poll_ready(context).map_err(io::Error::other)
+    }
+
+    fn call(&mut self, uri: Uri) -> Connecting {
+        let (connecting, tenure) = (self.tcp.call(uri), Arc::clone(&self.tenure));
+        Box::pin(async move {
+            let stream = connecting.await.map_err(io::Error::other)?;
+            let alive = tenure.connections.token();
+            Ok(Guarded { stream, tenure, _alive: alive })
+        })
+    }
+}
+
+/// A connection that reads its deadline before each write. When its tenure is over, what the kernel has not
+/// sent yet is thrown away with it.
+#[derive(Debug)]
+pub(super) struct Guarded {
+    stream: TokioIo<TcpStream>,
+    tenure: Arc<Tenure>,
+    /// Whoever ends the tenure waits until it is gone.
+    _alive: TaskTrackerToken,
+}
+
+impl Guarded {
+    fn check(&self) -> io::Result<()> {
+        if self.tenure.permits() { Ok(()) } else { Err(io::Error::other(NotPermitted)) }
+    }
+}
+
+/// Why a write was not made.
+#[derive(Debug, thiserror::Error)]
+#[error("the permission to send has ended")]
+struct NotPermitted;
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if !self.tenure.permits()
+            && let Err(error) = self.stream.inner().set_zero_linger()
+        {
+            tracing::debug!(%error, "a connection could not be cut short");
+        }
+    }
+}
+
+impl Connection for Guarded {
+    fn connected(&self) -> Connected {
+        self.stream.connected()
+    }
+}
+
+impl Read for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl Write for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+}

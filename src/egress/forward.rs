@@ -1,0 +1,296 @@
+//! Sends requests to a destination, byte for byte.
+//!
+//! By hyper itself, because reqwest's addresses are repaired on the way: ".." is resolved, escapes are
+//! rewritten. Here the raw path is appended to the base as text.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use http_body_util::Full;
+use hyper::{
+    Response, StatusCode, Uri,
+    header::{self, HeaderValue},
+    http::uri::{Authority, PathAndQuery, Scheme},
+};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::ClientConfig;
+use tokio::{select, time::timeout};
+
+use super::{
+    connection::{Connector, Tenure},
+    pool::{AnswerBody, Pool},
+    request::{EPOCH, Request, SESSION, strip_answer},
+    tls,
+};
+use crate::{
+    domain::{Access, Epoch, SessionId},
+    login::{Login, Proof, client_builder},
+    tls::Authorities,
+};
+
+/// How long a connection may take to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long a destination may take to begin its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// Within which time a token must be had, some attempts included.
+const TOKEN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a destination cannot be reached as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DestinationError {
+    /// No client for its token endpoint.
+    #[error("no HTTP client could be made for its token endpoint ({0})")]
+    Client(#[from] reqwest_error::Refused),
+    /// The system's certificates cannot be used.
+    #[error("no TLS could be set up ({0})")]
+    Tls(#[from] rustls::Error),
+    /// Its address cannot be taken apart.
+    #[error("its address cannot be used ({0})")]
+    Address(#[from] hyper::http::Error),
+}
+
+/// Why a request was not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Undelivered {
+    /// The permission to send has ended; whether the destination has it is not known.
+    Over,
+    /// The raw path is none that can be sent.
+    BadTarget,
+    /// The destination, or its token endpoint, could not be reached; why.
+    Failed(String),
+}
+
+/// Under which epoch, and by whom, requests are sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stamp {
+    epoch: Option<HeaderValue>,
+    session: Option<HeaderValue>,
+}
+
+impl Stamp {
+    pub(super) fn new(epoch: Option<Epoch>, session: Option<&SessionId>) -> Self {
+        // A session's Id may have characters that no header can carry as they are.
+        let session = session.map(|session| {
+            percent_encoding::utf8_percent_encode(session.as_str(), percent_encoding::CONTROLS).to_string()
+        });
+        Self {
+            epoch: epoch.map(|epoch| HeaderValue::from(epoch.get())),
+            session: session.and_then(|session| HeaderValue::try_from(session).ok()),
+        }
+    }
+}
+
+/// Where requests go, and how they get in.
+#[derive(Debug)]
+pub(super) struct Destination {
+    scheme: Scheme,
+    authority: Authority,
+    /// What the Host header says.
+    host: HeaderValue,
+    /// The path of the base address as it is configured, without a slash at its end.
+    base_path: String,
+    tls: ClientConfig,
+    login: Login,
+}
+
+impl Destination {
+    pub(super) fn new(access: &Access, authorities: &Authorities) -> Result<Self, DestinationError> {
+        let url = access.endpoint().url();
+        let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        // The path is what was written, not what an URL's rules made of it.
+        let written = access.endpoint().as_str();
+        let after_scheme = written.find("://").map_or(0, |at| at + 3);
+        let path = written[after_scheme..].find('/').map_or("", |at| &written[after_scheme + at..]);
+        let http =
+            client_builder(access, authorities).and_then(|builder| builder.timeout(TOKEN_PATIENCE).build());
+        let http = http.map_err(|error| reqwest_error::Refused(error.to_string()))?;
+        Ok(Self {
+            scheme: if access.endpoint().is_https() { Scheme::HTTPS } else { Scheme::HTTP },
+            authority: Authority::try_from(authority).map_err(hyper::http::Error::from)?,
+            host: HeaderValue::try_from(authority).map_err(hyper::http::Error::from)?,
+            base_path: path.trim_end_matches('/').to_owned(),
+            tls: if access.endpoint().is_https() {
+                tls_config(access.validate_certificate(), authorities)?
+            } else {
+                tls::without_roots()?
+            },
+            login: Login::new(&http, access, TOKEN_PATIENCE),
+        })
+    }
+
+    /// The login there.
+    pub(super) const fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// The address of `target`: appended to the base as text.
+    fn address(&self, target: &str) -> Option<Uri> {
+        let path = format!("{}{target}", self.base_path);
+        let path = if path.starts_with('/') { path } else { format!("/{path}") };
+        let path = PathAndQuery::try_from(path).ok()?;
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+            .ok()?;
+        // Whatever was written into the path: what is sent goes to the configured server, and nowhere else.
+        let same = uri.scheme() == Some(&self.scheme) && uri.authority() == Some(&self.authority);
+        same.then_some(uri)
+    }
+}
+
+/// Without roots where certificates are not checked, so that a machine without any can do it.
+fn tls_config(validate: bool, authorities: &Authorities) -> Result<ClientConfig, rustls::Error> {
+    if validate { tls::checked(authorities) } else { tls::without_checks() }
+}
+
+/// Sends to one destination within one tenure.
+#[derive(Debug)]
+pub(super) struct Forwarder {
+    pool: Arc<Pool>,
+    destination: Arc<Destination>,
+    tenure: Arc<Tenure>,
+}
+
+impl Forwarder {
+    pub(super) fn new(destination: Arc<Destination>, tenure: Arc<Tenure>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(destination.tls.clone())
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(Connector::new(tcp, Arc::clone(&tenure)));
+        let pool = Arc::new(Pool::new(connector, Arc::clone(&tenure)));
+        Self { pool, destination, tenure }
+    }
+
+    /// Drops its idle connections, and keeps none any more.
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// Whether it sends in `tenure`.
+    pub(super) fn is_of(&self, tenure: &Arc<Tenure>) -> bool {
+        Arc::ptr_eq(&self.tenure, tenure)
+    }
+
+    /// Sends a request, and once more with a fresh token when the first one was refused with 401.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        stamp: &Stamp,
+    ) -> Result<Response<AnswerBody>, Undelivered> {
+        let uri = self.destination.address(&request.target).ok_or(Undelivered::BadTarget)?;
+        let sending = async {
+            let proof = self.proof().await?;
+            let answer = self.send_once(request, &uri, stamp, proof.as_ref()).await?;
+            let refused = answer.status() == StatusCode::UNAUTHORIZED
+                && proof.is_some_and(|proof| self.destination.login.refused(&proof));
+            if !refused {
+                return Ok(answer);
+            }
+            self.send_once(request, &uri, stamp, self.proof().await?.as_ref()).await
+        };
+        select! {
+            biased;
+            () = self.tenure.ended() => Err(Undelivered::Over),
+            sent = timeout(ANSWER_LIMIT, sending) => match sent {
+                Ok(Ok(mut answer)) => {
+                    strip_answer(answer.headers_mut());
+                    Ok(answer)
+                }
+                Ok(Err(_)) if !self.tenure.permits() => Err(Undelivered::Over),
+                Ok(Err(failed)) => Err(failed),
+                Err(_elapsed) => {
+                    let seconds = ANSWER_LIMIT.as_secs();
+                    Err(Undelivered::Failed(format!("no answer began within {seconds} s")))
+                }
+            },
+        }
+    }
+
+    async fn proof(&self) -> Result<Option<Proof>, Undelivered> {
+        self.destination.login.proof().await.map_err(|failure| Undelivered::Failed(failure.detail))
+    }
+
+    async fn send_once(
+        &self,
+        request: &Request,
+        uri: &Uri,
+        stamp: &Stamp,
+        proof: Option<&Proof>,
+    ) -> Result<Response<AnswerBody>, Undelivered> {
+        let mut sent = hyper::Request::new(Full::new(request.body.clone()));
+        *sent.method_mut() = request.method.clone();
+        // On the wire stands the path alone; the host is a header.
+        *sent.uri_mut() = uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
+        let headers = sent.headers_mut();
+        *headers = request.headers.clone();
+        for (name, value) in [(EPOCH, &stamp.epoch), (SESSION, &stamp.session)] {
+            if let Some(value) = value {
+                headers.insert(name, value.clone());
+            }
+        }
+        if let Some(login) = proof.and_then(Proof::header) {
+            headers.insert(header::AUTHORIZATION, login);
+        }
+        headers.insert(header::HOST, self.destination.host.clone());
+        self.pool.exchange(uri, sent).await.map_err(|error| Undelivered::Failed(innermost(&*error)))
+    }
+}
+
+/// What went wrong at the bottom: the layers above it only say that something did.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+/// reqwest makes the client of the token endpoint; only its words are kept.
+mod reqwest_error {
+    /// Why it could not.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    pub(crate) struct Refused(pub(crate) String);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AccessDraft, ConfigurationId, DataEndpointDraft, Field};
+
+    fn destination(endpoint: &str) -> Destination {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let access = AccessDraft { endpoint: Field::Value(endpoint.to_owned()), ..AccessDraft::default() };
+        let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
+        let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
+        Destination::new(endpoint.access(), &Authorities::default()).unwrap()
+    }
+
+    #[test]
+    fn a_path_is_appended_as_text_and_leads_nowhere_else() {
+        for (base, target, wanted) in [
+            ("http://h", "", "http://h/"),
+            ("http://h", "?a=b", "http://h/?a=b"),
+            ("http://h/base/", "/x", "http://h/base/x"),
+            ("http://h/base", "/../x", "http://h/base/../x"),
+            ("http://h/a/../b%2f", "/%2e%2e/c%2Fd//e", "http://h/a/../b%2f/%2e%2e/c%2Fd//e"),
+            ("http://h:81/base", "//evil.example/x", "http://h:81/base//evil.example/x"),
+            ("http://h", "//evil.example/x", "http://h//evil.example/x"),
+            ("http://h:81", "/@evil.example/", "http://h:81/@evil.example/"),
+            ("HTTP://H:80/A", "/B", "http://h/A/B"),
+            ("http://[::1]:5590", "/x?y=http://z/", "http://[::1]:5590/x?y=http://z/"),
+        ] {
+            let address = destination(base).address(target).map(|uri| uri.to_string());
+            assert_eq!(address.as_deref(), Some(wanted), "{base} {target}");
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Takes requests from the collector: passes them on, keeps them, or turns them away.
+
+use std::{error::Error, sync::Arc};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Bytes},
+    http::request::Parts,
+};
+use tokio::sync::watch;
+
+use super::{
+    forward::Undelivered,
+    keeper::Keeper,
+    lane::{Lane, News, Reserved, Taken, Turned},
+    machine::{Settlement, settlement},
+    pool::AnswerBody,
+    request::{Request, is_gate_path, split, strip},
+    view::{Route, View},
+};
+use crate::{
+    clock,
+    domain::{Order, Wall},
+    store::Tally,
+};
+
+/// The gate, for whoever has requests. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    views: watch::Receiver<Arc<View>>,
+    keeper: Keeper,
+}
+
+/// What a request is answered.
+#[derive(Debug)]
+pub enum Answer {
+    /// The destination's own answer.
+    Passed(Response<AnswerBody>),
+    /// It is kept, or dropped by setting: a success with this status.
+    Taken(StatusCode),
+}
+
+/// Why a request is turned away. Nothing of it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No destination has this Id.
+    Unknown(String),
+    /// The Id in the path is no text.
+    BadId,
+    /// The path is none that can be sent.
+    BadPath,
+    /// The body could not be read to its end.
+    Broken,
+    /// The body is larger than this many MiB.
+    TooLarge(u32),
+    /// This adapter stands by and keeps nothing.
+    StandsBy,
+    /// The buffer is full.
+    Full,
+    /// The buffer cannot be written; why.
+    NotWritten(String),
+    /// What only asks could not be answered; why.
+    Unreachable(String),
+}
+
+/// How a destination does, and what became of what was sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneReport {
+    /// The destination.
+    pub id: String,
+    /// How many requests wait for it.
+    pub waiting: u64,
+    /// How much room they take, in bytes.
+    pub waiting_bytes: u64,
+    /// When the oldest that is not settled was received; where none is, when the last one was.
+    pub settled_until: Option<Wall>,
+    /// What was settled, and how.
+    pub tally: Tally,
+    /// Not taken because the buffer was full, in this run.
+    pub turned_away: u64,
+    /// Not taken, or dropped by setting, while standing by, in this run.
+    pub stood_by: u64,
+    /// Why it settles nothing now; empty while it does.
+    pub outage: Option<String>,
+}
+
+impl LaneReport {
+    fn of(lane: &Lane) -> Self {
+        let (waiting, waiting_bytes) = lane.load();
+        let News { turned_away, stood_by, .. } = lane.totals();
+        Self {
+            id: lane.id().to_owned(),
+            waiting,
+            waiting_bytes,
+            settled_until: lane.settled_until(),
+            tally: lane.tally(),
+            turned_away,
+            stood_by,
+            outage: lane.outage(),
+        }
+    }
+}
+
+impl Gate {
+    pub(super) const fn new(views: watch::Receiver<Arc<View>>, keeper: Keeper) -> Self {
+        Self { views, keeper }
+    }
+
+    /// Whether a path is one of the gate's, `/egress/{Id}/…`.
+    #[must_use]
+    pub fn owns(path: &str) -> bool {
+        is_gate_path(path)
+    }
+
+    /// Answers one request. What was taken is carried out even if the collector hangs up, as long as this is
+    /// polled.
+    ///
+    /// # Errors
+    /// When it is turned away.
+    pub async fn answer<B>(&self, request: hyper::Request<B>) -> Result<Answer, Refusal>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let (id, target) = split(&parts.uri).ok_or(Refusal::BadPath)?;
+        let id = percent_encoding::percent_decode_str(id)
+            .decode_utf8()
+            .map_err(|_error| Refusal::BadId)?
+            .into_owned();
+        let route = self.route(&id)?;
+        let only_asks =
+            route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
+        let (_, order) = self.now();
+        if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
+            return Err(Refusal::StandsBy);
+        }
+        let body = collect(body, &route).await?;
+        let request = whole(parts, target, body);
+        if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
+    }
+
+    fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
+        self.views.borrow().routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
+    }
+
+    /// What the gate goes by, and the order as it is now.
+    fn now(&self) -> (Arc<View>, Order) {
+        let view = Arc::clone(&self.views.borrow());
+        let order = view.order();
+        (view, order)
+    }
+
+    /// How each destination does.
+    #[must_use]
+    pub fn report(&self) -> Vec<LaneReport> {
+        let view = Arc::clone(&self.views.borrow());
+        let mut reports: Vec<_> = view.routes.values().map(|route| LaneReport::of(&route.lane)).collect();
+        reports.sort_by(|one, other| one.id.cmp(&other.id));
+        reports
+    }
+
+    /// A request that only asks goes to the destination in every role.
+    async fn ask(&self, route: &Route, request: &Request) -> Result<Answer, Refusal> {
+        let (view, _) = self.now();
+        let asks = match (&route.asks, &route.destination) {
+            (Some(asks), _) => asks,
+            (None, Err(why)) => return Err(Refusal::Unreachable(why.clone())),
+            (None, Ok(_)) => return Err(Refusal::Unreachable("it cannot be asked".to_owned())),
+        };
+        match asks.send(request, view.stamp()).await {
+            Ok(answer) => Ok(Answer::Passed(answer)),
+            Err(Undelivered::BadTarget) => Err(Refusal::BadPath),
+            Err(Undelivered::Over) => Err(Refusal::StandsBy),
+            Err(Undelivered::Failed(why)) => Err(Refusal::Unreachable(why)),
+        }
+    }
+
+    /// A request that carries data is settled by the destination, or is ours.
+    async fn take(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
+        let (mut passed, mut under_way) = (None, None);
+        loop {
+            let (view, order) = self.now();
+            let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
+            let size = (request.arrival, request.size());
+            let now = clock::now().uptime;
+            match route.lane.take(&order, &route.endpoint, size, passed.is_some(), now) {
+                Ok(Taken::Keep(reserved, over)) => {
+                    drop(under_way);
+                    return self.keep(route, request, reserved, &over).await;
+                }
+                Ok(Taken::Pass(ticket)) => {
+                    // Until it is written down it is under way, and nobody may take it for settled.
+                    under_way = Some(ticket);
+                    match pass(route, &request, &view).await {
+                        Passed::Settled(answer) => return Ok(Answer::Passed(answer)),
+                        Passed::Open(answer) => passed = Some(answer),
+                        Passed::BadTarget => return Err(Refusal::BadPath),
+                    }
+                }
+                // It cannot be kept: the collector hears what the destination said, if it said anything.
+                Err(turned) => {
+                    if let Some(Some(answer)) = passed {
+                        return Ok(Answer::Passed(answer));
+                    }
+                    return turned_away(turned, passed.is_some(), route);
+                }
+            }
+        }
+    }
+
+    async fn keep(
+        &self,
+        route: &Route,
+        request: Request,
+        reserved: Reserved,
+        over: &[i64],
+    ) -> Result<Answer, Refusal> {
+        for block in over {
+            self.keeper.over(&route.lane, *block);
+        }
+        self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
+        Ok(Answer::Taken(success(route)))
+    }
+}
+
+/// What became of a request that was passed on.
+enum Passed {
+    Settled(Response<AnswerBody>),
+    /// It is still ours; what the destination said, if anything.
+    Open(Option<Response<AnswerBody>>),
+    BadTarget,
+}
+
+async fn pass(route: &Route, request: &Request, view: &View) -> Passed {
+    let lane = &route.lane;
+    let Some(forwarder) = route.sends() else {
+        if let Err(why) = &route.destination {
+            lane.set_outage(Some(why));
+        }
+        return Passed::Open(None);
+    };
+    match forwarder.send(request, view.stamp()).await {
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            let settled = settlement(status);
+            lane.settled(settled, status);
+            if settled == Settlement::Open {
+                lane.set_outage(Some(&format!("it answers {}", answer.status())));
+                return Passed::Open(Some(answer));
+            }
+            Passed::Settled(answer)
+        }
+        Err(Undelivered::BadTarget) => Passed::BadTarget,
+        Err(Undelivered::Over) => Passed::Open(None),
+        Err(Undelivered::Failed(why)) => {
+            lane.set_outage(Some(&why));
+            Passed::Open(None)
+        }
+    }
+}
+
+fn turned_away(turned: Turned, was_passed: bool, route: &Route) -> Result<Answer, Refusal> {
+    match turned {
+        Turned::Full => Err(Refusal::Full),
+        // What the destination may or may not have must not be called taken.
+        Turned::Swallowed if !was_passed => Ok(Answer::Taken(success(route))),
+        Turned::StandsBy | Turned::Swallowed => Err(Refusal::StandsBy),
+    }
+}
+
+fn success(route: &Route) -> StatusCode {
+    StatusCode::from_u16(route.endpoint.buffered_answer()).unwrap_or(StatusCode::NO_CONTENT)
+}
+
+async fn collect<B>(body: B, route: &Route) -> Result<Bytes, Refusal>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let limit = route.endpoint.max_request_bytes();
+    let too_large = || Refusal::TooLarge(route.endpoint.max_request_mb());
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_broken) => Err(Refusal::Broken),
+    }
+}
+
+/// The request as it is passed on. It has arrived when all of it has.
+fn whole(parts: Parts, target: String, body: Bytes) -> Request {
+    let Parts { method, mut headers, .. } = parts;
+    strip(&mut headers);
+    Request { arrival: clock::now(), method, target, headers, body }
+}

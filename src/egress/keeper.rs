@@ -1,0 +1,220 @@
+//! Writes what waits: the one writer of the buffer, many requests to a commit.
+//!
+//! A request is answered once its commit is on disk. While one commit is being written, all that come gather for
+//! the next, so that a commit costs each of them little however many they are.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    lane::{Lane, Reserved},
+    request::Request,
+};
+use crate::{
+    domain::BootId,
+    store::{Block, Buffer, BufferChange, StoreError},
+};
+
+/// How many pieces of work one commit takes at the most.
+const BATCH: usize = 1_024;
+
+/// How large a block grows: what a promotion reads at a time.
+const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// How soon changes that could not be written are tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Something to write.
+#[derive(Debug)]
+enum Work {
+    /// A request that waits; whoever brought it is told when it is on disk.
+    Keep(Box<Request>, Reserved, oneshot::Sender<Result<(), String>>),
+    /// So many requests of a block are settled.
+    Settled(Arc<Lane>, i64, u32),
+    /// A block is over.
+    Over(Arc<Lane>, i64),
+    /// All that was asked for before is written, and then nothing more.
+    Stop,
+}
+
+/// A handle to the keeper. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Keeper(mpsc::UnboundedSender<Work>);
+
+/// The other end: what [`run`] works through.
+#[derive(Debug)]
+pub(super) struct Works(mpsc::UnboundedReceiver<Work>);
+
+/// A keeper, and what it is asked for.
+pub(super) fn keeper() -> (Keeper, Works) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    (Keeper(sender), Works(receiver))
+}
+
+impl Keeper {
+    /// Writes a request down; returns when it is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written; why.
+    pub(super) async fn keep(&self, request: Request, reserved: Reserved) -> Result<(), String> {
+        let (done, written) = oneshot::channel();
+        self.say(Work::Keep(Box::new(request), reserved, done));
+        written.await.unwrap_or_else(|_gone| Err("the server stops".to_owned()))
+    }
+
+    pub(super) fn settled(&self, lane: &Arc<Lane>, block: i64, settled: u32) {
+        self.say(Work::Settled(Arc::clone(lane), block, settled));
+    }
+
+    pub(super) fn over(&self, lane: &Arc<Lane>, block: i64) {
+        self.say(Work::Over(Arc::clone(lane), block));
+    }
+
+    /// Writes what was asked for so far, and ends.
+    pub(super) fn stop(&self) {
+        self.say(Work::Stop);
+    }
+
+    fn say(&self, work: Work) {
+        // After the end nobody is answered any more; what was not written is sent again after the next start.
+        self.0.send(work).ok();
+    }
+}
+
+/// A block that is being put together, and who waits for it.
+struct Growing {
+    lane: Arc<Lane>,
+    block: Block,
+    content: Vec<u8>,
+    kept: Vec<(Reserved, oneshot::Sender<Result<(), String>>)>,
+}
+
+/// Writes until it is told to stop; gives the buffer back.
+pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> Buffer {
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut changes: Vec<(Arc<Lane>, BufferChange)> = Vec::new();
+    loop {
+        if changes.is_empty() {
+            if works.0.recv_many(&mut batch, BATCH).await == 0 {
+                return buffer;
+            }
+        } else {
+            // Something could not be written: the disk may be full, and what comes is turned away until it is not.
+            let waited = tokio::time::timeout(RETRY, works.0.recv_many(&mut batch, BATCH)).await;
+            if waited == Ok(0) {
+                return buffer;
+            }
+        }
+        let mut growing = Vec::new();
+        let stop = gather(batch.drain(..), &mut growing, &mut changes, &boot);
+        if let Err(error) = write(&mut buffer, growing, &mut changes).await {
+            tracing::error!(%error, "the egress buffer cannot be written");
+        }
+        if stop {
+            return buffer;
+        }
+    }
+}
+
+/// Sorts the work into blocks and other changes. Tells whether to stop after it.
+fn gather(
+    batch: impl Iterator<Item = Work>,
+    growing: &mut Vec<Growing>,
+    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+    boot: &BootId,
+) -> bool {
+    let mut stop = false;
+    for work in batch {
+        match work {
+            Work::Keep(request, reserved, done) => add(growing, &request, reserved, done, boot),
+            Work::Settled(lane, block, settled) => {
+                changes.push((lane, BufferChange::Settled(block, settled)));
+            }
+            Work::Over(lane, block) => changes.push((lane, BufferChange::Remove(block))),
+            Work::Stop => stop = true,
+        }
+    }
+    stop
+}
+
+fn add(
+    growing: &mut Vec<Growing>,
+    request: &Request,
+    reserved: Reserved,
+    done: oneshot::Sender<Result<(), String>>,
+    boot: &BootId,
+) {
+    let lane = Arc::clone(reserved.lane());
+    let sequence = lane.number();
+    let last = growing.iter_mut().rev().find(|growing| Arc::ptr_eq(&growing.lane, &lane));
+    let into = match last.filter(|last| last.content.len() < BLOCK_BYTES) {
+        Some(last) => last,
+        None => {
+            let block = Block {
+                id: 0,
+                first_sequence: sequence,
+                entries: 0,
+                settled: 0,
+                bytes: 0,
+                boot: boot.clone(),
+                first: request.arrival,
+                last: request.arrival,
+            };
+            growing.push(Growing { lane, block, content: Vec::new(), kept: Vec::new() });
+            let Some(new) = growing.last_mut() else { return };
+            new
+        }
+    };
+    request.encode(&mut into.content);
+    // Requests are numbered as they are written, which need not be how they arrived.
+    into.block.first.uptime = into.block.first.uptime.min(request.arrival.uptime);
+    into.block.last.uptime = into.block.last.uptime.max(request.arrival.uptime);
+    into.block.last.wall = request.arrival.wall;
+    into.block.entries += 1;
+    into.block.bytes = into.content.len() as u64;
+    into.kept.push((reserved, done));
+}
+
+/// Writes all of it in one commit. Blocks that cannot be written are given up, and those who wait for them told;
+/// other changes stay to be tried again.
+async fn write(
+    buffer: &mut Buffer,
+    mut growing: Vec<Growing>,
+    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+) -> Result<(), StoreError> {
+    let mut tallies = HashMap::new();
+    let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
+    for lane in lanes {
+        tallies.entry(lane.id()).or_insert_with(|| lane.tally());
+    }
+    let tallies: Vec<_> = tallies.into_iter().map(|(id, tally)| (id.to_owned(), tally)).collect();
+    let appended = growing.iter_mut().map(|growing| {
+        let content = std::mem::take(&mut growing.content);
+        (growing.lane.id().to_owned(), BufferChange::Append(growing.block.clone(), content))
+    });
+    let others = changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone()));
+    let all: Vec<_> = appended.chain(others).collect();
+    match buffer.write(&all, &tallies).await {
+        Ok(ids) => {
+            changes.clear();
+            for (id, growing) in ids.into_iter().zip(growing) {
+                let Growing { lane, mut block, kept, .. } = growing;
+                block.id = id;
+                let (reserved, told): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+                lane.written(block, reserved);
+                for done in told {
+                    // Whoever waited may have hung up; the request is kept all the same.
+                    done.send(Ok(())).ok();
+                }
+            }
+            Ok(())
+        }
+        Err(error) => {
+            for (_, done) in growing.into_iter().flat_map(|growing| growing.kept) {
+                done.send(Err(error.to_string())).ok();
+            }
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! All groups at a glance, for whoever watches them.
+
+use std::sync::Arc;
+
+use super::Endpoint;
+use crate::{
+    clock,
+    domain::{GroupOverview, Place, Uptime},
+};
+
+/// How many groups are looked at before others get their turn: some tenths of a millisecond.
+const AT_A_TIME: usize = 256;
+
+/// The last look at all groups; many who watch share it.
+#[derive(Debug, Default)]
+pub(super) struct Overviews(tokio::sync::Mutex<Look>);
+
+#[derive(Debug, Default)]
+struct Look {
+    begun: Option<Uptime>,
+    /// In the order of their keys.
+    groups: Arc<Vec<(Place, GroupOverview)>>,
+}
+
+impl Endpoint {
+    /// The groups of `place` at a glance, in the order of their Ids, as they were at `since` or later.
+    pub async fn overview(&self, place: &Place, since: Uptime) -> Vec<GroupOverview> {
+        let mut last = self.inner.overviews.0.lock().await;
+        if last.begun.is_none_or(|begun| begun < since) {
+            let (begun, mut groups) = (clock::now().uptime, Vec::new());
+            for cells in self.cells().chunks(AT_A_TIME) {
+                let now = self.now();
+                groups.extend(cells.iter().map(|cell| (cell.key.place.clone(), cell.lock().overview(now))));
+                tokio::task::yield_now().await;
+            }
+            *last = Look { begun: Some(begun), groups: Arc::new(groups) };
+        }
+        let groups = Arc::clone(&last.groups);
+        drop(last);
+        groups.iter().filter(|(of, _)| of == place).map(|(_, group)| group.clone()).collect()
+    }
+
+    /// Waits until the endpoint ends.
+    pub async fn closed(&self) {
+        self.inner.closing.cancelled().await;
+    }
+}

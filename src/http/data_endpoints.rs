@@ -1,0 +1,213 @@
+//! The facet of the egress gate: the destinations that a collector sends to through it.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use uuid::Uuid;
+
+use super::{
+    adapter::{Adapter, Asker, check_id, together},
+    kit::{Failure, Json, JsonBody, Path, Routes, internal},
+};
+use crate::{
+    clock,
+    domain::{ConfigurationId, DataEndpoint, DataEndpointDraft, Fault, Faults},
+    store::StoredDataEndpoint,
+    wire::data_endpoint::{DESTINATIONS_LIMIT, DataEndpointBody, read_data_endpoint, read_data_endpoints},
+};
+
+/// The routes of the facet.
+#[must_use]
+pub fn routes(adapter: Adapter) -> Routes {
+    let facet = get(get_all).post(post).put(put).delete(delete);
+    let by_id = get(get_one).put(put_one).patch(patch_one).delete(delete_one);
+    Routes::new()
+        .route("/api/v1/configuration/egress/dataendpoints", facet.with_state(adapter.clone()))
+        .route("/api/v1/configuration/egress/dataendpoints/{id}", by_id.with_state(adapter))
+}
+
+async fn get_all(State(adapter): State<Adapter>) -> Result<Response, Failure> {
+    let stored = adapter.store.data_endpoints().await?;
+    let bodies: Vec<_> = stored.iter().map(|stored| DataEndpointBody::from(&stored.endpoint)).collect();
+    Ok(Json(bodies).into_response())
+}
+
+async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Result<Response, Failure> {
+    let stored = adapter.store.data_endpoints().await?;
+    let found = &stored[index_of(&stored, &id)?];
+    Ok(Json(DataEndpointBody::from(&found.endpoint)).into_response())
+}
+
+/// Adds one or more.
+async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<Response, Failure> {
+    let (is_array, drafts) = read_data_endpoints(body.0)?;
+    let mut added = Vec::new();
+    adapter
+        .change_destinations(by, |stored| {
+            added = all(drafts, &[])?;
+            if let Some(known) = added.iter().find(|new| index_of(stored, new.id().as_str()).is_ok()) {
+                return Err(already_there(known));
+            }
+            let all: Vec<_> =
+                stored.iter().map(|stored| stored.endpoint.clone()).chain(added.clone()).collect();
+            if all.len() > DESTINATIONS_LIMIT {
+                return Err(too_many(all.len()));
+            }
+            Ok(all)
+        })
+        .await?;
+    let mut bodies: Vec<_> = added.iter().map(DataEndpointBody::from).collect();
+    let (Some(only), None, false) = (bodies.pop(), bodies.pop(), is_array) else {
+        let bodies: Vec<_> = added.iter().map(DataEndpointBody::from).collect();
+        return Ok((StatusCode::CREATED, Json(bodies)).into_response());
+    };
+    let id = added.first().map_or("", |added| added.id().as_str());
+    let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
+    let location = format!("/api/v1/configuration/Egress/DataEndpoints/{id}");
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(only)).into_response())
+}
+
+/// Replaces all.
+async fn put(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
+    let (_, drafts) = read_data_endpoints(body.0)?;
+    adapter.change_destinations(by, |stored| all(drafts, stored)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete(State(adapter): State<Adapter>, by: Asker) -> Result<StatusCode, Failure> {
+    adapter.change_destinations(by, |_| Ok(Vec::new())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn put_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    by: Asker,
+    body: JsonBody,
+) -> Result<StatusCode, Failure> {
+    let (draft, mut faults) = read_data_endpoint(body.0)?;
+    check_id(&id, &draft.id, &mut faults);
+    adapter
+        .change_destinations(by, |stored| {
+            let index = index_of(stored, &id)?;
+            let replaced = together(faults, draft.complete(Some(&stored[index].endpoint), fresh_id()?))?;
+            Ok(with(stored, index, Some(replaced)))
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn patch_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    by: Asker,
+    body: JsonBody,
+) -> Result<StatusCode, Failure> {
+    let (draft, mut faults) = read_data_endpoint(body.0)?;
+    check_id(&id, &draft.id, &mut faults);
+    adapter
+        .change_destinations(by, |stored| {
+            let index = index_of(stored, &id)?;
+            let patched = together(faults, draft.patch(&stored[index].endpoint))?;
+            Ok(with(stored, index, Some(patched)))
+        })
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn delete_one(
+    State(adapter): State<Adapter>,
+    Path(id): Path<String>,
+    by: Asker,
+) -> Result<StatusCode, Failure> {
+    adapter.change_destinations(by, |stored| Ok(with(stored, index_of(stored, &id)?, None))).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl Adapter {
+    /// Changes the destinations as `decide` says, and wakes the gate and the registration.
+    async fn change_destinations(
+        &self,
+        Asker(by): Asker,
+        decide: impl FnOnce(&[StoredDataEndpoint]) -> Result<Vec<DataEndpoint>, Failure>,
+    ) -> Result<(), Failure> {
+        let observed = self.standing.borrow().clone();
+        self.store.change_data_endpoints(&by, clock::now(), &observed, decide).await??;
+        self.gate_wake.notify_one();
+        self.wake.notify_one();
+        Ok(())
+    }
+}
+
+/// What a POST or PUT of the collection asks for, in the place of `stored`, with every fault of each element.
+fn all(
+    drafts: Vec<(DataEndpointDraft, Faults)>,
+    stored: &[StoredDataEndpoint],
+) -> Result<Vec<DataEndpoint>, Failure> {
+    let several = drafts.len() > 1;
+    let (mut made, mut all_faults) = (Vec::<DataEndpoint>::new(), Faults::none());
+    for (index, (draft, mut faults)) in drafts.into_iter().enumerate() {
+        let named = draft.id.clone().value();
+        let before = stored.iter().find(|stored| named.as_deref() == Some(stored.endpoint.id().as_str()));
+        match draft.complete(before.map(|before| &before.endpoint), fresh_id()?) {
+            Ok(endpoint) if made.iter().any(|other| other.id() == endpoint.id()) => {
+                let resolution = "Give each data endpoint an Id of its own; Ids compare exactly.";
+                faults.push(Fault::new("Id", "is that of another element", resolution));
+            }
+            Ok(endpoint) => made.push(endpoint),
+            Err(others) => faults.merge(others),
+        }
+        for fault in faults.as_slice() {
+            let mut fault = fault.clone();
+            if several {
+                fault.member = format!("[{index}].{}", fault.member);
+            }
+            all_faults.push(fault);
+        }
+    }
+    Ok(all_faults.or(made)?)
+}
+
+/// What is stored, with the one at `index` replaced, or removed.
+fn with(stored: &[StoredDataEndpoint], index: usize, by: Option<DataEndpoint>) -> Vec<DataEndpoint> {
+    let mut all: Vec<_> = stored.iter().map(|stored| stored.endpoint.clone()).collect();
+    all.splice(index..=index, by);
+    all
+}
+
+fn fresh_id() -> Result<ConfigurationId, Failure> {
+    ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)
+}
+
+fn index_of(stored: &[StoredDataEndpoint], id: &str) -> Result<usize, Failure> {
+    stored.iter().position(|stored| stored.endpoint.id().as_str() == id).ok_or_else(|| {
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            "The data endpoint does not exist.",
+            format!("No data endpoint has the Id {id:?}; Ids compare exactly."),
+            "GET the collection to see what is configured.",
+        )
+    })
+}
+
+fn already_there(known: &DataEndpoint) -> Failure {
+    Failure::new(
+        StatusCode::CONFLICT,
+        "The data endpoint exists already.",
+        format!("There is a data endpoint with the Id {:?}; nothing was added.", known.id().as_str()),
+        "PUT or PATCH it under its own path, or give the new one another Id.",
+    )
+}
+
+fn too_many(count: usize) -> Failure {
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        "There would be too many data endpoints.",
+        format!("There would be {count} of them."),
+        format!("Keep up to {DESTINATIONS_LIMIT}."),
+    )
+}

@@ -1,0 +1,125 @@
+// What the picture of a group shows, computed from its history and from what was seen of its members.
+// Nothing here draws or asks: it is a function of what is known.
+
+import { millis } from './time.js';
+
+/** A member beats every T/2 at the least; a heartbeat that is later than this was missed. */
+const LATE = 1.1;
+
+const at = (text) => Date.parse(text);
+
+/**
+ * The lanes from `from` to `to` (ms since 1970), for a group whose T is `timeout` ms.
+ *
+ * - `items`: its history, newest first, as far as it is known; `whole` if nothing is older.
+ * - `samples`: what was seen of the members while the page was open, `{ at, members }`, oldest first.
+ * - `members`: those it has now, in order.
+ */
+export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
+  const lanes = new Map(members.map((member) => [member.SessionId, lane(member.SessionId)]));
+  const of = (session) => {
+    if (!lanes.has(session)) lanes.set(session, lane(session));
+    return lanes.get(session);
+  };
+  const story = items.toReversed();
+  tenures(story, whole, of, to);
+  const handOvers = story.filter((item) => item.HandOver).map(handOver);
+  const marks = story
+    .filter((item) => item.SessionId && MARKED[item.Kind])
+    .map((item) => ({ at: at(item.Time), session: item.SessionId, words: MARKED[item.Kind] }));
+  const seen = [
+    ...story.filter((item) => item.Members).map((item) => ({ at: at(item.Time), members: item.Members })),
+    ...samples,
+  ].sort((a, b) => a.at - b.at);
+  for (const moment of seen)
+    for (const member of moment.members) observe(of(member.SessionId), moment.at, member, timeout);
+
+  const within = (span) => span.to >= from && span.from <= to;
+  const shown = [...lanes.values()].map((one) => ({
+    ...one,
+    tenures: one.tenures.filter(within),
+    silences: one.silences
+      .filter(within)
+      .map((silence) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / (timeout / 2))) })),
+    scores: clip(one.scores, from, to),
+    marks: marks.filter((mark) => mark.session === one.session && mark.at >= from && mark.at <= to),
+  }));
+  const known = new Set(members.map((member) => member.SessionId));
+  return {
+    from,
+    to,
+    // A session that is gone is shown where something of it is to be seen.
+    lanes: shown.filter((one) => known.has(one.session) || one.tenures.length),
+    handOvers: handOvers.filter((one) => one.to >= from && one.from <= to),
+  };
+}
+
+const MARKED = {
+  ToldToStop: 'told to stop',
+  OverrideBegan: 'override began',
+  OverrideEnded: 'override ended',
+  SessionContested: 'session contested',
+};
+
+const lane = (session) => ({ session, tenures: [], silences: [], scores: [] });
+
+/** Who held the seat from when to when. */
+function tenures(story, whole, of, to) {
+  let open = null;
+  const end = (moment) => {
+    if (open) Object.assign(open, { to: moment, open: false });
+    open = null;
+  };
+  let begun = whole;
+  for (const item of story) {
+    const moment = at(item.Time);
+    if (item.Kind === 'Promoted') {
+      end(moment);
+      open = { from: moment, to, epoch: item.Epoch, open: true };
+      of(item.SessionId).tenures.push(open);
+    } else if (item.Kind === 'SeatFreed') {
+      // It held the seat since before what is known.
+      if (!begun && !open) of(item.SessionId).tenures.push({ from: -Infinity, to: moment, epoch: item.Epoch });
+      end(moment);
+    } else {
+      continue;
+    }
+    begun = true;
+  }
+  for (const one of [open].filter(Boolean)) one.to = to;
+}
+
+function handOver({ HandOver: said, SessionId }) {
+  return {
+    from: at(said.LastActTime),
+    to: at(said.FirstActTime),
+    last: said.From,
+    first: said.To ?? SessionId,
+    gap: said.GapMilliseconds,
+    guessed: said.LastAct !== 'Said',
+  };
+}
+
+/** Takes in what was known of a member at a moment: its score, and for how long it had been silent. */
+function observe(one, moment, member, timeout) {
+  if (member.FailoverScore !== null) {
+    const last = one.scores.at(-1);
+    // Equal scores in a row are one line from the first to the last of them.
+    const before = one.scores.at(-2);
+    if (last?.score === member.FailoverScore && before?.score === member.FailoverScore) last.at = moment;
+    else one.scores.push({ at: moment, score: member.FailoverScore });
+  }
+  const ago = millis(member.HeardAgo);
+  if (ago === null || ago <= (timeout / 2) * LATE) return;
+  const [from, last] = [moment - ago, one.silences.at(-1)];
+  // The same silence, seen again; the moments of two looks differ by some milliseconds.
+  if (last && from <= last.to + 50) last.to = Math.max(last.to, moment);
+  else one.silences.push({ from, to: moment });
+}
+
+/** The points within, and the one before, moved to the edge. */
+function clip(points, from, to) {
+  const inside = points.filter((point) => point.at >= from && point.at <= to);
+  const before = points.filter((point) => point.at < from).at(-1);
+  return before ? [{ at: from, score: before.score }, ...inside] : inside;
+}

@@ -1,0 +1,123 @@
+// Which view is shown, whether it is live, and what is said aloud.
+
+import { adapterView } from './adapter.js';
+import { h, mark, say } from './dom.js';
+import { groupView } from './group.js';
+import { groupsView } from './groups.js';
+import { local, span } from './time.js';
+
+const halves = document.querySelector('meta[name="halves"]').content.split(' ');
+const [main, nav, lost, pill, announcer] = ['main', 'views', 'lost', 'connection', 'announcer'].map((id) =>
+  document.getElementById(id),
+);
+const pillText = document.getElementById('connection-text');
+
+/** The least time between two announcements: who listens must not be talked over. */
+const ANNOUNCE_MS = 3_000;
+
+let view = null;
+let connection = { live: null, since: null };
+let announced = 0;
+let waiting = 0;
+
+/** Says something to those who do not see the page; the latest wins. */
+function announce(text) {
+  clearTimeout(waiting);
+  const wait = Math.max(0, announced + ANNOUNCE_MS - Date.now());
+  waiting = setTimeout(() => {
+    announced = Date.now();
+    say(announcer, text);
+  }, wait);
+}
+
+const howLong = h('span', { 'aria-hidden': 'true' });
+
+function showConnection() {
+  const { live, since, refused } = connection;
+  mark(document.body, 'data-connection', live === null ? 'opening' : live ? 'live' : 'lost');
+  say(pillText, live === null ? 'Connecting' : live ? 'Live' : 'Not live');
+  if (live !== false) {
+    lost.replaceChildren();
+    return;
+  }
+  const from = since ? 'What is shown is from then, and may not be true any more.' : 'Nothing is known yet.';
+  const text = refused
+    ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${local(since)}.` : ''}`
+    : `The server cannot be reached${since ? ` since ${local(since)}` : ''}. ${from}`;
+  if (lost.dataset.text !== text || !lost.firstChild) {
+    lost.dataset.text = text;
+    lost.replaceChildren(h('p', {}, text, ' ', howLong));
+  }
+  tellHowLong();
+}
+
+function tellHowLong() {
+  const { live, since } = connection;
+  if (live !== false) return;
+  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1_000));
+  say(howLong, since ? `(${seconds < 60 ? `${seconds} s` : span(seconds * 1_000)})` : '');
+}
+setInterval(tellHowLong, 1_000);
+
+const page = {
+  announce,
+  /** Each view has one stream, and tells how it is. */
+  connection(state) {
+    connection = state;
+    showConnection();
+    view?.stale?.(!state.live, state.since);
+  },
+};
+
+function wanted() {
+  const hash = location.hash.slice(1);
+  const [name, ...rest] = hash.split('/');
+  if (name === 'groups' && halves.includes('endpoint')) {
+    const id = rest.length ? decoded(rest.join('/')) : null;
+    return id ? ['groups', () => groupView(page, id)] : ['groups', () => groupsView(page)];
+  }
+  if (name === 'adapter' && halves.includes('adapter')) return ['adapter', () => adapterView(page)];
+  return halves.includes('adapter') ? ['adapter', () => adapterView(page)] : ['groups', () => groupsView(page)];
+}
+
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function showNav(name) {
+  const names = { adapter: 'This adapter', endpoint: 'Groups' };
+  const links = halves.map((half) => {
+    const target = half === 'endpoint' ? 'groups' : 'adapter';
+    return h('a', { href: `#${target}`, 'aria-current': target === name ? 'page' : null }, names[half]);
+  });
+  nav.replaceChildren(...links);
+  nav.hidden = links.length < 2;
+}
+
+let first = true;
+
+function show() {
+  view?.close();
+  view = null;
+  page.connection({ live: null, since: null });
+  const [name, make] = wanted();
+  showNav(name);
+  view = make();
+  main.replaceChildren(view.node);
+  document.title = `${view.title} – client-failover`;
+  // Whoever follows a link by keyboard goes on in what it led to.
+  if (!first) main.focus({ preventScroll: true });
+  first = false;
+  scrollTo(0, 0);
+}
+
+document.getElementById('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener('hashchange', show);
+show();

@@ -1,0 +1,151 @@
+// Asks for a role override, or its end, after it has said what will happen.
+
+import { h, mark, say } from './dom.js';
+import { groupPath, now, post } from './server.js';
+import { local, millis, span } from './time.js';
+import { short } from './words.js';
+
+const PERIODS = [
+  ['01:00:00', '1 hour'],
+  ['04:00:00', '4 hours'],
+  ['08:00:00', '8 hours'],
+  ['1.00:00:00', '24 hours'],
+  ['', 'until somebody ends it'],
+];
+
+/** Who asked last on this page; nothing keeps it. */
+let lastAsker = '';
+
+/** What an override for `target` will do, as sentences; those that warn are marked. */
+export function consequences({ status, timeout, target, period }) {
+  const said = [];
+  const tell = (text, warns = false) => said.push({ text: short(text), warns });
+  const member = status.Members.find((one) => one.SessionId === target);
+  const ago = millis(member?.HeardAgo);
+  const silent = ago === null || ago >= timeout;
+  const [primary, forced] = [status.Primary, status.RoleOverride?.SessionId];
+  if (primary === target) tell(`${target} is Primary already. It stays Primary, whatever the scores say.`);
+  else if (primary) {
+    tell(
+      `${primary}, which is Primary now, is told to stop. ${target} takes over as soon as ${primary} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${primary} does not answer, after ${span(timeout)}.`,
+    );
+  } else tell(`Nobody is Primary now. ${target} becomes Primary with its next heartbeat.`);
+  if (silent)
+    tell(
+      ago === null
+        ? `${target} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
+        : `${target} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
+      true,
+    );
+  else if (member.FailoverScore === 0)
+    tell(`${target} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
+  if (forced && forced !== target) tell(`This replaces the override for ${forced}.`);
+  tell(
+    period
+      ? `It holds until ${local(now() + millis(period))} or until somebody ends it; then scores decide again.`
+      : 'It holds until somebody ends it: better scores of others change nothing until then.',
+  );
+  return said;
+}
+
+/** What the end of an override will do. */
+export function endConsequences({ status }) {
+  const forced = short(status.RoleOverride.SessionId);
+  const stays =
+    status.Primary === status.RoleOverride.SessionId
+      ? `${forced} stays Primary unless another adapter scores better by the group’s margin.`
+      : `${forced} is not Primary; nothing changes at once.`;
+  return [{ text: 'Scores decide again who is Primary.' }, { text: stays }];
+}
+
+/** Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout }`. */
+export function askOverride(group, target, context) {
+  const period = h(
+    'select',
+    { id: 'period', onchange: refresh },
+    PERIODS.map(([value, words]) => h('option', { value, selected: value === '08:00:00' }, words)),
+  );
+  const fields = [h('label', { for: 'period' }, 'For how long'), period];
+  const { dialog, refresh: refreshList } = open({
+    title: `Make ${short(target)} Primary?`,
+    action: `Make ${short(target)} Primary`,
+    fields,
+    what: () => consequences({ ...context(), target, period: period.value }),
+    send: (asked) =>
+      post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, {
+        Value: 'Primary',
+        ...(period.value ? { ExpirationPeriod: period.value } : {}),
+        ...asked,
+      }),
+  });
+  function refresh() {
+    refreshList();
+  }
+  return dialog;
+}
+
+/** Opens the dialog to end the override of `target`. */
+export function askEnd(group, target, context) {
+  return open({
+    title: `End the override for ${short(target)}?`,
+    action: 'End the override',
+    fields: [],
+    what: () => endConsequences(context()),
+    send: (asked) =>
+      post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Off', ...asked }),
+  }).dialog;
+}
+
+function open({ title, action, fields, what, send }) {
+  const effects = h('ul', { class: 'effects' });
+  const failed = h('p', { class: 'failed', role: 'alert' });
+  const by = h('input', { id: 'by', maxlength: 256, autocomplete: 'name', value: lastAsker });
+  const why = h('input', { id: 'reason', maxlength: 1024, autocomplete: 'off' });
+  const yes = h('button', { type: 'submit', class: 'yes' }, action);
+  const form = h(
+    'form',
+    { method: 'dialog', onsubmit: submit },
+    h('h2', { id: 'ask-title' }, title),
+    h('p', { id: 'ask-lead' }, 'This will happen:'),
+    effects,
+    h(
+      'div',
+      { class: 'fields' },
+      fields,
+      h('label', { for: 'by' }, 'Your name, for the history'),
+      by,
+      h('label', { for: 'reason' }, 'Why, for the history'),
+      why,
+    ),
+    failed,
+    h('div', { class: 'buttons' }, h('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel'), yes),
+  );
+  const dialog = h('dialog', { 'aria-labelledby': 'ask-title', onclose: () => dialog.remove() }, form);
+
+  function refresh() {
+    effects.replaceChildren(...what().map(({ text, warns }) => h('li', { class: warns ? 'warns' : null }, text)));
+  }
+
+  async function submit(event) {
+    event.preventDefault();
+    if (yes.getAttribute('aria-disabled')) return;
+    mark(yes, 'aria-disabled', 'true');
+    lastAsker = by.value.trim();
+    const asked = {
+      ...(lastAsker ? { RequestedBy: lastAsker } : {}),
+      ...(why.value.trim() ? { Reason: why.value.trim() } : {}),
+    };
+    try {
+      await send(asked);
+      dialog.close();
+    } catch (refused) {
+      say(failed, `It was not done. ${refused.sentences?.join(' ') ?? refused.message}`);
+      mark(yes, 'aria-disabled', null);
+    }
+  }
+
+  refresh();
+  document.body.append(dialog);
+  dialog.showModal();
+  return { dialog, refresh };
+}

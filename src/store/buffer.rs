@@ -1,0 +1,272 @@
+//! What waits at the egress gate: a database of its own beside the store.
+//!
+//! Not the store's: requests come by the thousand, and neither a role nor a row of history may wait for them.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Connection, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{BUSY_TIMEOUT, StoreError};
+use crate::domain::{BootId, Now, Uptime, Wall};
+
+/// The buffer's name in the data folder.
+const BUFFER: &str = "egress.db";
+
+/// Requests that were written together: all but what they carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Its row.
+    pub id: i64,
+    /// The number of its first request; the others follow.
+    pub first_sequence: u64,
+    /// How many requests it has.
+    pub entries: u32,
+    /// How many of them, from the first on, are settled; fewer than there are.
+    pub settled: u32,
+    /// How large it is.
+    pub bytes: u64,
+    /// In which boot they were received.
+    pub boot: BootId,
+    /// When its first request was received.
+    pub first: Now,
+    /// When its last request was received.
+    pub last: Now,
+}
+
+/// How many requests of a destination were settled, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// The highest number that was given to a request that waits.
+    pub last_sequence: u64,
+    /// Acknowledged by the destination.
+    pub acknowledged: u64,
+    /// Refused by the destination.
+    pub refused: u64,
+    /// Dropped because the buffer was full.
+    pub dropped: u64,
+    /// Left the buffer because the Primary was proved to have settled the same.
+    pub proved: u64,
+}
+
+/// One destination as the buffer knew it when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The destination.
+    pub destination: String,
+    /// Its counts.
+    pub tally: Tally,
+    /// What waits for it, oldest first.
+    pub blocks: Vec<Block>,
+}
+
+/// One change of the buffer.
+#[derive(Debug, Clone)]
+pub enum BufferChange {
+    /// A new block with its content; its `id` is given by the buffer.
+    Append(Block, Vec<u8>),
+    /// So many requests of a block are settled.
+    Settled(i64, u32),
+    /// A block is over.
+    Remove(i64),
+}
+
+/// The open buffer.
+#[derive(Debug)]
+pub struct Buffer {
+    writer: SqliteConnection,
+    options: SqliteConnectOptions,
+    reader: SqlitePool,
+}
+
+impl Buffer {
+    /// Opens the buffer in the data folder, which this process holds, and tells what waits in it.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read.
+    pub async fn open(folder: &Path) -> Result<(Self, Vec<Waiting>), StoreError> {
+        super::folder::make_private(&folder.join(BUFFER))?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join(BUFFER))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        sqlx::migrate!("./migrations-egress").run(&mut writer).await?;
+        let waiting = waiting(&mut writer).await?;
+        let reader = SqlitePoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
+        Ok((Self { writer, options, reader }, waiting))
+    }
+
+    /// Reads what blocks carry, beside whoever writes.
+    #[must_use]
+    pub fn reader(&self) -> BufferReader {
+        BufferReader(self.reader.clone())
+    }
+
+    /// Makes all `changes`, and writes the counts of each destination of `tallies`, in one transaction that is on
+    /// disk before this returns. Gives the ids of the blocks that were appended, in their order.
+    ///
+    /// # Errors
+    /// When the buffer cannot; then nothing was changed.
+    pub async fn write(
+        &mut self,
+        changes: &[(String, BufferChange)],
+        tallies: &[(String, Tally)],
+    ) -> Result<Vec<i64>, StoreError> {
+        if self.writer.is_in_transaction() {
+            // On a full disk SQLite itself ends the transaction, which sqlx would count as open for ever.
+            self.writer = SqliteConnection::connect_with(&self.options).await?;
+        }
+        let mut transaction = self.writer.begin_with("begin immediate").await?;
+        for (destination, tally) in tallies {
+            let [last, acknowledged, refused, dropped, proved] =
+                [tally.last_sequence, tally.acknowledged, tally.refused, tally.dropped, tally.proved]
+                    .map(integer);
+            sqlx::query!(
+                "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved)
+                 values (?1, ?2, ?3, ?4, ?5, ?6)
+                 on conflict (id) do update set
+                    last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5, proved = ?6",
+                destination,
+                last,
+                acknowledged,
+                refused,
+                dropped,
+                proved
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        let mut appended = Vec::new();
+        for (destination, change) in changes {
+            match change {
+                BufferChange::Append(block, content) => {
+                    let (sequence, entries) = (integer(block.first_sequence), i64::from(block.entries));
+                    let boot = block.boot.as_str();
+                    let (first_uptime, last_uptime) =
+                        (uptime_us(block.first.uptime), uptime_us(block.last.uptime));
+                    let (first, last) = (block.first.wall.micros(), block.last.wall.micros());
+                    let done = sqlx::query!(
+                        "insert into block (destination, first_sequence, entries, boot_id, first_uptime_us,
+                                            last_uptime_us, first_us, last_us, content)
+                         values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        destination,
+                        sequence,
+                        entries,
+                        boot,
+                        first_uptime,
+                        last_uptime,
+                        first,
+                        last,
+                        content
+                    )
+                    .execute(&mut *transaction)
+                    .await?;
+                    appended.push(done.last_insert_rowid());
+                }
+                BufferChange::Settled(id, settled) => {
+                    sqlx::query!("update block set settled = ? where id = ?", settled, id)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                BufferChange::Remove(id) => {
+                    sqlx::query!("delete from block where id = ?", id).execute(&mut *transaction).await?;
+                }
+            }
+        }
+        transaction.commit().await?;
+        Ok(appended)
+    }
+
+    /// Closes the database so that its WAL is folded in.
+    pub async fn close(mut self) {
+        self.reader.close().await;
+        if let Err(error) = sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut self.writer).await {
+            tracing::warn!(%error, "the buffer's write-ahead log could not be folded in; the next start does it");
+        }
+    }
+}
+
+/// Reads from the buffer while another writes. Clones share it.
+#[derive(Debug, Clone)]
+pub struct BufferReader(SqlitePool);
+
+impl BufferReader {
+    /// What a block carries; nothing if it is over.
+    ///
+    /// # Errors
+    /// When the buffer cannot be read.
+    pub async fn content(&self, block: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(sqlx::query_scalar!("select content from block where id = ?", block)
+            .fetch_optional(&self.0)
+            .await?)
+    }
+}
+
+async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, StoreError> {
+    let destinations = sqlx::query!(
+        "select id, last_sequence, acknowledged, refused, dropped, proved from destination order by id"
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut found: Vec<Waiting> = destinations
+        .into_iter()
+        .map(|row| Waiting {
+            destination: row.id,
+            tally: Tally {
+                last_sequence: count(row.last_sequence),
+                acknowledged: count(row.acknowledged),
+                refused: count(row.refused),
+                dropped: count(row.dropped),
+                proved: count(row.proved),
+            },
+            blocks: Vec::new(),
+        })
+        .collect();
+    let blocks = sqlx::query!(
+        r#"select id, destination, first_sequence, entries, settled, boot_id, first_uptime_us, last_uptime_us,
+                  first_us, last_us, length(content) as "bytes!: i64"
+           from block order by id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in blocks {
+        let Some(of) = found.iter_mut().find(|waiting| waiting.destination == row.destination) else {
+            continue;
+        };
+        of.blocks.push(Block {
+            id: row.id,
+            first_sequence: count(row.first_sequence),
+            entries: u32::try_from(row.entries).unwrap_or(1),
+            settled: u32::try_from(row.settled).unwrap_or(0),
+            bytes: count(row.bytes),
+            boot: BootId::new(&row.boot_id),
+            first: Now { uptime: uptime(row.first_uptime_us), wall: Wall::from_micros(row.first_us) },
+            last: Now { uptime: uptime(row.last_uptime_us), wall: Wall::from_micros(row.last_us) },
+        });
+    }
+    Ok(found)
+}
+
+fn integer(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn count(integer: i64) -> u64 {
+    u64::try_from(integer).unwrap_or(0)
+}
+
+fn uptime_us(uptime: Uptime) -> i64 {
+    i64::try_from(uptime.since_boot().as_micros()).unwrap_or(i64::MAX)
+}
+
+fn uptime(us: i64) -> Uptime {
+    Uptime::new(Duration::from_micros(count(us)))
+}

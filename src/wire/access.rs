@@ -1,0 +1,57 @@
+//! How a server is reached, as JSON: the members that every configuration of one shares.
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::members::Reader;
+use crate::domain::{Access, AccessDraft, Credentials, MASK};
+
+/// The members as GET shows them: the documents' order, absent values as null, secrets masked.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct AccessBody {
+    endpoint: String,
+    user_name: Option<String>,
+    password: Option<&'static str>,
+    client_id: Option<String>,
+    client_secret: Option<&'static str>,
+    token_endpoint: Option<String>,
+    validate_endpoint_certificate: bool,
+}
+
+impl From<&Access> for AccessBody {
+    fn from(access: &Access) -> Self {
+        let (mut user_name, mut password, mut client_id, mut client_secret) = (None, None, None, None);
+        match access.credentials() {
+            Some(Credentials::Basic { user, .. }) => {
+                (user_name, password) = (Some(user.to_string()), Some(MASK))
+            }
+            Some(Credentials::Client { id, .. }) => {
+                (client_id, client_secret) = (Some(id.to_string()), Some(MASK))
+            }
+            None => {}
+        }
+        Self {
+            endpoint: access.endpoint().to_string(),
+            user_name,
+            password,
+            client_id,
+            client_secret,
+            token_endpoint: access.token_endpoint().map(ToString::to_string),
+            validate_endpoint_certificate: access.validate_certificate(),
+        }
+    }
+}
+
+/// Reads the members from a body.
+pub(super) fn read_access(reader: &mut Reader) -> AccessDraft {
+    AccessDraft {
+        endpoint: reader.text("Endpoint"),
+        user_name: reader.text("UserName"),
+        password: reader.text("Password").map(SecretString::from),
+        client_id: reader.text("ClientId"),
+        client_secret: reader.text("ClientSecret").map(SecretString::from),
+        token_endpoint: reader.text("TokenEndpoint"),
+        validate_certificate: reader.boolean("ValidateEndpointCertificate"),
+    }
+}

@@ -1,0 +1,199 @@
+//! What a Hot Secondary keeps, and what a Primary keeps while its destination is down.
+
+use std::time::Duration;
+
+use client_failover::clock;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::{
+    Site, lane,
+    sink::Answer,
+    support::{Server, until},
+};
+
+#[tokio::test]
+async fn a_hot_secondary_keeps_in_order_and_sends_first_what_waits() {
+    let site = Site::start("Hot", json!({})).await;
+    for number in 0..20 {
+        assert_eq!(site.post(&number.to_string()).await.status, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(site.sink.seen().len(), 0, "a Secondary sends nothing");
+    site.until_lane("Waiting", json!(20)).await;
+    site.promote().await;
+    for number in 20..25 {
+        assert!(site.post(&number.to_string()).await.status.is_success());
+    }
+    site.sink.until_seen(25).await;
+    assert_eq!(site.sink.bodies(), (0..25).map(|number| number.to_string()).collect::<Vec<_>>());
+    site.until_lane("Waiting", json!(0)).await;
+    site.until_lane("Acknowledged", json!(25)).await;
+    let seen = site.sink.seen();
+    assert!(seen.iter().all(|seen| seen.line == "POST /base/data HTTP/1.1"));
+    assert!(seen.iter().all(|seen| seen.header("content-type") == ["application/json"]));
+}
+
+#[tokio::test]
+async fn what_is_kept_is_answered_as_configured() {
+    let site = Site::start("Hot", json!({ "BufferedAnswer": 202 })).await;
+    assert_eq!(site.post("1").await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_kill_and_keeps_its_order() {
+    let mut site = Site::start("Hot", json!({})).await;
+    for number in 0..50 {
+        assert_eq!(site.post(&number.to_string()).await.status, StatusCode::NO_CONTENT);
+    }
+    site.server.kill();
+    site.server = Server::serve(site.folder.path(), &[]);
+    until("what waits is there again", async || lane(&site.server).await["Waiting"] == 50).await;
+    assert_eq!(site.post("50").await.status, StatusCode::NO_CONTENT);
+    site.promote().await;
+    site.sink.until_seen(51).await;
+    assert_eq!(site.sink.bodies(), (0..51).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_primary_keeps_what_its_destination_does_not_settle_until_it_does() {
+    let mut site = Site::start("Warm", json!({})).await;
+    site.promote().await;
+    assert_eq!(site.post("0").await.status, StatusCode::OK);
+    site.sink.go_away().await;
+    for number in 1..6 {
+        assert_eq!(site.post(&number.to_string()).await.status, StatusCode::NO_CONTENT);
+    }
+    site.server.until_history("Egress", "DestinationFailed").await;
+    let shown = site.server.until_diagnostics("Warnings", |warnings| !warnings[0].is_null()).await;
+    assert!(shown["Warnings"].to_string().contains("settles nothing"), "{shown}");
+    site.sink.come_back();
+    site.sink.until_seen(6).await;
+    assert_eq!(site.sink.bodies(), ["0", "1", "2", "3", "4", "5"]);
+    site.server.until_history("Egress", "DestinationRestored").await;
+    site.until_lane("Outage", json!(null)).await;
+}
+
+#[tokio::test]
+async fn answers_that_may_pass_leave_the_request_with_us() {
+    let site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    for status in [401, 403, 407, 408, 425, 429, 500, 503, 302] {
+        site.sink.answer(Answer::With(status, "", ""));
+        assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT, "{status}");
+        site.until_lane("Waiting", json!(1)).await;
+        site.sink.answer(Answer::With(200, "", ""));
+        site.until_lane("Waiting", json!(0)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_destination_refuses_is_settled_and_blocks_nothing() {
+    let site = Site::start("Hot", json!({})).await;
+    assert_eq!(site.post("bad").await.status, StatusCode::NO_CONTENT);
+    site.sink.answer(Answer::With(422, "", "no"));
+    site.promote().await;
+    site.until_lane("Refused", json!(1)).await;
+    let answer = site.post("worse").await;
+    assert_eq!((answer.status, answer.body.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "no"));
+    site.sink.answer(Answer::With(200, "", ""));
+    assert_eq!(site.post("good").await.status, StatusCode::OK);
+    site.until_lane("Waiting", json!(0)).await;
+    let row = site.server.until_history("Egress", "DestinationRefused").await;
+    assert!(row["Explanation"].as_str().unwrap().contains("422"), "{row}");
+}
+
+#[tokio::test]
+async fn a_full_secondary_drops_its_oldest_and_says_so() {
+    let site = Site::start("Hot", json!({ "MaxBufferSizeMB": 2, "MaxRequestSizeMB": 1 })).await;
+    let large = |number: u32| format!("{number}:{}", "x".repeat(700 * 1024));
+    for number in 0..5 {
+        assert_eq!(site.post(&large(number)).await.status, StatusCode::NO_CONTENT);
+    }
+    site.until_lane("Dropped", json!(3)).await;
+    site.until_lane("Waiting", json!(2)).await;
+    let row = site.server.until_history("Egress", "BufferOverflowed").await;
+    assert!(row["Explanation"].as_str().unwrap().contains("oldest"), "{row}");
+    site.promote().await;
+    site.sink.until_seen(2).await;
+    let kept: Vec<_> =
+        site.sink.bodies().iter().map(|body| body.split(':').next().unwrap().to_owned()).collect();
+    assert_eq!(kept, ["3", "4"]);
+}
+
+#[tokio::test]
+async fn a_full_primary_refuses_what_is_new() {
+    let mut site = Site::start("Hot", json!({ "MaxBufferSizeMB": 2, "MaxRequestSizeMB": 1 })).await;
+    site.promote().await;
+    site.sink.go_away().await;
+    let large = "x".repeat(700 * 1024);
+    assert_eq!(site.post(&large).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(site.post(&large).await.status, StatusCode::NO_CONTENT);
+    let answer = site.post(&large).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(lane(&site.server).await["Dropped"], json!(0));
+    site.server.until_history("Egress", "BufferFull").await;
+    site.sink.come_back();
+    site.sink.until_seen(2).await;
+    until("there is room again", async || site.post("small").await.status == StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn a_standby_that_keeps_nothing_refuses_or_swallows_by_setting() {
+    for (mode, standby, status) in [
+        ("Warm", "Refuse", StatusCode::SERVICE_UNAVAILABLE),
+        ("Cold", "Refuse", StatusCode::SERVICE_UNAVAILABLE),
+        ("Warm", "Swallow", StatusCode::NO_CONTENT),
+    ] {
+        let site = Site::start(mode, json!({ "StandbyAnswer": standby })).await;
+        let answer = site.post("1").await;
+        assert_eq!(answer.status, status, "{mode} {standby}");
+        assert_eq!(answer.headers.contains_key("retry-after"), standby == "Refuse");
+        site.until_lane("StoodBy", json!(1)).await;
+        site.promote().await;
+        assert_eq!(site.post("2").await.status, StatusCode::OK);
+        assert_eq!(site.sink.bodies(), ["2"], "nothing was kept");
+    }
+}
+
+#[tokio::test]
+async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothing_else_does() {
+    let site = Site::hold_back("Hot", json!({}), "1s").await;
+    assert_eq!(site.post("old").await.status, StatusCode::NO_CONTENT);
+    let old = clock::now().uptime;
+    // The margin is T (1 s) and the hold-back (1 s): proofs of the last 2 s prove nothing.
+    until("it is older than the margin", async || clock::now().uptime.since(old) > Duration::from_secs(3))
+        .await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "what nobody proved stays");
+    site.prove("00:00:02", "00:00:00").await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "a Primary that began later has not seen it");
+    site.prove("01:00:00", "00:30:00").await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "the Primary has it still unsettled");
+    assert_eq!(site.post("new").await.status, StatusCode::NO_CONTENT);
+    site.prove("01:00:00", "00:00:00").await;
+    site.until_lane("Proved", json!(1)).await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "what is new stays");
+    site.endpoint.behave();
+    site.promote().await;
+    site.sink.until_seen(1).await;
+    assert_eq!(site.sink.bodies(), ["new"]);
+}
+
+#[tokio::test]
+async fn a_primary_says_what_its_gate_has_received_and_settled() {
+    let mut site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
+    until("it is covered", async || said("CoveredFromAge") > Some(Duration::ZERO)).await;
+    until("nothing waits", async || said("OldestUnsettledAge") < Some(Duration::from_millis(900))).await;
+    site.sink.go_away().await;
+    assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT);
+    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
+    until("something waits", async || said("OldestUnsettledAge") > Some(Duration::from_secs(1))).await;
+    site.demote().await;
+    until("a Secondary says nothing", async || said("OldestUnsettledAge").is_none()).await;
+}
+
+fn span(value: &serde_json::Value) -> Option<Duration> {
+    client_failover::domain::parse_span(value.as_str()?)
+}

@@ -1,0 +1,111 @@
+//! The egress gate as a collector and a destination see it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod buffering;
+mod facet;
+mod pair;
+mod passing;
+mod sink;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::Command;
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sink::Sink;
+use support::{Answer, Server, scripted, until};
+use tempfile::TempDir;
+
+/// The facet of the destinations.
+const DESTINATIONS: &str = "/api/v1/configuration/Egress/DataEndpoints";
+
+/// How they do.
+const EGRESS: &str = "/api/v1/diagnostics/Egress";
+
+/// An adapter with a gate, its destination, and the endpoint that gives it its role.
+struct Site {
+    folder: TempDir,
+    server: Server,
+    sink: Sink,
+    endpoint: scripted::Endpoint,
+}
+
+impl Site {
+    /// An adapter of `mode` whose only destination is `d`, with `members` besides; Secondary until told.
+    async fn start(mode: &str, members: Value) -> Self {
+        Self::hold_back(mode, members, "10s").await
+    }
+
+    /// The same, whose collector may keep a sample so long.
+    async fn hold_back(mode: &str, members: Value, hold_back: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(support::PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command.env("CLIENT_FAILOVER_EGRESS_HOLD_BACK", hold_back);
+        let server = Server::from_command(command, folder.path());
+        let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
+        endpoint.answer_role("Secondary");
+        let mut destination = json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) });
+        for (member, value) in members.as_object().unwrap() {
+            destination[member] = value.clone();
+        }
+        configure(&server, &destination).await;
+        server
+            .configure(&json!({
+                "FailoverGroupId": "G", "Mode": mode, "Endpoint": endpoint.base(), "FailoverTimeout": "00:00:01",
+            }))
+            .await;
+        server.until_history("Registered", "RegistrationAccepted").await;
+        Self { folder, server, sink, endpoint }
+    }
+
+    /// Makes it Primary.
+    async fn promote(&self) {
+        self.endpoint.answer_role("Primary");
+        self.server.until_role("Primary").await;
+    }
+
+    /// Makes it Secondary.
+    async fn demote(&self) {
+        self.endpoint.answer_role("Secondary");
+        self.server.until_role("Secondary").await;
+    }
+
+    /// Answers heartbeats with what the Primary's gate has settled, until two of them were answered so.
+    async fn prove(&self, covered_from: &str, oldest_unsettled: &str) {
+        let answer = json!({
+            "Role": 0, "CoveredFromAge": covered_from, "OldestUnsettledAge": oldest_unsettled,
+        });
+        self.endpoint.answer(scripted::Call::Heartbeat, scripted::Reply::Json(200, answer));
+        self.endpoint.until_more(scripted::Call::Heartbeat, 3).await;
+    }
+
+    /// Sends `body`; gives the answer.
+    async fn post(&self, body: &str) -> Answer {
+        post(&self.server, body).await
+    }
+
+    /// Waits until the only destination's `member` is `value`.
+    async fn until_lane(&self, member: &str, value: Value) {
+        until(&format!("{member} is {value}"), async || lane(&self.server).await[member] == value).await;
+    }
+}
+
+async fn configure(server: &Server, destination: &Value) {
+    let answer = server.send(Method::PUT, DESTINATIONS, Some(&destination.to_string())).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    until("the gate knows its destination", async || {
+        server.get(EGRESS).await.json()[0]["Id"] == destination["Id"]
+    })
+    .await;
+}
+
+async fn lane(server: &Server) -> Value {
+    server.get(EGRESS).await.json()[0].clone()
+}
+
+async fn post(server: &Server, body: &str) -> Answer {
+    server.send(Method::POST, "/egress/d/data", Some(body)).await
+}

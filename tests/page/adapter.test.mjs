@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { FACET, Server } from './server.mjs';
+
+before(launch);
+after(quit);
+
+test('an adapter without configuration says so, and shows the configuration as soon as there is one', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const adapter = await Server.start(t, 'serve');
+  const page = await visit(t, adapter);
+  await shows(page, '#role', 'Out of failover');
+  await shows(page, '.empty', 'Nothing is configured');
+  await accessible(page);
+  await adapter.configure(endpoint, 'Line 1', { Name: 'Boiler house' });
+  await shows(page, '#role', 'Primary');
+  await shows(page, 'h1', 'Boiler house');
+  await shows(page, '.facts', endpoint.url);
+  await shows(page, '.timeline', 'Role: Primary The endpoint answered Primary');
+  await adapter.send('DELETE', FACET);
+  await shows(page, '#role', 'Out of failover');
+  await shows(page, '.empty', 'Nothing is configured');
+});
+
+test('role, lease, score, mode, endpoint and configuration are shown, and secrets only as masks', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const adapter = await Server.start(t, 'serve');
+  await adapter.configure(endpoint, 'Line 1', {
+    UserName: 'u',
+    Password: 'a planted secret',
+    FailoverTimeout: '00:00:08',
+  });
+  await adapter.untilRole('Primary');
+  const page = await visit(t, adapter);
+  await shows(page, '#role', /^Primary$/);
+  await shows(page, '.since', 'since');
+  await shows(page, '.score', '100 of 100');
+  await shows(page, '.order', 'Hot');
+  await shows(page, '.explanation', /\w+\.$/);
+  const lease = await shows(page, '#lease-text', /s of 7\.2 s left/);
+  const before = await lease.innerText();
+  await page.waitForFunction((text) => document.getElementById('lease-text').innerText !== text, before);
+  await shows(page, '.explanation', /^The endpoint answered Primary/);
+  await shows(page, '.facts', '*'.repeat(15));
+  assert.ok(!(await page.content()).includes('a planted secret'));
+  await accessible(page);
+  await fits(page);
+});
+
+test('the score is shown with the components that make it, and what the collector is to do', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '.score-why', 'Nothing is reported or probed');
+  await adapter.configure(adapter, 'Line 1');
+  await shows(page, '#role', 'Primary');
+  await shows(page, '.demand', /^The collector is to run, collect.* and send/);
+  const report = (id, StreamCount, DeviceStatus) =>
+    adapter.send('PUT', `/api/v1/diagnostics/Components/${id}`, { StreamCount, DeviceStatus });
+  await report('PLC-1', 3, 'Good');
+  await report('PLC-2', 1, 'DeviceInError');
+  await shows(page, '.score', '75 of 100');
+  await shows(page, '.parts li >> nth=0', 'PLC-2: Device in error, 1 stream');
+  await shows(page, '.parts li >> nth=1', 'PLC-1: Good, 3 streams');
+  await report('PLC-2', 1, 'Good');
+  await shows(page, '.score', '100 of 100');
+  await shows(page, '.parts', 'PLC-2: Good');
+  for (let count = 3; count <= 15; count += 1) await report(`PLC-${count}`, 1, 'Good');
+  await report('PLC-16', 1, 'Shutdown');
+  await shows(page, '.parts li >> nth=0', 'PLC-16: Shutdown');
+  await shows(page, '.more-parts', 'and 4 more, of which 0 are not connected');
+  await accessible(page);
+});
+
+test('times are local, and UTC on hover', async (t) => {
+  const adapter = await Server.start(t, 'serve');
+  const page = await visit(t, adapter);
+  const time = page.locator('.timeline time').first();
+  const [shown, title, iso] = [
+    await time.innerText(),
+    await time.getAttribute('title'),
+    await time.getAttribute('datetime'),
+  ];
+  assert.match(title, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$/);
+  const local = new Date(iso).toLocaleTimeString('en-GB', { timeZone: 'Asia/Kolkata' });
+  assert.ok(shown.startsWith(local), `${shown} is ${local}`);
+});
+
+test('a change is told without moving what somebody reads', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '#role', 'Out of failover');
+  const why = page.locator('.timeline summary').last();
+  await why.focus();
+  await page.keyboard.press('Enter');
+  await adapter.configure(adapter, 'Line 1');
+  await shows(page, '#role', 'Primary');
+  await shows(page, '#announcer', 'The role is Primary now.');
+  assert.ok(await page.locator('.timeline details[open]').last().isVisible(), 'what was opened stays open');
+  assert.ok(await why.evaluate((node) => node === document.activeElement), 'the focus stays');
+});
+
+test('a lost server is told, nothing of it is shown as live, and it is found again', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const adapter = await Server.start(t, 'serve');
+  await adapter.configure(endpoint, 'Line 1');
+  await adapter.untilRole('Primary');
+  const page = await visit(t, adapter);
+  await shows(page, '#role', /^Primary$/);
+  page.expected = LOST;
+  await adapter.end();
+  await shows(page, '#lost', /The server cannot be reached since .*\d\d:\d\d/);
+  await shows(page, '#connection', 'Not live');
+  await shows(page, '#role', 'Last known: Primary');
+  await shows(page, '#lease-text', 'Not known');
+  await accessible(page);
+  await adapter.again();
+  await shows(page, '#connection', /^Live$/);
+  await shows(page, '#role', /^(Primary|Secondary)$/);
+  assert.equal(await page.locator('#lost').innerText(), '');
+  assert.ok(
+    (await page.locator('.row').filter({ hasText: 'Server started' }).count()) >= 2,
+    'what happened meanwhile is read',
+  );
+});
+
+test('a server that hangs is as good as lost', async (t) => {
+  const adapter = await Server.start(t, 'serve');
+  const page = await visit(t, adapter);
+  page.expected = LOST;
+  adapter.child.kill('SIGSTOP');
+  await shows(page, '#lost', 'The server cannot be reached since');
+  adapter.child.kill('SIGCONT');
+  await shows(page, '#connection', /^Live$/);
+});
+
+test('what the server says is text, whatever it looks like', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const adapter = await Server.start(t, 'serve');
+  const name = '<img src=x onerror="document.title=1"><b>bold</b>';
+  await adapter.configure(endpoint, name, { Name: name });
+  await adapter.untilRole('Primary');
+  const page = await visit(t, adapter);
+  await shows(page, 'h1', name);
+  assert.equal(await page.locator('main img, main b').count(), 0);
+  page.expected = /TrustedHTML/;
+  // A page that would make markup of text is stopped by its policy.
+  await assert.rejects(
+    page.evaluate(() => {
+      document.body.innerHTML = '<p>';
+    }),
+    /TrustedHTML/,
+  );
+});
+
+test('a server with both halves shows both', async (t) => {
+  const both = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  await both.configure(both, 'Line 1');
+  const page = await visit(t, both);
+  await page.getByRole('link', { name: 'Groups' }).click();
+  await shows(page, '.tile', 'Line 1');
+  await shows(page, '.tile', 'One member only');
+  await page.getByRole('link', { name: 'This adapter' }).click();
+  await shows(page, '#role', 'Primary');
+});

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { BASE, Server, until } from './server.mjs';
+
+before(launch);
+after(quit);
+
+/** An endpoint and two adapters of ours, the first of them Primary; and their sessions. */
+async function plant(t) {
+  const endpoint = await Server.start(t, 'endpoint');
+  const [first, second] = [await Server.start(t, 'serve'), await Server.start(t, 'serve')];
+  const sessions = [];
+  for (const adapter of [first, second]) {
+    await adapter.configure(endpoint, 'Line 1');
+    const { SessionId } = await until('a session', async () => {
+      const said = await adapter.failover();
+      return said.LastHeartbeat && said;
+    });
+    // As the page shows it: without most of its GUID.
+    sessions.push(SessionId.replace(/(-[0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, '$1'));
+    if (adapter === first) await first.untilRole('Primary');
+  }
+  return { endpoint, first, second, sessions };
+}
+
+const GROUP = '#groups/Line%201';
+
+test('a failover is seen as it happens: who was Primary when, the gap, and why', async (t) => {
+  const {
+    endpoint,
+    first,
+    second,
+    sessions: [a, b],
+  } = await plant(t);
+  const page = await visit(t, endpoint, GROUP);
+  await shows(page, '#health', 'One Primary');
+  await shows(page, '#role', `${a} is Primary`);
+  await shows(page, '.since', /since .*epoch \d+/);
+  await first.end();
+  await shows(page, '.members td', /silent|ago/);
+  await shows(page, '#role', `${b} is Primary`);
+  await shows(page, '#health', 'One member only');
+  await shows(page, '#announcer', `${b} is Primary now.`);
+  await shows(page, '.timeline .gap', /gap \d/);
+  await page.getByRole('button', { name: '10 min' }).click();
+  await page.locator('svg.lanes .tenure').nth(1).waitFor();
+  assert.equal(await page.locator('svg.lanes .session').count(), 2);
+  await shows(page, 'svg.lanes .gap-word', /gap/);
+  await page.locator('svg.lanes .silence').first().waitFor({ state: 'attached' });
+  assert.ok(await page.locator('svg.lanes .score-line').count());
+  await page.getByText('The picture as a table').click();
+  await shows(page, 'tbody tr', /Primary, epoch/);
+  await shows(page, 'tbody tr', /heartbeats? missed/);
+  await shows(page, 'tbody tr', /gap .* counted from the last heartbeat/);
+  const promoted = page.locator('.timeline li').filter({ hasText: `${b} became Primary` });
+  await promoted.getByText('Why?').click();
+  await promoted.getByText('No heartbeat', { exact: true }).waitFor();
+  await promoted.getByText('What was known then').waitFor();
+  await accessible(page);
+  await fits(page);
+  await second.end('SIGTERM');
+  await shows(page, '#role', 'Nobody is Primary');
+});
+
+test('an override says what will happen, happens, is shown with its end, and can be ended', async (t) => {
+  const {
+    endpoint,
+    second,
+    sessions: [a, b],
+  } = await plant(t);
+  const page = await visit(t, endpoint, GROUP);
+  const button = page.getByRole('button', { name: `Make ${b} Primary` });
+  await button.click();
+  const dialog = page.getByRole('dialog', { name: `Make ${b} Primary?` });
+  await dialog.getByText(`${a}, which is Primary now, is told to stop.`).waitFor();
+  await dialog.getByText(/It holds until .*\d\d:\d\d/).waitFor();
+  await accessible(page);
+  // Nothing happens before it is confirmed.
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
+  assert.ok(await button.evaluate((node) => node === document.activeElement), 'the focus comes back');
+  assert.equal((await endpoint.status('Line 1')).RoleOverride, null);
+  await button.click();
+  await dialog.getByLabel('For how long').selectOption('until somebody ends it');
+  await dialog.getByText('It holds until somebody ends it').waitFor();
+  await dialog.getByLabel('For how long').selectOption('1 hour');
+  await dialog.getByLabel('Your name').fill('Shift lead');
+  await dialog.getByLabel('Why').fill('patching <the other>');
+  await dialog.getByRole('button', { name: `Make ${b} Primary` }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await shows(page, '#role', `${b} is Primary`);
+  await shows(page, '#health', 'Forced');
+  await second.untilRole('Primary');
+  await shows(page, '.forced', `${b} is forced to be Primary by Shift lead (patching <the other>). It ends at`);
+  const { ExpirationTime } = (await endpoint.status('Line 1')).RoleOverride;
+  assert.equal(await page.locator('.forced time').getAttribute('datetime'), ExpirationTime);
+  await shows(page, '.timeline', `An operator asked for ${b}`);
+  await page.getByRole('region', { name: 'Role override' }).getByRole('button', { name: 'End the override…' }).click();
+  const ending = page.getByRole('dialog', { name: `End the override for ${b}?` });
+  await ending.getByText('Scores decide again who is Primary.').waitFor();
+  await ending.getByRole('button', { name: 'End the override' }).click();
+  await shows(page, '#health', 'One Primary');
+  assert.ok(await page.locator('.forced').isHidden());
+  assert.equal((await endpoint.status('Line 1')).RoleOverride, null);
+});
+
+test('an override that can do no good is warned of, and one that is refused says why', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const [a, b] = [await server.member('g', 'a'), await server.member('g', 'b', 0)];
+  await server.member('g', 'asleep');
+  for (const member of [a, a, b]) await member.beat();
+  const page = await visit(t, server, '#groups/g');
+  await page.getByRole('button', { name: 'Make asleep Primary' }).click();
+  await shows(page, '.effects .warns', 'asleep has not been heard');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Make a Primary' }).click();
+  await shows(page, '.effects', 'a is Primary already');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Make b Primary' }).click();
+  await shows(page, '.effects .warns', 'b scores 0');
+  page.expected = LOST;
+  await server.end();
+  await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
+  await shows(page, 'dialog .failed', 'It was not done. The server cannot be reached.');
+  await page.keyboard.press('Escape');
+  await shows(page, '#role', 'a was Primary');
+  await shows(page, '.members td', 'not known');
+  assert.equal(await page.getByRole('button', { name: 'Make b Primary' }).getAttribute('aria-disabled'), 'true');
+});
+
+test('an empty group and one that is gone say so', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('empty');
+  const page = await visit(t, server, '#groups/empty');
+  await shows(page, '#health', 'No members');
+  await shows(page, '.empty', 'No adapter is registered in this group.');
+  await shows(page, '.empty', 'Nothing has happened yet.');
+  await accessible(page);
+  await server.member('empty', 'first');
+  await shows(page, '.members', 'first');
+  await shows(page, '#health', 'No Primary');
+  page.expected = /404/;
+  await server.send('DELETE', `${BASE}/groups/empty/clientsessions/first`);
+  await server.send('DELETE', `${BASE}/groups/empty`);
+  await shows(page, '.failed', 'There is no group of this Id');
+  await shows(page, '#lost', 'The failover group is not known.');
+  await shows(page, '#health', 'Last known');
+  await server.group('empty');
+  await shows(page, '#connection', /^Live$/);
+  assert.ok(await page.getByText('There is no group of this Id').isHidden());
+});
+
+test('a long history is read page by page', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  const path = `${BASE}/groups/g/clientsessions/a/roleoverride`;
+  for (let count = 0; count < 330; count += 1)
+    await server.send('POST', path, { Value: count % 2 ? 'Off' : 'Primary' });
+  await server.send('POST', path, { Value: 'Off' });
+  const page = await visit(t, server, '#groups/g');
+  await shows(page, '.timeline', 'a became Primary');
+  const rows = await page.locator('.timeline li').count();
+  assert.equal(rows, (await server.send('GET', `${BASE}/groups/g/history?limit=1000`)).Items.length, 'each once');
+  await server.send('POST', path, { Value: 'Primary' });
+  await page.locator(`.timeline li:nth-child(${rows + 1})`).waitFor();
+});
+
+test('the whole page can be used by keyboard', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main', 'the skip link leads to the content');
+  await page.getByRole('searchbox').focus();
+  for (
+    let tabs = 0;
+    (await page.evaluate(() => document.activeElement.closest('.tile')?.tagName)) !== 'LI';
+    tabs += 1
+  ) {
+    assert.ok(tabs < 20, 'a tile is reached by the Tab key');
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  await shows(page, 'h1', 'g');
+  const reached = new Set();
+  for (let tabs = 0; tabs < 30; tabs += 1) {
+    await page.keyboard.press('Tab');
+    reached.add(
+      await page.evaluate(
+        () => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent,
+      ),
+    );
+  }
+  for (const name of ['All groups', 'Make a Primary', '10 min', 'The picture as a table'])
+    assert.ok(
+      [...reached].some((text) => text.includes(name)),
+      `${name} in ${[...reached]}`,
+    );
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lanesOf } from '../../src/http/page/assets/lanes.js';
+import { millis, span } from '../../src/http/page/assets/time.js';
+
+const T = 10_000;
+const at = (seconds) => new Date(seconds * 1_000).toISOString();
+const member = (SessionId, FailoverScore = 100, HeardAgo = '00:00:00.1') => ({
+  SessionId,
+  FailoverScore,
+  HeardAgo,
+  Acting: null,
+});
+const item = (seconds, Kind, SessionId, more = {}) => ({
+  Time: at(seconds),
+  Kind,
+  SessionId,
+  Epoch: 7,
+  Members: null,
+  HandOver: null,
+  ...more,
+});
+const lanes = (items, more = {}) =>
+  lanesOf({
+    items: items.toReversed(),
+    whole: true,
+    samples: [],
+    members: [member('a'), member('b')],
+    timeout: T,
+    from: 0,
+    to: 100_000,
+    ...more,
+  });
+
+test('a tenure goes from a promotion to the end of the seat, or to now', () => {
+  const {
+    lanes: [a, b],
+  } = lanes([item(10, 'Promoted', 'a'), item(40, 'SeatFreed', 'a'), item(41, 'Promoted', 'b')]);
+  assert.deepEqual(
+    a.tenures.map(({ from, to, open }) => [from, to, open]),
+    [[10_000, 40_000, false]],
+  );
+  assert.deepEqual(
+    b.tenures.map(({ from, to, open }) => [from, to, open]),
+    [[41_000, 100_000, true]],
+  );
+});
+
+test('who was Primary before what is known is so from the beginning', () => {
+  const {
+    lanes: [a],
+  } = lanes([item(40, 'SeatFreed', 'a')], { whole: false });
+  assert.deepEqual(
+    a.tenures.map(({ from, to }) => [from, to]),
+    [[-Infinity, 40_000]],
+  );
+});
+
+test('a promotion without a row of the end before it ends the tenure before', () => {
+  const {
+    lanes: [a, b],
+  } = lanes([item(10, 'Promoted', 'a'), item(30, 'Promoted', 'b')]);
+  assert.equal(a.tenures[0].to, 30_000);
+  assert.equal(b.tenures[0].from, 30_000);
+});
+
+test('a hand-over has its two moments and its gap, below zero where both acted', () => {
+  const receipt = {
+    From: 'a',
+    To: 'b',
+    LastAct: 'Said',
+    LastActTime: at(39),
+    FirstActTime: at(38.9),
+    GapMilliseconds: -100,
+  };
+  const { handOvers } = lanes([item(40, 'HandOver', 'b', { HandOver: receipt })]);
+  assert.deepEqual(handOvers, [{ from: 39_000, to: 38_900, last: 'a', first: 'b', gap: -100, guessed: false }]);
+});
+
+test('a silence begins with the last heartbeat, is one however often it is seen, and says what was missed', () => {
+  const samples = [16, 17, 18].map((seconds) => ({
+    at: seconds * 1_000,
+    members: [member('a', 100, `00:00:${String(seconds - 10).padStart(2, '0')}`), member('b')],
+  }));
+  const {
+    lanes: [a, b],
+  } = lanes([], { samples });
+  assert.deepEqual(a.silences, [{ from: 10_000, to: 18_000, missed: 1 }]);
+  assert.deepEqual(b.silences, []);
+  const heard = [{ at: 14_000, members: [member('a', 100, '00:00:04')] }];
+  assert.deepEqual(lanes([], { samples: heard }).lanes[0].silences, [], 'a heartbeat may be T/2 old');
+});
+
+test('equal scores are one line, and what was before is moved to the edge', () => {
+  const samples = [1, 2, 3, 60, 70].map((seconds) => ({
+    at: seconds * 1_000,
+    members: [member('a', seconds < 60 ? 100 : 40)],
+  }));
+  const {
+    lanes: [a],
+  } = lanes([], { samples, from: 50_000 });
+  assert.deepEqual(a.scores, [
+    { at: 50_000, score: 100 },
+    { at: 60_000, score: 40 },
+    { at: 70_000, score: 40 },
+  ]);
+});
+
+test('a session that is gone has a lane where something of it is seen', () => {
+  const gone = [item(10, 'Promoted', 'old'), item(40, 'SeatFreed', 'old')];
+  assert.deepEqual(
+    lanes(gone).lanes.map((lane) => lane.session),
+    ['a', 'b', 'old'],
+  );
+  assert.deepEqual(
+    lanes(gone, { from: 50_000 }).lanes.map((lane) => lane.session),
+    ['a', 'b'],
+  );
+});
+
+test('spans are read as the server writes them', () => {
+  assert.equal(millis('00:00:00.25'), 250);
+  assert.equal(millis('1.02:03:04.5'), 93_784_500);
+  assert.equal(millis(null), null);
+  assert.deepEqual([8.04, 250, 9_500, 80_000, 11_100_000, 187_200_000].map(span), [
+    '8.0 ms',
+    '250 ms',
+    '9.5 s',
+    '1 min 20 s',
+    '3 h 5 min',
+    '2 d 4 h',
+  ]);
+});
