@@ -135,7 +135,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
     let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
-    let reports = Reports::new(settings.probes, obeyers);
+    let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);

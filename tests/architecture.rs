@@ -74,7 +74,7 @@ const ROOMS: &[Room] = &[
     // What is reported of the collector's source: components, probes, the score.
     Room {
         name: "reports",
-        may_import: &["domain", "clock", "command", "store", "recorder"],
+        may_import: &["domain", "clock", "command", "store", "tls", "recorder"],
         crates: &[],
         files: &[("probe.rs", &["reqwest"])],
     },

@@ -7,6 +7,7 @@
 mod support;
 
 mod browsers;
+mod gate;
 mod guarded;
 mod hostile;
 mod listening;

@@ -17,6 +17,7 @@ use client_failover::{
     orders::Orders,
     reports::{Obeyers, Reports},
     store::{DataFolder, Store},
+    tls::Authorities,
 };
 use reqwest::{Method, StatusCode};
 use tokio::sync::{Notify, watch};
@@ -34,7 +35,7 @@ async fn routes(store: &Store) -> Routes {
     let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
     let egress = Egress::open(store.clone(), Duration::ZERO).await.unwrap();
     let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
-    let reports = Reports::new(Vec::new(), obeyers);
+    let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
     let adapter = Adapter {
         store: store.clone(),
         standing,
