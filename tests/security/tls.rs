@@ -216,3 +216,24 @@ async fn a_plant_with_an_authority_of_its_own_is_trusted_by_adapter_and_command_
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     drop(get(&adapter, None, STATE).await);
 }
+
+#[tokio::test]
+async fn the_gate_trusts_destinations_by_the_plants_authority() {
+    let authority = Authority::new();
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let destination = authority.serve(folders[0].path(), 2090, &[]);
+    let body = json!({ "Id": "d", "Endpoint": destination.url }).to_string();
+    let ca = authority.file.to_str().unwrap();
+    for (folder, arguments, status) in [(&folders[1], &[][..], 502), (&folders[2], &["--ca-file", ca], 200)] {
+        let server = Server::serve(folder.path(), arguments);
+        let path = "/api/v1/configuration/Egress/DataEndpoints";
+        let put = server.send(reqwest::Method::PUT, path, Some(&body)).await;
+        assert_eq!(put.status.as_u16(), 204, "{}", put.body);
+        crate::support::until("the gate knows its destination", async || {
+            server.get("/api/v1/diagnostics/Egress").await.json()[0]["Id"] == "d"
+        })
+        .await;
+        let answer = server.get("/egress/d/healthz").await;
+        assert_eq!(answer.status.as_u16(), status, "{arguments:?}: {}", answer.body);
+    }
+}
