@@ -15,6 +15,9 @@ async fn alone() -> (tempfile::TempDir, Server, Sink) {
     let server = Server::serve(folder.path(), &[]);
     let sink = Sink::start().await;
     configure(&server, &json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) })).await;
+    // Until the registration has begun nobody is permitted to send.
+    until("it may send", async || server.get("/api/v1/diagnostics/Order").await.json()["Egress"] == true)
+        .await;
     (folder, server, sink)
 }
 

@@ -354,7 +354,9 @@ impl World {
         if parting.deleting {
             return self.end_farewell(site, id);
         }
-        if !heard {
+        if heard {
+            self.judge.tenures.member_heard(self.now, &self.sites[site].disk.session);
+        } else {
             parting.said = parting.farewell.heartbeats.len();
         }
         self.say_next(site, id);
