@@ -1,5 +1,7 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
+mod entrance;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -15,10 +17,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use entrance::{Entrance, Open};
+
 use crate::{
+    auth::IssuerError,
     clock::{self, Alarm},
     collector::{Collector, Place},
-    domain::Health,
+    domain::{Health, Standing},
     egress::{self, Egress},
     endpoint::{self, Endpoint},
     http::{
@@ -34,6 +39,7 @@ use crate::{
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
+    tls::TlsError,
 };
 
 /// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
@@ -68,6 +74,24 @@ pub enum AppError {
         /// What the system said.
         source: io::Error,
     },
+    /// It would be open to its network.
+    #[error(
+        "{listen} can be reached from the network: a server there needs TLS (--tls-cert and --tls-key, or \
+         --tls-self-signed) and a login (client-failover user add NAME --role administrator), and {missing}; \
+         --insecure allows it all the same"
+    )]
+    Exposed {
+        /// Where it would listen.
+        listen: SocketAddr,
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// TLS cannot be used as it was asked for.
+    #[error("TLS cannot be used")]
+    Tls(#[from] TlsError),
+    /// The OpenID provider cannot be asked.
+    #[error("the OpenID provider of --oidc-issuer cannot be asked")]
+    Issuer(#[from] IssuerError),
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -95,10 +119,11 @@ pub enum AppError {
 /// When it cannot start, or the system refuses something it cannot work without.
 pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
+    let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
+    let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let url = format!("http://{}", reachable(listener.local_addr()?));
+    let url = format!("{}://{}", entrance.scheme(), reachable(listener.local_addr()?));
     let hook =
         settings.order.hook.map(|hook| Hook { command: hook.command, limit: hook.timeout, url: url.clone() });
     // Without a hook or a collector, whatever they would have to obey is obeyed.
@@ -109,15 +134,17 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
     let collector_health = health.subscribe();
-    let egress = Egress::open(store.clone(), settings.hold_back).await?;
+    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
-    let reports = Reports::new(settings.probes, obeyers);
+    let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
     let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
-    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience).await?;
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
+        .await?
+        .trusting(entrance.authorities());
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
@@ -148,10 +175,12 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     }
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
+    let way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&way_in, Some(registration.standing()));
     // The gate outlives the registration, which waits until it has obeyed.
     half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
-    half.run(listener, routes, signal).await
+    half.run(listener, way_in, routes, signal).await
 }
 
 /// Runs the failover endpoint alone, until SIGTERM or Ctrl-C.
@@ -160,14 +189,17 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
 /// As [`serve`].
 pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let listener = bind(settings.listen).await?;
     let store = open_store(&settings.data_dir).await?;
+    let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
+    let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
     let routes = health::routes(store.clone())
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
         .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    half.run(listener, routes, signal).await
+    let way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&way_in, None);
+    half.run(listener, way_in, routes, signal).await
 }
 
 /// A process at work. Its workers end before its services: the registration says farewell, which an
@@ -209,15 +241,21 @@ impl Half {
         Ok(routes)
     }
 
+    /// Keeps the way in as it should be.
+    fn keep(&mut self, way_in: &Open, standing: Option<watch::Receiver<Standing>>) {
+        way_in.keep(&mut self.services, standing, &self.stop_services);
+    }
+
     /// Serves until `signal` or a failure, then ends everything in order.
     async fn run(
         mut self,
         listener: TcpListener,
+        way_in: Open,
         routes: Routes,
         signal: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
-        tracing::info!("listening on http://{}", listener.local_addr()?);
-        self.services.spawn(http::serve(listener, routes.build(), self.stop_services.clone()));
+        let router = routes.build(way_in.door);
+        self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),

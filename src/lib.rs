@@ -8,6 +8,7 @@
 //! ARCHITECTURE.md has the map.
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod collector;
@@ -24,4 +25,5 @@ pub mod reports;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

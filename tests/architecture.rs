@@ -27,6 +27,13 @@ const ROOMS: &[Room] = &[
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
     // Runs a command of the operator's within a time limit.
     Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
+    // What servers show of themselves, and whom clients trust.
+    Room {
+        name: "tls",
+        may_import: &["domain", "clock"],
+        crates: &["rcgen", "ring", "tokio_rustls", "x509_parser"],
+        files: &[],
+    },
     // JSON shapes of both interfaces, to and from domain.
     Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
@@ -41,13 +48,13 @@ const ROOMS: &[Room] = &[
         ],
     },
     // Proves to a server who we are; what every client of ours is made of.
-    Room { name: "login", may_import: &["domain", "wire", "clock"], crates: &["reqwest"], files: &[] },
+    Room { name: "login", may_import: &["domain", "wire", "clock", "tls"], crates: &["reqwest"], files: &[] },
     // Writes rows of the adapter's history, for every room that has something to tell.
     Room { name: "recorder", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store", "login", "recorder"],
+        may_import: &["domain", "wire", "clock", "store", "tls", "login", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -67,14 +74,14 @@ const ROOMS: &[Room] = &[
     // What is reported of the collector's source: components, probes, the score.
     Room {
         name: "reports",
-        may_import: &["domain", "clock", "command", "store", "recorder"],
+        may_import: &["domain", "clock", "command", "store", "tls", "recorder"],
         crates: &[],
         files: &[("probe.rs", &["reqwest"])],
     },
     // The gate that the collector sends through. Addresses of reqwest are resolved and rewritten; hyper's are text.
     Room {
         name: "egress",
-        may_import: &["domain", "clock", "store", "login", "recorder"],
+        may_import: &["domain", "clock", "store", "tls", "login", "recorder"],
         crates: &[],
         files: &[
             ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util"]),
@@ -82,11 +89,24 @@ const ROOMS: &[Room] = &[
             ("pool.rs", &["futures_util", "http_body_util", "hyper", "hyper_rustls", "tower"]),
             ("gate.rs", &["http_body_util", "hyper"]),
             ("request.rs", &["hyper"]),
+            ("tls.rs", &["rustls_platform_verifier"]),
             ("view.rs", &["hyper"]),
         ],
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
+    // Users, passwords, and what a login costs.
+    Room {
+        name: "auth",
+        may_import: &["domain", "clock", "store", "tls"],
+        crates: &[],
+        files: &[
+            ("password.rs", &["argon2"]),
+            ("logins.rs", &["ring"]),
+            ("issuer.rs", &["reqwest", "serde_json"]),
+            ("token.rs", &["jsonwebtoken", "serde_json"]),
+        ],
+    },
     // Kit, adapter, endpoint, page: requests in, answers out.
     Room {
         name: "http",
@@ -95,11 +115,13 @@ const ROOMS: &[Room] = &[
             "wire",
             "clock",
             "store",
+            "tls",
             "registration",
             "orders",
             "reports",
             "egress",
             "endpoint",
+            "auth",
         ],
         crates: &[
             "axum",
@@ -111,8 +133,10 @@ const ROOMS: &[Room] = &[
             "hyper_util",
             "serde",
             "serde_json",
+            "tokio_rustls",
         ],
-        files: &[],
+        // How many files the process may open.
+        files: &[("crowd.rs", &["rustix"])],
     },
     // How it runs.
     Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
@@ -130,27 +154,32 @@ const ROOMS: &[Room] = &[
             "clock",
             "wire",
             "store",
+            "tls",
             "registration",
             "egress",
             "collector",
             "orders",
             "reports",
             "endpoint",
+            "auth",
             "http",
             "settings",
             "telemetry",
         ],
         crates: &[],
-        files: &[],
+        // The host's name for a certificate.
+        files: &[("entrance.rs", &["rustix", "tokio_rustls"])],
     },
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "collector", "settings", "telemetry", "app"],
+        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),
             ("groups.rs", &["serde_json"]),
+            // A terminal that does not show what is typed.
+            ("password.rs", &["rustix"]),
             ("remote.rs", &["reqwest", "serde", "serde_json"]),
             ("table.rs", &["serde_json"]),
             // The user's number and the host's name.

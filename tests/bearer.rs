@@ -4,18 +4,14 @@
 
 mod support;
 
-use std::{
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::clock;
 use serde_json::{Value, json};
 use support::{
     Server, configuration,
+    provider::Provider,
     scripted::{Call, Endpoint, Reply},
     until,
 };
@@ -23,59 +19,6 @@ use tempfile::TempDir;
 
 /// The secret that the provider knows at first; every character of it has a meaning in a form.
 const SECRET: &str = "first+secret &=%";
-
-/// The provider as a process. It ends with its standard input, which is ours.
-struct Provider {
-    child: Child,
-    origin: String,
-}
-
-impl Provider {
-    /// Starts one whose tokens live for so many seconds.
-    fn start(life_s: u32) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oidc");
-        assert!(
-            folder.join("node_modules/oidc-provider").exists(),
-            "the OpenID provider is not installed: run scripts/test-node-setup first"
-        );
-        let mut child = Command::new("node")
-            .arg(folder.join("provider.mjs"))
-            .arg(life_s.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("node runs the OpenID provider; install nodejs");
-        let mut origin = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut origin).unwrap();
-        assert!(origin.starts_with("http://127.0.0.1:"), "the OpenID provider did not start: {origin:?}");
-        Self { child, origin: origin.trim().to_owned() }
-    }
-
-    fn token_endpoint(&self) -> String {
-        format!("{}/token", self.origin)
-    }
-
-    /// What its token endpoint was asked so far.
-    async fn requests(&self) -> Vec<Value> {
-        let answer = support::client().get(format!("{}/control/requests", self.origin)).send().await.unwrap();
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
-    }
-
-    async fn put(&self, what: &str, text: &str) {
-        let url = format!("{}/control/{what}", self.origin);
-        let answer = support::client().put(url).body(text.to_owned()).send().await.unwrap();
-        assert!(answer.status().is_success());
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        // It may have ended already, which is as good.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
 
 /// An endpoint that lets only active tokens of `provider` in.
 async fn guarded(provider: &Provider) -> Endpoint {

@@ -10,8 +10,12 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 use client_failover::{
+    auth::Logins,
     domain::Standing,
-    http::adapter::{self, Adapter},
+    http::{
+        Door, Hosts, Notices,
+        adapter::{self, Adapter},
+    },
     store::{DataFolder, Store},
 };
 use http_body_util::BodyExt;
@@ -39,15 +43,20 @@ impl Facet {
         let data = tempfile::tempdir().unwrap();
         let store = runtime.block_on(Store::open(DataFolder::hold(data.path()).unwrap())).unwrap();
         let standing = watch::Sender::new(Standing::default()).subscribe();
+        let logins = runtime.block_on(Logins::open(store.clone(), None, false)).unwrap();
+        let listen = ([127, 0, 0, 1], 5590).into();
+        let notices = Notices::new(listen, None, logins.clone());
+        let door = Door::new(logins, Hosts::new(listen, &[]), notices);
         let adapter =
             Adapter { store, standing, wake: Arc::new(Notify::new()), gate_wake: Arc::new(Notify::new()) };
-        Self { router: adapter::routes(adapter).build(), runtime, _data: data }
+        Self { router: adapter::routes(adapter).build(door), runtime, _data: data }
     }
 
     fn send(&self, method: Method, path: &str, body: Vec<u8>) -> (StatusCode, Vec<u8>) {
         let request = Request::builder()
             .method(method)
             .uri(path)
+            .header("host", "localhost")
             .header("content-type", "application/json")
             .body(Body::from(body));
         self.runtime.block_on(async {

@@ -6,8 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use super::{
+    access_args::AccessArgs,
     collector_args::CollectorProcess,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    listening_args::ListeningArgs,
+    user::UserArgs,
 };
 use crate::{
     domain::{ConfigurationId, EndpointLoss},
@@ -70,6 +73,8 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Say who may log in to a server: add, remove or list users, or change a password.
+    User(UserArgs),
 }
 
 #[derive(Debug, Args)]
@@ -80,6 +85,8 @@ pub(super) struct ServeArgs {
     /// Where the interface listens [default: 127.0.0.1:5590]
     #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
     listen: Option<SocketAddr>,
+    #[command(flatten)]
+    listening: ListeningArgs,
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
@@ -105,6 +112,7 @@ impl ServeArgs {
     pub(super) fn settings(self) -> ServePartial {
         ServePartial {
             listen: self.listen,
+            listening: self.listening.settings(),
             data_dir: self.data_dir,
             endpoint_loss: self.endpoint_loss,
             history_days: self.history_days,
@@ -126,6 +134,8 @@ pub(super) struct EndpointArgs {
     /// Where the interface listens [default: 127.0.0.1:5591]
     #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
     listen: Option<SocketAddr>,
+    #[command(flatten)]
+    listening: ListeningArgs,
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
@@ -145,6 +155,7 @@ impl EndpointArgs {
     pub(super) fn settings(self) -> EndpointPartial {
         EndpointPartial {
             listen: self.listen,
+            listening: self.listening.settings(),
             data_dir: self.data_dir,
             history_days: self.history_days,
             log_format: self.log_format,
@@ -159,6 +170,8 @@ pub(super) struct RemoteArgs {
     /// Where the adapter listens.
     #[arg(long, env = "CLIENT_FAILOVER_URL", hide_env_values = true, default_value = "http://127.0.0.1:5590", value_parser = server)]
     pub(super) url: Url,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
     /// How the answer is shown [default: table on a terminal, else json]
     #[arg(long, value_enum)]
     pub(super) output: Option<Output>,
@@ -285,7 +298,7 @@ impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
-            Self::Serve(_) | Self::Endpoint(_) => None,
+            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) => None,
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

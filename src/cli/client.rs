@@ -23,7 +23,7 @@ const COMPONENT: [&str; 5] = ["Id", "StreamCount", "CountsAs", "Heard", "Explana
 /// `get`: shows a resource.
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
     let output = output(args.remote.output);
-    let remote = Remote::adapter(args.remote.url)?;
+    let remote = Remote::adapter(args.remote.url, &args.remote.access)?;
     let url = match args.what {
         Readable::Configuration => remote.configuration(args.id.as_ref()),
         Readable::State => remote.diagnostics("FailoverState"),
@@ -51,7 +51,8 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
 /// `set`: replaces the configuration.
 pub(super) async fn set(args: SetArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);
     remote.call(Method::PUT, remote.configuration(args.id.as_ref()), Some(body)).await?;
     done(output, "The client failover configuration is set.")
 }
@@ -59,7 +60,8 @@ pub(super) async fn set(args: SetArgs) -> Result<(), Failure> {
 /// `add`: adds the configuration where there is none.
 pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);
     remote.call(Method::POST, remote.configuration(None), Some(body)).await?;
     done(output, "The client failover configuration is added.")
 }
@@ -67,7 +69,8 @@ pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
 /// `edit`: changes members of the configuration.
 pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
-    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);
     // Adapters of earlier versions know PATCH only with an Id in the path.
     let id = match args.id {
         Some(id) => id,
@@ -79,7 +82,8 @@ pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
 
 /// `remove`: removes the configuration.
 pub(super) async fn remove(args: RemoveArgs) -> Result<(), Failure> {
-    let (output, remote) = (output(args.remote.output), Remote::adapter(args.remote.url)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);
     remote.call(Method::DELETE, remote.configuration(args.id.as_ref()), None).await?;
     done(output, "The client failover configuration is removed.")
 }
@@ -97,7 +101,7 @@ struct Page {
 /// `history`: shows what happened.
 pub(super) async fn history(args: HistoryArgs) -> Result<(), Failure> {
     let output = output(args.remote.output);
-    let remote = Remote::adapter(args.remote.url.clone())?;
+    let remote = Remote::adapter(args.remote.url.clone(), &args.remote.access)?;
     let mut page = history_page(&remote, &args, None).await?;
     while args.all
         && let Some(cursor) = page.next_cursor.take()

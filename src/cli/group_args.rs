@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
+use super::access_args::AccessArgs;
 use super::args::{Output, segment, server};
 use crate::domain::{Description, GroupId, Name, SessionId, TextError, parse_span};
 
@@ -16,6 +17,8 @@ pub(super) struct EndpointRemoteArgs {
     #[arg(long, env = "CLIENT_FAILOVER_ENDPOINT", hide_env_values = true, value_name = "URL",
         default_value = "http://127.0.0.1:5591", value_parser = server)]
     pub(super) endpoint: Url,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
     /// How the answer is shown [default: table on a terminal, else json]
     #[arg(long, value_enum)]
     pub(super) output: Option<Output>,

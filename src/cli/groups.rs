@@ -21,7 +21,8 @@ const ROLES: [&str; 3] = ["Secondary", "Primary", "PendingPrimary"];
 
 /// `groups`: shows all groups.
 pub(super) async fn groups(args: GroupsArgs) -> Result<(), Failure> {
-    let (output, remote) = (output(args.remote.output), Remote::endpoint(args.remote.endpoint)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::endpoint(args.remote.endpoint, &args.remote.access)?);
     let mut shown = Vec::new();
     loop {
         let skip = shown.len();
@@ -79,7 +80,8 @@ fn group_row(group: &Value, status: &Value) -> Value {
 
 /// `sessions`: shows the adapters of a group.
 pub(super) async fn sessions(args: SessionsArgs) -> Result<(), Failure> {
-    let (output, remote) = (output(args.remote.output), Remote::endpoint(args.remote.endpoint)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::endpoint(args.remote.endpoint, &args.remote.access)?);
     let url = remote.group(&args.group, &["clientsessions"]);
     let answer = remote.call(Method::GET, url, None).await?;
     if output == Output::Json {
@@ -123,7 +125,7 @@ fn session_row(session: &Value, status: &Value) -> Value {
 /// `override`: makes an adapter Primary by order, or ends that.
 pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
     let OverrideArgs { group, session, period, off, reason, by, remote } = args;
-    let (output, remote) = (output(remote.output), Remote::endpoint(remote.endpoint)?);
+    let (output, remote) = (output(remote.output), Remote::endpoint(remote.endpoint, &remote.access)?);
     let get = async |below: &[&str]| -> Result<Value, Failure> {
         let answer = remote.call(Method::GET, remote.group(&group, below), None).await?;
         parse(&remote, &answer)
@@ -188,7 +190,8 @@ fn warn_about(target: &Value, status: &Value, group: &Value) {
 
 /// `why`: says why the roles of a group changed.
 pub(super) async fn why(args: WhyArgs) -> Result<(), Failure> {
-    let (output, remote) = (output(args.remote.output), Remote::endpoint(args.remote.endpoint)?);
+    let (output, remote) =
+        (output(args.remote.output), Remote::endpoint(args.remote.endpoint, &args.remote.access)?);
     let mut url = remote.group(&args.group, &["history"]);
     url.query_pairs_mut().append_pair("limit", &args.limit.to_string());
     let answer = remote.call(Method::GET, url, None).await?;

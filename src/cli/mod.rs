@@ -1,5 +1,5 @@
-//! The command line: `serve` and `endpoint` run a half; every other command asks a running adapter, or
-//! a running failover endpoint about its groups.
+//! The command line: `serve` and `endpoint` run a half; `user` says who may log in; every other command asks a
+//! running adapter, or a running failover endpoint about its groups.
 //!
 //! Promises: it ends with 0 when it was done, 1 when it was refused or failed, 2 when the usage or
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
@@ -7,17 +7,22 @@
 //!
 //! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
 //!
-//! Does not: decide anything about failover, or touch a database. It imports only settings, collector,
-//! telemetry, app and domain; `remote.rs` alone speaks HTTP.
+//! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
+//! this machine. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
+//! alone speaks HTTP.
 
+mod access_args;
 mod args;
 mod client;
 mod collector_args;
 mod failure;
 mod group_args;
 mod groups;
+mod listening_args;
+mod password;
 mod remote;
 mod table;
+mod user;
 mod who;
 mod why;
 
@@ -83,6 +88,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
     };
     // Whatever still blocks has had its time; the process ends all the same.

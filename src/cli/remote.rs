@@ -2,12 +2,22 @@
 
 use std::{error::Error, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 pub(super) use reqwest::Method;
-use reqwest::{Client, header, redirect::Policy};
+use reqwest::{
+    Certificate, Client,
+    header::{self, HeaderValue},
+    redirect::Policy,
+};
+use secrecy::{ExposeSecret, zeroize::Zeroizing};
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
-use crate::domain::{ConfigurationId, GroupId};
+use super::{access_args::AccessArgs, failure::Failure, password};
+use crate::{
+    domain::{ConfigurationId, GroupId},
+    tls::Authorities,
+};
 
 /// How long a request may take. A person waits, and a server answers from memory or its disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -43,6 +53,7 @@ pub(super) struct Refusal {
 /// A server that can be asked.
 pub(super) struct Remote {
     client: Client,
+    login: Option<HeaderValue>,
     url: Url,
     half: Half,
 }
@@ -77,32 +88,38 @@ impl Half {
 
 impl Remote {
     /// An adapter at `url`; nothing is sent yet.
-    pub(super) fn adapter(url: Url) -> Result<Self, RemoteError> {
-        Self::new(url, Half::Adapter)
+    pub(super) fn adapter(url: Url, access: &AccessArgs) -> Result<Self, Failure> {
+        Self::new(url, access, Half::Adapter)
     }
 
     /// A failover endpoint whose base is `url`. An address without a path means the on-premises base
     /// there. Nothing is sent yet.
-    pub(super) fn endpoint(mut url: Url) -> Result<Self, RemoteError> {
+    pub(super) fn endpoint(mut url: Url, access: &AccessArgs) -> Result<Self, Failure> {
         if url.path() == "/" {
             url.set_path("/api/v1/clientfailover");
         }
-        Self::new(url, Half::Endpoint)
+        Self::new(url, access, Half::Endpoint)
     }
 
-    fn new(url: Url, half: Half) -> Result<Self, RemoteError> {
+    fn new(url: Url, access: &AccessArgs, half: Half) -> Result<Self, Failure> {
+        let login = login(&url, access)?;
         let mut builder = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
             .timeout(PATIENCE)
             .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")));
+        let unusable = |error: &dyn Error| Failure::failed("The authorities cannot be used", error);
         if url.scheme() == "http" {
             // A machine without any certificates can still be asked over plain http.
             builder = builder.tls_certs_only([]);
+        } else if let Some(file) = &access.ca_file {
+            let own = Authorities::read(file).map_err(|error| unusable(&error))?;
+            let own = own.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>();
+            builder = builder.tls_certs_merge(own.map_err(|error| unusable(&error))?);
         }
         match builder.build() {
-            Ok(client) => Ok(Self { client, url, half }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error), half }),
+            Ok(client) => Ok(Self { client, login, url, half }),
+            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error), half }.into()),
         }
     }
 
@@ -114,6 +131,9 @@ impl Remote {
         body: Option<Vec<u8>>,
     ) -> Result<String, RemoteError> {
         let mut request = self.client.request(method, url).header(header::ACCEPT, "application/json");
+        if let Some(login) = &self.login {
+            request = request.header(header::AUTHORIZATION, login.clone());
+        }
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
@@ -193,6 +213,27 @@ impl Remote {
     }
 }
 
+/// The header that logs in as the user that is named, if one is.
+fn login(url: &Url, access: &AccessArgs) -> Result<Option<HeaderValue>, Failure> {
+    let Some(user) = &access.user else { return Ok(None) };
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !loopback {
+        eprintln!("WARNING: the password goes to {url} without TLS: anybody on the way can read it.");
+    }
+    let password = password::of(user, access.password_file.as_deref())?;
+    let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
+    let mut value =
+        HeaderValue::from_str(&text).map_err(|error| Failure::failed("The login cannot be sent", &error))?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
 /// What caused an error in the end. What wraps it says only that a request failed, and repeats the URL.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn Error = error;
@@ -214,7 +255,7 @@ mod tests {
     fn configuration(base: &str, id: Option<&str>) -> Result<String, Box<dyn Error>> {
         let id = id.map(ConfigurationId::new).transpose()?;
         let client = Client::builder().tls_certs_only([]).build()?;
-        let remote = Remote { client, url: base.parse()?, half: Half::Adapter };
+        let remote = Remote { client, login: None, url: base.parse()?, half: Half::Adapter };
         Ok(remote.configuration(id.as_ref()).to_string())
     }
 

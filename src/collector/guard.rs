@@ -9,7 +9,10 @@ use std::{
     ffi::OsString,
     fs::{File, TryLockError},
     io::{self, Write},
-    os::{fd::AsFd, unix::process::CommandExt},
+    os::{
+        fd::AsFd,
+        unix::{fs::OpenOptionsExt, process::CommandExt},
+    },
     path::PathBuf,
     process::{self, Command, Stdio},
     time::Duration,
@@ -166,8 +169,12 @@ impl Guard {
         match word {
             Word::Until(until) => self.until = until,
             Word::Start => {
-                let lock =
-                    File::options().create(true).truncate(false).write(true).open(&self.guarding.lock)?;
+                let lock = File::options()
+                    .create(true)
+                    .truncate(false)
+                    .write(true)
+                    .mode(0o600)
+                    .open(&self.guarding.lock)?;
                 if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
                     let why = "a guard from before still holds its collector, and is waited for";
                     writeln!(io::stderr(), "client-failover: {why}").ok();

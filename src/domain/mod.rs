@@ -32,6 +32,7 @@ mod time;
 mod timeout;
 mod transition;
 mod url;
+mod user;
 
 pub use access::{Access, AccessDraft};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
@@ -66,3 +67,4 @@ pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};
 pub use transition::{CallFailure, FailureKind, Reason, Transition, TransitionKind};
 pub use url::{HttpUrl, Origin, URL_LIMIT, UrlError};
+pub use user::{User, UserName, UserNameError, UserRole};

@@ -24,6 +24,7 @@ use crate::{
     domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Wall},
     recorder::Recorder,
     store::{Buffer, BufferReader, Store, StoreError, Waiting},
+    tls::Authorities,
 };
 
 /// How often it is said what has been received and settled.
@@ -54,6 +55,7 @@ pub struct Egress {
     health: watch::Sender<Health>,
     coverage: watch::Sender<Option<Coverage>>,
     wake: Arc<Notify>,
+    authorities: Authorities,
     buffer: Buffer,
     reader: BufferReader,
     keeper: Keeper,
@@ -77,6 +79,7 @@ impl Egress {
             health: watch::Sender::new(Health::NOTHING_PROTECTED),
             coverage: watch::Sender::new(None),
             wake: Arc::default(),
+            authorities: Authorities::default(),
             reader: buffer.reader(),
             buffer,
             keeper,
@@ -84,6 +87,13 @@ impl Egress {
             waiting: waiting.into_iter().map(|found| (found.destination.clone(), found)).collect(),
             store,
         })
+    }
+
+    /// The same, with `authorities` trusted beside the system's.
+    #[must_use]
+    pub fn trusting(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
     }
 
     /// Where requests go in.
@@ -128,6 +138,7 @@ impl Egress {
             health,
             coverage,
             wake,
+            authorities,
             buffer,
             reader,
             keeper,
@@ -144,6 +155,7 @@ impl Egress {
             views,
             health,
             coverage,
+            authorities,
             reader,
             keeper: keeper.clone(),
             waiting,
@@ -175,6 +187,8 @@ struct Follower {
     views: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
     coverage: watch::Sender<Option<Coverage>>,
+    /// Whom destinations are trusted by, beside the system's authorities.
+    authorities: Authorities,
     reader: BufferReader,
     keeper: Keeper,
     waiting: HashMap<String, Waiting>,
@@ -288,7 +302,8 @@ impl Follower {
                 None => {
                     let destination = match &found.unreadable {
                         Some(why) => Err(format!("its credentials cannot be read: {why}")),
-                        None => Destination::new(found.endpoint.access()).map_err(|error| error.to_string()),
+                        None => Destination::new(found.endpoint.access(), &self.authorities)
+                            .map_err(|error| error.to_string()),
                     };
                     let lane = self.lane(id);
                     if let Err(why) = &destination {

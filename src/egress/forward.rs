@@ -11,7 +11,7 @@ use hyper::{
     header::{self, HeaderValue},
     http::uri::{Authority, PathAndQuery, Scheme},
 };
-use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use tokio::{select, time::timeout};
@@ -25,6 +25,7 @@ use super::{
 use crate::{
     domain::{Access, Epoch, SessionId},
     login::{Login, Proof, client_builder},
+    tls::Authorities,
 };
 
 /// How long a connection may take to be made.
@@ -95,14 +96,15 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    pub(super) fn new(access: &Access) -> Result<Self, DestinationError> {
+    pub(super) fn new(access: &Access, authorities: &Authorities) -> Result<Self, DestinationError> {
         let url = access.endpoint().url();
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         // The path is what was written, not what an URL's rules made of it.
         let written = access.endpoint().as_str();
         let after_scheme = written.find("://").map_or(0, |at| at + 3);
         let path = written[after_scheme..].find('/').map_or("", |at| &written[after_scheme + at..]);
-        let http = client_builder(access).timeout(TOKEN_PATIENCE).build();
+        let http =
+            client_builder(access, authorities).and_then(|builder| builder.timeout(TOKEN_PATIENCE).build());
         let http = http.map_err(|error| reqwest_error::Refused(error.to_string()))?;
         Ok(Self {
             scheme: if access.endpoint().is_https() { Scheme::HTTPS } else { Scheme::HTTP },
@@ -110,7 +112,7 @@ impl Destination {
             host: HeaderValue::try_from(authority).map_err(hyper::http::Error::from)?,
             base_path: path.trim_end_matches('/').to_owned(),
             tls: if access.endpoint().is_https() {
-                tls_config(access.validate_certificate())?
+                tls_config(access.validate_certificate(), authorities)?
             } else {
                 tls::without_roots()?
             },
@@ -141,12 +143,8 @@ impl Destination {
 }
 
 /// Without roots where certificates are not checked, so that a machine without any can do it.
-fn tls_config(validate: bool) -> Result<ClientConfig, rustls::Error> {
-    if validate {
-        Ok(tls::builder()?.try_with_platform_verifier()?.with_no_client_auth())
-    } else {
-        tls::without_checks()
-    }
+fn tls_config(validate: bool, authorities: &Authorities) -> Result<ClientConfig, rustls::Error> {
+    if validate { tls::checked(authorities) } else { tls::without_checks() }
 }
 
 /// Sends to one destination within one tenure.
@@ -274,7 +272,7 @@ mod tests {
         let access = AccessDraft { endpoint: Field::Value(endpoint.to_owned()), ..AccessDraft::default() };
         let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
         let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
-        Destination::new(endpoint.access()).unwrap()
+        Destination::new(endpoint.access(), &Authorities::default()).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Takes requests from the collector: passes them on, keeps them, or turns them away.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
@@ -8,7 +8,7 @@ use hyper::{
     body::{Body, Bytes},
     http::request::Parts,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use super::{
     forward::Undelivered,
@@ -24,6 +24,9 @@ use crate::{
     domain::{Order, Wall},
     store::Tally,
 };
+
+/// How long a body may take to arrive: who dribbles is given up.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// The gate, for whoever has requests. Clones share it.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub enum Refusal {
     BadId,
     /// The path is none that can be sent.
     BadPath,
+    /// The body did not arrive within [`BODY_TIME`].
+    TooSlow,
     /// The body could not be read to its end.
     Broken,
     /// The body is larger than this many MiB.
@@ -288,7 +293,8 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    match Limited::new(body, limit).collect().await {
+    let read = timeout(BODY_TIME, Limited::new(body, limit).collect()).await;
+    match read.map_err(|_elapsed| Refusal::TooSlow)? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_broken) => Err(Refusal::Broken),

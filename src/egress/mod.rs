@@ -12,7 +12,7 @@
 //! wall time is for people.
 //!
 //! `machine` decides, `gate` takes requests, `keeper` writes what waits, `sender` sends it, `driver` follows the
-//! orders. It imports `domain`, `clock`, `store`, `recorder` and `login`.
+//! orders. It imports `domain`, `clock`, `store`, `recorder`, `tls` and `login`.
 
 mod connection;
 mod driver;

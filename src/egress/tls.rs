@@ -8,13 +8,23 @@ use rustls::{
         WantsClientCert,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    crypto::{self, CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+use rustls_platform_verifier::Verifier;
+
+use crate::tls::Authorities;
 
 /// A configuration that has still to be told whom to trust.
-pub(super) fn builder() -> Result<ConfigBuilder<ClientConfig, rustls::WantsVerifier>, Error> {
+fn builder() -> Result<ConfigBuilder<ClientConfig, rustls::WantsVerifier>, Error> {
     ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()
+}
+
+/// Trusts the system's authorities, and `authorities` beside them.
+pub(super) fn checked(authorities: &Authorities) -> Result<ClientConfig, Error> {
+    let own = authorities.iter().map(|certificate| CertificateDer::from(certificate.to_vec()));
+    let verifier = Arc::new(Verifier::new_with_extra_roots(own, provider())?);
+    Ok(builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
 /// Trusts nobody: for destinations that are plain http.
@@ -31,7 +41,7 @@ pub(super) fn without_checks() -> Result<ClientConfig, Error> {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
+    Arc::new(crypto::ring::default_provider())
 }
 
 /// Takes every certificate; the handshake is still that of its key.

@@ -4,9 +4,9 @@
 //! was restored from a backup has another number than the mark; so has a mark that was restored.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -87,7 +87,7 @@ impl Mark {
 /// The first mark of a folder, whole or not at all.
 fn create(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
     let new: PathBuf = folder.join(format!("{NAME}.new"));
-    let mut file = File::create(&new)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)?;

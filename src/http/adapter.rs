@@ -3,8 +3,8 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::State,
-    http::{StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -13,6 +13,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::{
+    door::{Caller, Warnings},
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
     live,
     paging::{Asked, Page},
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     clock,
     domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
-    store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
+    store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
         state::{FailoverBody, FailoverStateBody, HistoryBody},
@@ -55,6 +56,20 @@ pub fn routes(adapter: Adapter) -> Routes {
         .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
 }
 
+/// Who asks for a change.
+pub(super) struct Asker(pub(super) Requester);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Peer(from) = Peer::from_request_parts(parts, state).await?;
+        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
+        Ok(Self(Requester { user, from }))
+    }
+}
+
 async fn get_all(State(adapter): State<Adapter>) -> Result<Response, Failure> {
     let stored = adapter.store.configuration().await?;
     let bodies: Vec<_> = stored.iter().map(|stored| ConfigurationBody::from(&stored.config)).collect();
@@ -70,10 +85,10 @@ async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Resu
     }
 }
 
-async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
+async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<Response, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     let change = adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => Err(already_configured(&stored.config)),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -85,10 +100,10 @@ async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Res
         .into_response())
 }
 
-async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+async fn put(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => whole(draft, faults, Some(&stored.config)).map(Change::Replace),
             None => whole(draft, faults, None).map(Change::Create),
         })
@@ -99,13 +114,13 @@ async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Resu
 async fn put_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft.id, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(by, |stored| {
             let config = with_id(stored, &id)?;
             whole(draft, faults, Some(config)).map(Change::Replace)
         })
@@ -113,10 +128,10 @@ async fn put_one(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+async fn patch(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
     let (draft, faults) = read_draft(body.0)?;
     adapter
-        .change(peer, |stored| match stored {
+        .change(by, |stored| match stored {
             Some(stored) => patched(draft, faults, &stored.config).map(Change::Update),
             None => Err(nothing_configured()),
         })
@@ -127,13 +142,13 @@ async fn patch(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Re
 async fn patch_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_draft(body.0)?;
     check_id(&id, &draft.id, &mut faults);
     adapter
-        .change(peer, |stored| {
+        .change(by, |stored| {
             let config = with_id(stored, &id)?;
             patched(draft, faults, config).map(Change::Update)
         })
@@ -141,19 +156,17 @@ async fn patch_one(
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn delete(State(adapter): State<Adapter>, peer: Peer) -> Result<StatusCode, Failure> {
-    adapter
-        .change(peer, |stored| Ok(if stored.is_some() { Change::Delete } else { Change::Nothing }))
-        .await?;
+async fn delete(State(adapter): State<Adapter>, by: Asker) -> Result<StatusCode, Failure> {
+    adapter.change(by, |stored| Ok(if stored.is_some() { Change::Delete } else { Change::Nothing })).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
 ) -> Result<StatusCode, Failure> {
-    adapter.change(peer, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
+    adapter.change(by, |stored| with_id(stored, &id).map(|_| Change::Delete)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -162,14 +175,15 @@ async fn failover_state(State(adapter): State<Adapter>) -> Response {
     Json(body).into_response()
 }
 
-async fn failover(State(adapter): State<Adapter>) -> Response {
-    Json(adapter.failover_body()).into_response()
+async fn failover(State(adapter): State<Adapter>, warnings: Warnings) -> Response {
+    Json(adapter.failover_body(&warnings)).into_response()
 }
 
 async fn watch_failover(
     State((adapter, places)): State<(Adapter, live::Places)>,
+    warnings: Warnings,
 ) -> Result<Response, Failure> {
-    live::of_failover(adapter, &places)
+    live::of_failover(adapter, warnings, &places)
 }
 
 async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {
@@ -188,21 +202,21 @@ fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
 
 impl Adapter {
     /// Everything that is known now.
-    pub(super) fn failover_body(&self) -> FailoverBody {
-        let warnings = match self.store.key_state() {
-            KeyState::Usable => Vec::new(),
-            KeyState::Unusable(why) => vec![format!("Secrets cannot be read or stored: {why}.")],
-        };
+    pub(super) fn failover_body(&self, of_server: &Warnings) -> FailoverBody {
+        let mut warnings = of_server.now();
+        if let KeyState::Unusable(why) = self.store.key_state() {
+            warnings.push(format!("Secrets cannot be read or stored: {why}."));
+        }
         FailoverBody::new(&self.standing.borrow(), clock::now(), warnings)
     }
 
     /// Changes the stored configuration as `decide` says, and wakes the registration.
     async fn change(
         &self,
-        peer: Peer,
+        Asker(by): Asker,
         decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
-        let (by, observed) = (peer.requester(), self.standing.borrow().clone());
+        let observed = self.standing.borrow().clone();
         let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
         self.wake.notify_one();
         Ok(change)

@@ -10,8 +10,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use super::{
-    adapter::{Adapter, check_id, together},
-    kit::{Failure, Json, JsonBody, Path, Peer, Routes, internal},
+    adapter::{Adapter, Asker, check_id, together},
+    kit::{Failure, Json, JsonBody, Path, Routes, internal},
 };
 use crate::{
     clock,
@@ -43,11 +43,11 @@ async fn get_one(State(adapter): State<Adapter>, Path(id): Path<String>) -> Resu
 }
 
 /// Adds one or more.
-async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<Response, Failure> {
+async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<Response, Failure> {
     let (is_array, drafts) = read_data_endpoints(body.0)?;
     let mut added = Vec::new();
     adapter
-        .change_destinations(peer, |stored| {
+        .change_destinations(by, |stored| {
             added = all(drafts, &[])?;
             if let Some(known) = added.iter().find(|new| index_of(stored, new.id().as_str()).is_ok()) {
                 return Err(already_there(known));
@@ -72,27 +72,27 @@ async fn post(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Res
 }
 
 /// Replaces all.
-async fn put(State(adapter): State<Adapter>, peer: Peer, body: JsonBody) -> Result<StatusCode, Failure> {
+async fn put(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
     let (_, drafts) = read_data_endpoints(body.0)?;
-    adapter.change_destinations(peer, |stored| all(drafts, stored)).await?;
+    adapter.change_destinations(by, |stored| all(drafts, stored)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn delete(State(adapter): State<Adapter>, peer: Peer) -> Result<StatusCode, Failure> {
-    adapter.change_destinations(peer, |_| Ok(Vec::new())).await?;
+async fn delete(State(adapter): State<Adapter>, by: Asker) -> Result<StatusCode, Failure> {
+    adapter.change_destinations(by, |_| Ok(Vec::new())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn put_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_data_endpoint(body.0)?;
     check_id(&id, &draft.id, &mut faults);
     adapter
-        .change_destinations(peer, |stored| {
+        .change_destinations(by, |stored| {
             let index = index_of(stored, &id)?;
             let replaced = together(faults, draft.complete(Some(&stored[index].endpoint), fresh_id()?))?;
             Ok(with(stored, index, Some(replaced)))
@@ -104,13 +104,13 @@ async fn put_one(
 async fn patch_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
     let (draft, mut faults) = read_data_endpoint(body.0)?;
     check_id(&id, &draft.id, &mut faults);
     adapter
-        .change_destinations(peer, |stored| {
+        .change_destinations(by, |stored| {
             let index = index_of(stored, &id)?;
             let patched = together(faults, draft.patch(&stored[index].endpoint))?;
             Ok(with(stored, index, Some(patched)))
@@ -122,9 +122,9 @@ async fn patch_one(
 async fn delete_one(
     State(adapter): State<Adapter>,
     Path(id): Path<String>,
-    peer: Peer,
+    by: Asker,
 ) -> Result<StatusCode, Failure> {
-    adapter.change_destinations(peer, |stored| Ok(with(stored, index_of(stored, &id)?, None))).await?;
+    adapter.change_destinations(by, |stored| Ok(with(stored, index_of(stored, &id)?, None))).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -132,10 +132,10 @@ impl Adapter {
     /// Changes the destinations as `decide` says, and wakes the gate and the registration.
     async fn change_destinations(
         &self,
-        peer: Peer,
+        Asker(by): Asker,
         decide: impl FnOnce(&[StoredDataEndpoint]) -> Result<Vec<DataEndpoint>, Failure>,
     ) -> Result<(), Failure> {
-        let (by, observed) = (peer.requester(), self.standing.borrow().clone());
+        let observed = self.standing.borrow().clone();
         self.store.change_data_endpoints(&by, clock::now(), &observed, decide).await??;
         self.gate_wake.notify_one();
         self.wake.notify_one();

@@ -11,6 +11,7 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
+    door::{Caller, Warnings},
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
     live,
@@ -18,7 +19,9 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, Name, Place, SessionId, TextError},
+    domain::{
+        Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT, Name, Place, SessionId, TextError,
+    },
     endpoint::{CallError, Created, Endpoint},
     store::ChangeQuery,
     wire::{
@@ -171,8 +174,12 @@ async fn watch_groups(State(watched): State<Watched>, Base(place): Base) -> Resu
     live::of_groups(watched.endpoint, place, &watched.places)
 }
 
-async fn watch_status(State(watched): State<Watched>, OfGroup(key): OfGroup) -> Result<Response, Failure> {
-    live::of_status(watched.endpoint, key, &watched.places)
+async fn watch_status(
+    State(watched): State<Watched>,
+    OfGroup(key): OfGroup,
+    warnings: Warnings,
+) -> Result<Response, Failure> {
+    live::of_status(watched.endpoint, key, warnings, &watched.places)
 }
 
 async fn list_groups(
@@ -229,8 +236,9 @@ async fn delete_group(
 async fn status(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
+    warnings: Warnings,
 ) -> Result<Json<StatusBody>, Failure> {
-    Ok(Json(endpoint.status(&key)?.into()))
+    Ok(Json(StatusBody::from(endpoint.status(&key)?).with_warnings(warnings.now())))
 }
 
 async fn history(
@@ -259,11 +267,19 @@ async fn list_sessions(
 async fn create_session(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
+    caller: Caller,
     body: JsonBody,
 ) -> Result<Response, Failure> {
     let spec = read_session(body.object()?)?;
     let path = format!("{}/clientsessions/{}", group_path(&key), escaped(spec.id.as_str()));
+    let id = spec.id.clone();
+    if let Some(user) = caller.name() {
+        endpoint.check_owner(&key, &id, user)?;
+    }
     let Created { kept, new } = endpoint.create_session(&key, spec).await?;
+    if let Some(user) = caller.name() {
+        endpoint.own_session(&key, &id, user).await?;
+    }
     Ok(created(new, path, &SessionBody::from(kept)))
 }
 
@@ -277,7 +293,12 @@ async fn read_one_session(
 async fn delete_session(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
+    caller: Caller,
 ) -> Result<StatusCode, Failure> {
+    // An administrator clears away what is nobody's any more.
+    if let Some(user) = caller.name().filter(|_| !caller.is_administrator()) {
+        endpoint.check_owner(&key, &id, user)?;
+    }
     endpoint.delete_session(&key, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -286,8 +307,12 @@ async fn heartbeat(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
     Peer(connection): Peer,
+    caller: Caller,
     body: JsonBody,
 ) -> Result<Json<HeartbeatAnswerBody>, Failure> {
+    if let Some(user) = caller.name() {
+        endpoint.check_owner(&key, &id, user)?;
+    }
     let heartbeat = read_heartbeat(body.object()?)?;
     Ok(Json(endpoint.heartbeat(&key, &id, &heartbeat, connection).await?.into()))
 }
@@ -295,11 +320,23 @@ async fn heartbeat(
 async fn override_role(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
+    caller: Caller,
     body: JsonBody,
 ) -> Result<Json<OverrideBody>, Failure> {
-    let (value, asked) = read_override(body.object()?)?;
+    let (value, mut asked) = read_override(body.object()?)?;
+    asked.by = requested_by(&caller, asked.by);
     let until = endpoint.override_role(&key, &id, value, asked).await?;
     Ok(Json(OverrideBody::new(value, until)))
+}
+
+/// Who asks for an override: a login is proof, what a request says is a word.
+fn requested_by(caller: &Caller, said: Option<Name>) -> Option<Name> {
+    let Some(user) = caller.name() else { return said };
+    let text = match said.filter(|said| said.as_str() != user.as_str()) {
+        Some(said) => format!("{user} ({said})"),
+        None => user.to_string(),
+    };
+    Name::new(text.chars().take(NAME_LIMIT).collect::<String>()).ok()
 }
 
 fn created(new: bool, location: String, body: &impl serde::Serialize) -> Response {
@@ -325,6 +362,25 @@ fn group_path(key: &GroupKey) -> String {
     }
 }
 
+fn too_many_heartbeats() -> Failure {
+    Failure::new(
+        StatusCode::TOO_MANY_REQUESTS,
+        "The session sends too many heartbeats.",
+        "It may send 20 a second, 40 at once; a Primary, and who is waited for, as many as they like.",
+        "Send the next one after Retry-After; half of the FailoverTimeout is often enough.",
+    )
+    .retry_after(1)
+}
+
+fn of_another() -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "The client session belongs to another user.",
+        "Whoever made it was logged in as somebody else, and it is his alone.",
+        "Log in as that user, or have an administrator remove the session.",
+    )
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         match error {
@@ -334,6 +390,8 @@ impl From<CallError> for Failure {
                 "No group of this Id was created here, or it was deleted.",
                 "Create the group with POST groups; an adapter does so when it registers.",
             ),
+            CallError::TooManyHeartbeats => too_many_heartbeats(),
+            CallError::OfAnother => of_another(),
             CallError::UnknownSession => Self::new(
                 StatusCode::NOT_FOUND,
                 "The client session is not known.",

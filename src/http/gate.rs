@@ -82,6 +82,12 @@ fn failure(refusal: Refusal) -> Failure {
             "The connection broke while the body was read; nothing of it was kept.",
             "Send the request again.",
         ),
+        Refusal::TooSlow => Failure::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not arrive in time.",
+            "It was not complete within a minute; nothing of it was kept.",
+            "Send the request again, all of it at once.",
+        ),
         Refusal::TooLarge(limit) => Failure::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "The body is too large.",

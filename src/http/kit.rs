@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -18,6 +19,7 @@ use axum::{
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use tower::{
     ServiceExt, service_fn,
@@ -26,9 +28,9 @@ use tower::{
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
+use super::door::{self, Door, told, told_of_another};
 use crate::{
     domain::{Fault, Faults},
-    store::Requester,
     wire::{
         error::{AdapterError, EndpointError},
         members::{Content, MalformedJson, Members},
@@ -37,6 +39,9 @@ use crate::{
 
 /// The largest request body: 1 MiB, a thousand times what a configuration needs.
 pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// How long a body may take to arrive: slow lines carry a mebibyte in it, and who dribbles is given up.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// An answer that refuses, not yet in the shape of the interface it is given by.
 #[derive(Debug, Clone)]
@@ -202,6 +207,12 @@ impl Routes {
         self
     }
 
+    /// All patterns, in the order they were added.
+    #[must_use]
+    pub fn patterns(&self) -> &[&'static str] {
+        &self.patterns
+    }
+
     /// Adds all routes of `other`.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
@@ -211,7 +222,7 @@ impl Routes {
         self
     }
 
-    /// Lets `answer` have every request whose path it `owns`, before anybody looks at it.
+    /// Lets `answer` have every request whose path it `owns`, once the door lets it in, as it was sent.
     #[must_use]
     pub fn raw<F>(
         mut self,
@@ -232,28 +243,38 @@ impl Routes {
     /// The service that answers them.
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
-    /// what was begun is carried out although its client hangs up, panics become refusals, and the router chooses the handler.
-    pub fn build(self) -> Router {
+    /// what was begun is carried out although its client hangs up, the door lets in who may, panics become
+    /// refusals, and the router chooses the handler. What is answered raw passes the same door.
+    pub fn build(self, door: Arc<Door>) -> Router {
         let Self { router, patterns, raw } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
             .fallback(async || Failure::unknown_path())
             .method_not_allowed_fallback(async || Failure::wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
             .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
                 let endpoint = is_endpoint(request.uri().path());
                 // In a task of its own: a client that hangs up must not end a handler between what it
                 // stored and what it applies.
                 let answered = TaskTracker::new().spawn(next.run(request)).await;
-                render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response()))
+                told(render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response())))
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
         let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
         let service = BoxCloneSyncService::new(service);
         Router::new().fallback_service(service_fn(move |request: Request| {
-            let service = if owns(request.uri().path()) { raw.clone() } else { service.clone() };
-            service.oneshot(request)
+            let (raw, service, door) = (raw.clone(), service.clone(), Arc::clone(&door));
+            async move {
+                if !owns(request.uri().path()) {
+                    return service.oneshot(request).await;
+                }
+                let answered = door.pass(request, |request| async {
+                    raw.oneshot(request).await.unwrap_or_else(|never| match never {})
+                });
+                Ok(told_of_another(render(false, answered.await)))
+            }
         }))
     }
 }
@@ -294,7 +315,10 @@ fn canonical(patterns: &[&'static str], mut request: Request) -> Request {
             Some(query) => format!("{path}?{query}"),
             None => path,
         };
-        if let Ok(uri) = path_and_query.parse::<Uri>() {
+        // A host that the absolute form names stays: the door asks for it.
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = path_and_query.parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
             *request.uri_mut() = uri;
         }
     }
@@ -378,8 +402,18 @@ fn check_content_type(value: Option<&HeaderValue>) -> Result<(), Failure> {
     ))
 }
 
+fn too_slow() -> Failure {
+    Failure::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "The body did not arrive in time.",
+        format!("It was not complete within {} seconds.", BODY_TIME.as_secs()),
+        "Send the request again, all of it at once.",
+    )
+}
+
 async fn read_body(body: Body) -> Result<Bytes, Failure> {
-    match Limited::new(body, BODY_LIMIT).collect().await {
+    let read = timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await;
+    match read.map_err(|_elapsed| too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -465,14 +499,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub Option<SocketAddr>);
-
-impl Peer {
-    /// Who asks, for the history.
-    #[must_use]
-    pub fn requester(self) -> Requester {
-        Requester { user: "anonymous".to_owned(), from: self.0 }
-    }
-}
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;

@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{
     adapter::Adapter,
+    door::Warnings,
     events,
     kit::{Failure, internal, to_json},
 };
@@ -104,14 +105,19 @@ fn event(name: &str, data: &impl serde::Serialize) -> Event {
 /// Where the adapter stands, and that its history grew.
 struct Failover {
     adapter: Adapter,
+    warnings: Warnings,
     standing: watch::Receiver<Standing>,
     newest: Option<Transition>,
 }
 
 /// The stream of `diagnostics/Failover`.
-pub(super) fn of_failover(adapter: Adapter, places: &Places) -> Result<Response, Failure> {
+pub(super) fn of_failover(
+    adapter: Adapter,
+    warnings: Warnings,
+    places: &Places,
+) -> Result<Response, Failure> {
     let standing = adapter.standing.clone();
-    answer(Failover { adapter, standing, newest: None }, places.take()?)
+    answer(Failover { adapter, warnings, standing, newest: None }, places.take()?)
 }
 
 impl Told for Failover {
@@ -128,7 +134,7 @@ impl Told for Failover {
 
     async fn tell(&mut self) -> Vec<Event> {
         self.standing.mark_unchanged();
-        let mut told = vec![event(FAILOVER, &self.adapter.failover_body())];
+        let mut told = vec![event(FAILOVER, &self.adapter.failover_body(&self.warnings))];
         let one = HistoryQuery { from: None, to: None, kind: None, before: None, limit: 1 };
         // A store that cannot be read now is asked again in a second.
         if let Ok(mut page) = self.adapter.store.history(&one).await {
@@ -146,14 +152,20 @@ impl Told for Failover {
 struct Status {
     endpoint: Endpoint,
     key: GroupKey,
+    warnings: Warnings,
     listener: Listener,
     change: Option<Event>,
 }
 
 /// The stream of a group's status.
-pub(super) fn of_status(endpoint: Endpoint, key: GroupKey, places: &Places) -> Result<Response, Failure> {
+pub(super) fn of_status(
+    endpoint: Endpoint,
+    key: GroupKey,
+    warnings: Warnings,
+    places: &Places,
+) -> Result<Response, Failure> {
     let (place, listener) = (places.take()?, endpoint.listen(&key)?);
-    answer(Status { endpoint, key, listener, change: None }, place)
+    answer(Status { endpoint, key, warnings, listener, change: None }, place)
 }
 
 impl Told for Status {
@@ -175,7 +187,10 @@ impl Told for Status {
     }
 
     async fn tell(&mut self) -> Vec<Event> {
-        let status = self.endpoint.status(&self.key).map(|status| event(STATUS, &StatusBody::from(status)));
+        let status = self
+            .endpoint
+            .status(&self.key)
+            .map(|status| event(STATUS, &StatusBody::from(status).with_warnings(self.warnings.now())));
         self.change.take().into_iter().chain(status).collect()
     }
 }

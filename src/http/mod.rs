@@ -6,18 +6,27 @@
 //!
 //! It may import every room but `settings`, `app` and `cli`.
 
+pub mod access;
 pub mod adapter;
 pub mod components;
+mod crowd;
 pub mod data_endpoints;
+mod door;
 pub mod endpoint;
 mod events;
 pub mod gate;
 pub mod health;
+mod hosts;
 pub mod kit;
 mod live;
+mod notices;
 pub mod order;
 pub mod page;
 mod paging;
+mod patience;
 mod serve;
 
+pub use door::{Caller, Door};
+pub use hosts::Hosts;
+pub use notices::Notices;
 pub use serve::serve;

@@ -1,32 +1,137 @@
 //! Serves connections until it is told to stop.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
-use tokio::{net::TcpListener, time::timeout};
-use tokio_util::sync::CancellationToken;
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt;
+
+use super::{
+    crowd::Crowd,
+    patience::{Answered, HEAD_LIMIT, Patience},
+};
 
 /// How long requests under way may take to end after the stop.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// The wait after the system refused a connection: mostly, none can be opened until another is closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Request line and headers together, in bytes, and the number of headers: some times what a browser
+/// behind a proxy sends.
+const HEAD_BYTES: usize = 32 * 1024;
+const HEADERS: usize = 100;
+
+/// What a connection reads and writes at once.
+const BUFFER: usize = 64 * 1024;
+
 /// Answers on `listener` until `stop`; then ends idle connections at once, and others within a second.
 ///
 /// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> io::Result<()> {
-    // A nudge is a small packet that must not wait for the receipt of the one before it.
-    let listener = listener.tap_io(|connection| {
-        connection.set_nodelay(true).ok();
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let mut serving = std::pin::pin!(serving.into_future());
-    tokio::select! {
-        ended = &mut serving => return ended,
-        () = stop.cancelled() => {}
+/// Never yet; what goes wrong with one connection ends that one.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let crowd = Arc::new(Crowd::of_this_process());
+    let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if is_of_the_peer(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted; it is tried again");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let Some(admission) = crowd.admit(peer.ip()) else {
+            tracing::warn!(from = %peer, "there are too many connections; another was refused");
+            continue;
+        };
+        // A nudge is a small packet that must not wait for the receipt of the one before it.
+        stream.set_nodelay(true).ok();
+        let (tls, router, stop, cut) = (tls.clone(), router.clone(), stop.clone(), cut.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = connection(stream, peer, tls, router, stop) => {}
+            }
+            drop(admission);
+        });
     }
-    timeout(DRAIN, serving).await.unwrap_or_else(|_elapsed| {
+    connections.close();
+    if timeout(DRAIN, connections.wait()).await.is_err() {
         tracing::info!("connections that were still busy are cut off");
-        Ok(())
-    })
+        cut.cancel();
+        connections.wait().await;
+    }
+    Ok(())
+}
+
+/// A connection that was given up before it was accepted says nothing about this server.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let Some(tls) = tls else { return speak(stream, peer, router, stop).await };
+    match timeout(HEAD_LIMIT, tls.accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, peer, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(from = %peer, %error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::debug!(from = %peer, "a TLS handshake took too long"),
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let patience = Patience::new(stream);
+    let pace = patience.pace();
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        let (router, answering) = (router.clone(), pace.begin());
+        request.extensions_mut().insert(ConnectInfo(peer));
+        async move {
+            let response = router.oneshot(request.map(Body::new)).await?;
+            Ok::<_, Infallible>(response.map(|body| Answered::new(body, answering)))
+        }
+    });
+    let mut builder = http1::Builder::new();
+    builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).max_buf_size(BUFFER).header_read_timeout(None);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(patience), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(from = %peer, %error, "a connection broke");
+    }
 }

@@ -5,7 +5,7 @@
 //! answer says so: no redirect is followed, and no proxy is used.
 //!
 //! Does not: know what the requests are about. Whoever sends them decides what a refusal means. It imports only
-//! `domain`, `wire` and `clock`.
+//! `domain`, `wire`, `clock` and `tls`.
 
 mod answer;
 mod token;
@@ -13,17 +13,23 @@ mod token;
 use std::{io, sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use reqwest::{Client, ClientBuilder, header::HeaderValue, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, header::HeaderValue, redirect::Policy};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 pub use answer::{bounded_body, transport_failure};
 use token::TokenSource;
 
-use crate::domain::{Access, CallFailure, Credentials};
+use crate::{
+    domain::{Access, CallFailure, Credentials},
+    tls::Authorities,
+};
 
-/// A builder of clients that reach `access` and its token endpoint. They follow no redirect, use no proxy, and
-/// keep no cookie.
-pub fn client_builder(access: &Access) -> ClientBuilder {
+/// A builder of clients that reach `access` and its token endpoint, and trust `authorities` beside the system's.
+/// They follow no redirect, use no proxy, and keep no cookie.
+///
+/// # Errors
+/// When a certificate of `authorities` cannot be used.
+pub fn client_builder(access: &Access, authorities: &Authorities) -> reqwest::Result<ClientBuilder> {
     let http = Client::builder()
         .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
@@ -32,7 +38,11 @@ pub fn client_builder(access: &Access) -> ClientBuilder {
         .tcp_nodelay(true)
         .tls_danger_accept_invalid_certs(!access.validate_certificate());
     // A machine without any root certificate can still reach what is plain http.
-    if access.uses_tls() { http } else { http.tls_certs_only([]) }
+    if !access.uses_tls() {
+        return Ok(http.tls_certs_only([]));
+    }
+    let own = authorities.iter().map(Certificate::from_der).collect::<reqwest::Result<Vec<_>>>()?;
+    Ok(http.tls_certs_merge(own))
 }
 
 /// The login of one configuration. Clones share their token.

@@ -18,6 +18,7 @@ use crate::{
         Wall,
     },
     login::{Login, Proof, bounded_body, client_builder, transport_failure},
+    tls::Authorities,
     wire::registration::{
         BadAnswer, GroupBody, HeartbeatBody, SessionBody, read_group_timeout, read_heartbeat_answer,
         read_version,
@@ -47,10 +48,11 @@ pub(super) struct EndpointClient {
 }
 
 impl EndpointClient {
-    /// A client for `config`. It follows no redirect, uses no proxy, and keeps no cookie.
-    pub(super) fn new(config: &FailoverConfig) -> Result<Self, ClientError> {
+    /// A client for `config` that trusts `authorities` beside the system's. It follows no redirect, uses no
+    /// proxy, and keeps no cookie.
+    pub(super) fn new(config: &FailoverConfig, authorities: &Authorities) -> Result<Self, ClientError> {
         let timeout = config.timeout().get();
-        let http = client_builder(config.access())
+        let http = client_builder(config.access(), authorities)?
             .connect_timeout(timeout)
             .timeout(timeout)
             // An idle connection that the endpoint may have closed costs a failed heartbeat.

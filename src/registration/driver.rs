@@ -24,6 +24,7 @@ use crate::{
     },
     recorder::Recorder,
     store::{Store, StoreError},
+    tls::Authorities,
 };
 
 /// How long a promotion waits for its record; after that it is acted on unrecorded, and the row says so.
@@ -74,6 +75,8 @@ impl Obedience {
 #[derive(Debug)]
 pub struct Registration {
     store: Store,
+    /// Whom calls to endpoints trust beside the system's authorities.
+    authorities: Authorities,
     machine: Machine,
     recorder: Recorder,
     standing: watch::Sender<Standing>,
@@ -122,6 +125,7 @@ impl Registration {
             machine: Machine::new(identity, loss, health, now),
             recorder: Recorder::start(store.clone()),
             store,
+            authorities: Authorities::default(),
             standing: watch::Sender::new(Standing::default()),
             obedience,
             wake: Arc::new(Notify::new()),
@@ -139,6 +143,13 @@ impl Registration {
             unwritten: false,
             reread: None,
         })
+    }
+
+    /// The same, with calls that trust `authorities`, too.
+    #[must_use]
+    pub fn trusting(mut self, authorities: Authorities) -> Self {
+        self.authorities = authorities;
+        self
     }
 
     /// Where the adapter stands, now and later.
@@ -251,7 +262,7 @@ impl Registration {
         let config = stored.config;
         let client = match &self.made {
             Some((of, client)) if config.is_reached_like(of) => client.clone(),
-            _ => match EndpointClient::new(&config) {
+            _ => match EndpointClient::new(&config, &self.authorities) {
                 Ok(client) => {
                     self.clients_made += 1;
                     client

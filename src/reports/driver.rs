@@ -26,6 +26,7 @@ use crate::{
     },
     recorder::Recorder,
     store::Store,
+    tls::Authorities,
 };
 
 /// How long the last rows may take to be written.
@@ -44,6 +45,7 @@ struct Shared {
     reported: Notify,
     probes: Vec<Probe>,
     obeyers: Obeyers,
+    authorities: Authorities,
     health: watch::Sender<Health>,
 }
 
@@ -68,13 +70,13 @@ impl Obeyers {
 }
 
 impl Reports {
-    /// Nothing is reported yet, and nothing was seen of `probes`.
+    /// Nothing is reported yet, and nothing was seen of `probes`, which trust `authorities` beside the system's.
     #[must_use]
-    pub fn new(probes: Vec<Probe>, mut obeyers: Obeyers) -> Self {
+    pub fn new(probes: Vec<Probe>, mut obeyers: Obeyers, authorities: Authorities) -> Self {
         let machine = Machine::new(&probes);
         let health = watch::Sender::new(machine.health(&obeyers.heard()));
         let (machine, reported) = (Mutex::new(machine), Notify::new());
-        Self { shared: Arc::new(Shared { machine, reported, probes, obeyers, health }) }
+        Self { shared: Arc::new(Shared { machine, reported, probes, obeyers, authorities, health }) }
     }
 
     /// How the adapter does, now and later.
@@ -193,7 +195,8 @@ struct Looking {
 
 impl Looking {
     fn new(reports: Reports) -> io::Result<Self> {
-        Ok(Self { reports, prober: Prober::new().map_err(io::Error::other)?, looks: JoinSet::new() })
+        let prober = Prober::new(&reports.shared.authorities).map_err(io::Error::other)?;
+        Ok(Self { reports, prober, looks: JoinSet::new() })
     }
 
     fn follow(&mut self, started: bool) {

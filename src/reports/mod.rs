@@ -7,7 +7,7 @@
 //! of an adapter of which nothing is known.
 //!
 //! Does not: decide about roles, look at a collector that the order keeps from running, or believe a report
-//! against its supervisor. It imports only `domain`, `clock`, `command`,
+//! against its supervisor. It imports only `domain`, `clock`, `command`, `tls`,
 //! `store` and `recorder`.
 //!
 //! `machine` decides, `driver` does, `probe` looks.

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
-use reqwest::{Client, redirect::Policy};
+use reqwest::{Certificate, Client, redirect::Policy};
 
 use crate::{
     command,
     domain::{Probe, ProbeTarget},
+    tls::Authorities,
 };
 
 /// Looks, once for each call.
@@ -18,13 +19,15 @@ pub(super) struct Prober {
 impl Prober {
     /// # Errors
     /// When TLS cannot be prepared.
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
+    pub(super) fn new(authorities: &Authorities) -> Result<Self, reqwest::Error> {
+        let own = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
         // A probe looks at the one address that was named: no redirect, no proxy, no kept connection that
         // could be dead.
         let client = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(0)
+            .tls_certs_merge(own)
             .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
             .build()?;
         Ok(Self { client })

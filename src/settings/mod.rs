@@ -9,6 +9,7 @@
 //! It imports only `domain`.
 
 mod collector;
+mod listening;
 mod order;
 mod probe;
 mod source;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use collector::CollectorPartial;
+pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
@@ -47,6 +49,8 @@ const HOLD_BACK: Duration = Duration::from_secs(10);
 pub struct ServeSettings {
     /// Where its interface listens.
     pub listen: SocketAddr,
+    /// What is shown and asked for there, and whom its own calls trust.
+    pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
     /// What a Primary does when it loses its endpoint.
@@ -72,6 +76,8 @@ pub struct ServeSettings {
 pub struct EndpointSettings {
     /// Where its interface listens.
     pub listen: SocketAddr,
+    /// What is shown and asked for there, and whom its own calls trust.
+    pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
     /// How long its history is kept.
@@ -94,6 +100,7 @@ pub struct HostedEndpoint {
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
 pub struct ServePartial {
     pub listen: Option<SocketAddr>,
+    pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
     pub endpoint_loss: Option<EndpointLoss>,
     pub history_days: Option<HistoryDays>,
@@ -115,6 +122,7 @@ pub struct ServePartial {
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
 pub struct EndpointPartial {
     pub listen: Option<SocketAddr>,
+    pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
@@ -141,6 +149,7 @@ impl Partial for ServePartial {
             with_endpoint: source.take("with_endpoint"),
             hold_back: source.take("egress.hold_back"),
             session_retention: source.take("session_retention"),
+            listening: ListeningPartial::take(source),
             collector: CollectorPartial::take(source),
             order: OrderPartial::take(source),
             probe: probe::take(source),
@@ -150,6 +159,7 @@ impl Partial for ServePartial {
     fn or(self, weaker: Self) -> Self {
         Self {
             listen: self.listen.or(weaker.listen),
+            listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
             endpoint_loss: self.endpoint_loss.or(weaker.endpoint_loss),
             history_days: self.history_days.or(weaker.history_days),
@@ -171,6 +181,7 @@ impl ServePartial {
         let order = self.order.complete(collector.as_mut())?;
         Ok(ServeSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
+            listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
@@ -192,12 +203,14 @@ impl Partial for EndpointPartial {
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             session_retention: source.take("session_retention"),
+            listening: ListeningPartial::take(source),
         }
     }
 
     fn or(self, weaker: Self) -> Self {
         Self {
             listen: self.listen.or(weaker.listen),
+            listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
@@ -208,14 +221,15 @@ impl Partial for EndpointPartial {
 
 impl EndpointPartial {
     /// The settings, with defaults where nothing was said.
-    fn complete(self) -> EndpointSettings {
-        EndpointSettings {
+    fn complete(self) -> Result<EndpointSettings, SettingsError> {
+        Ok(EndpointSettings {
             listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
+            listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             endpoint: hosted(self.session_retention),
-        }
+        })
     }
 }
 
@@ -256,7 +270,7 @@ pub fn endpoint(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<EndpointSettings, SettingsError> {
-    Ok(layered(command_line, file, variables)?.complete())
+    layered(command_line, file, variables)?.complete()
 }
 
 /// What the sources say together, or everything that is wrong with the environment and the file.

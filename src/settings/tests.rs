@@ -83,6 +83,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
     let from_environment = serve(ServePartial::default(), None, &variables)?;
     let expected = ServeSettings {
         listen: "0.0.0.0:80".parse()?,
+        listening: Listening::default(),
         data_dir: PathBuf::from("/var/lib/client-failover"),
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
@@ -111,7 +112,9 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, egress.hold_back, session_retention, collector.command, \
+             history_days, log_format, with_endpoint, egress.hold_back, session_retention, tls_cert, tls_key, \
+             tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \
+             collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \
              collector.stop_timeout, collector.restart_backoff, collector.restart_limit, \
              collector.restart_window, collector.on_order, order.hook, order.hook_timeout, order.signal, probe",

@@ -30,10 +30,18 @@ impl Value for SocketAddr {
 }
 
 impl Value for PathBuf {
-    const EXPECTED: &'static str = "the path of a folder";
+    const EXPECTED: &'static str = "a path";
 
     fn read(text: &str) -> Option<Self> {
         (!text.is_empty() && !text.contains('\0')).then(|| Self::from(text))
+    }
+}
+
+impl Value for String {
+    const EXPECTED: &'static str = "a text without control characters";
+
+    fn read(text: &str) -> Option<Self> {
+        (!text.is_empty() && !text.chars().any(char::is_control)).then(|| text.to_owned())
     }
 }
 

@@ -439,7 +439,7 @@ pub(super) fn columns(place: &Place) -> (&str, &str) {
     }
 }
 
-fn key(tenant: String, namespace: String, id: String) -> Result<GroupKey, StoreError> {
+pub(super) fn key(tenant: String, namespace: String, id: String) -> Result<GroupKey, StoreError> {
     let place = if tenant.is_empty() {
         Place::OnPremises
     } else {

@@ -1,9 +1,9 @@
 //! The data folder: made for its owner alone, and held by one server at a time.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -34,7 +34,30 @@ pub enum FolderError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// Others can enter it.
+    #[error("the data folder {} is open to others; run: chmod 700 {}", .0.display(), .0.display())]
+    Exposed(PathBuf),
+    /// Others can read or write a file in it.
+    #[error("{} is open to others; run: chmod 600 {}", .0.display(), .0.display())]
+    FileExposed(PathBuf),
 }
+
+/// What is in it, and not for others: databases, key and certificate, high-water mark, locks.
+const PRIVATE: [&str; 10] = [
+    "failover.db",
+    "failover.db-wal",
+    "failover.db-shm",
+    "egress.db",
+    "egress.db-wal",
+    "egress.db-shm",
+    "tls-key.pem",
+    "endpoint.mark",
+    "lock",
+    "guard.lock",
+];
+
+/// The rights of anybody but the owner.
+const OTHERS: u32 = 0o077;
 
 /// A data folder that this process holds until it is dropped or the process ends.
 #[derive(Debug)]
@@ -47,7 +70,8 @@ impl DataFolder {
     /// Makes the folder if it is not there (mode 0700) and takes its lock.
     ///
     /// # Errors
-    /// When it cannot be made or written, or another server uses it.
+    /// When it cannot be made or written, others can enter it or read what is in it, or another server
+    /// uses it.
     pub fn hold(path: &Path) -> Result<Self, FolderError> {
         let path = path.to_owned();
         if !path.is_dir() {
@@ -57,6 +81,7 @@ impl DataFolder {
                 .create(&path)
                 .map_err(|source| FolderError::NotMade { path: path.clone(), source })?;
         }
+        check_private(&path)?;
         let lock =
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
         let lock = lock.map_err(|source| FolderError::NotWritable { path: path.clone(), source })?;
@@ -71,6 +96,23 @@ impl DataFolder {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Refuses a folder that others than its owner can enter, and files in it that they could read. An empty
+/// one has nothing to tell yet, and is made private. The key is refused where it is read.
+fn check_private(path: &Path) -> Result<(), FolderError> {
+    let open = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OTHERS != 0);
+    if open(path) {
+        let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        let closed = empty && fs::set_permissions(path, Permissions::from_mode(0o700)).is_ok();
+        if !closed {
+            return Err(FolderError::Exposed(path.to_owned()));
+        }
+    }
+    match PRIVATE.iter().map(|name| path.join(name)).find(|file| file.is_file() && open(file)) {
+        Some(file) => Err(FolderError::FileExposed(file)),
+        None => Ok(()),
     }
 }
 
@@ -97,10 +139,32 @@ mod tests {
 
     #[test]
     fn what_is_private_is_read_by_its_owner_alone() {
-        use std::os::unix::fs::MetadataExt;
         let outer = tempfile::tempdir().unwrap();
         let folder = DataFolder::hold(outer.path()).unwrap();
         make_private(&folder.path().join("secret")).unwrap();
         assert_eq!(fs::metadata(outer.path().join("secret")).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_folder_or_file_that_is_open_to_others_is_refused_with_what_mends_it() {
+        let chmod = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        let said = || DataFolder::hold(outer.path()).map(drop).map_err(|error| error.to_string());
+        chmod(outer.path(), 0o755);
+        assert_eq!(said(), Ok(()), "an empty one is made private");
+        assert_eq!(fs::metadata(outer.path()).unwrap().mode() & 0o777, 0o700);
+        for mode in [0o701, 0o710, 0o755, 0o777] {
+            chmod(outer.path(), mode);
+            assert!(said().unwrap_err().ends_with(&format!("run: chmod 700 {}", outer.path().display())));
+        }
+        chmod(outer.path(), 0o700);
+        for name in PRIVATE {
+            let file = outer.path().join(name);
+            fs::write(&file, "").unwrap();
+            chmod(&file, 0o604);
+            assert!(said().unwrap_err().ends_with(&format!("run: chmod 600 {}", file.display())));
+            chmod(&file, 0o600);
+            assert_eq!(said(), Ok(()));
+        }
     }
 }

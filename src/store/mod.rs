@@ -18,6 +18,7 @@ mod group_history;
 mod history;
 mod identity;
 mod key;
+mod users;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -37,6 +38,7 @@ pub use group_history::{ChangePage, ChangeQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use identity::StoredIdentity;
 pub use key::{KeyState, Sealer};
+pub use users::{Account, Accounts, AccountsError};
 
 /// The database's name in the data folder.
 pub const DATABASE: &str = "failover.db";
@@ -69,13 +71,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be opened or migrated, or the key file is readable by others.
     pub async fn open(folder: DataFolder) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(folder.path().join(DATABASE))
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+        let options = options(&folder.path().join(DATABASE)).create_if_missing(true);
         folder::make_private(&folder.path().join(DATABASE))?;
         let mut writer = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!().run(&mut writer).await?;
@@ -120,6 +116,16 @@ impl Store {
     async fn writer(&self) -> Writer<'_> {
         Writer { connection: self.inner.writer.lock().await, options: &self.inner.options }
     }
+}
+
+/// How every connection of ours is opened.
+fn options(database: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(database)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
 }
 
 /// The one connection that writes, while nobody else does.

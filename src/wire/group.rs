@@ -42,6 +42,15 @@ impl From<OverrideView> for OverrideViewBody {
     }
 }
 
+impl StatusBody {
+    /// The same, with what an operator should know about the endpoint itself.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+}
+
 impl From<GroupStatus> for StatusBody {
     fn from(status: GroupStatus) -> Self {
         Self {

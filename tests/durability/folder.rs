@@ -91,6 +91,22 @@ fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     let database = folder.path().join("failover.db");
     let content = "not a database ".repeat(1_000);
     std::fs::write(&database, &content).unwrap();
+    let chmod = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    chmod(folder.path(), 0o750);
+    let (code, said) = refused_start(folder.path());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains(&format!("is open to others; run: chmod 700 {}", folder.path().display())),
+        "{said}"
+    );
+    chmod(folder.path(), 0o700);
+    chmod(&database, 0o640);
+    let (code, said) = refused_start(folder.path());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&format!("is open to others; run: chmod 600 {}", database.display())), "{said}");
+    chmod(&database, 0o600);
     let (code, said) = refused_start(folder.path());
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("the store cannot be opened") && said.contains("not a database"), "{said}");

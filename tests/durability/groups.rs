@@ -1,7 +1,7 @@
 //! What happened in the groups of an endpoint: on disk before the answer, append-only, kept as long as
 //! history is, and still there after an upgrade.
 
-use std::{path::Path, time::Duration};
+use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use client_failover::{
     clock,
@@ -157,6 +157,9 @@ async fn database_before(folder: &Path, version: i64, rows: &str) {
     Migrator::new(migrations.path()).await.unwrap().run(&mut connection).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(rows.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
+    for (path, mode) in [(folder, 0o700), (&folder.join("failover.db"), 0o600)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
 }
 
 #[tokio::test]

@@ -55,11 +55,13 @@ async fn a_server_with_requests_that_never_end_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::serve(folder.path(), &[]);
     let mut half_sent = TcpStream::connect(server.address()).unwrap();
-    half_sent.write_all(b"PUT /api/v1/configuration/System/ClientFailover HTTP/1.1\r\nHost: h\r\n").unwrap();
+    half_sent
+        .write_all(b"PUT /api/v1/configuration/System/ClientFailover HTTP/1.1\r\nHost: localhost\r\n")
+        .unwrap();
     let mut without_body = TcpStream::connect(server.address()).unwrap();
     without_body
         .write_all(
-            b"PUT /api/v1/configuration/System/ClientFailover HTTP/1.1\r\nHost: h\r\n\
+            b"PUT /api/v1/configuration/System/ClientFailover HTTP/1.1\r\nHost: localhost\r\n\
               Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
         )
         .unwrap();

@@ -31,7 +31,7 @@ async fn method_path_query_headers_and_body_pass_unchanged_and_the_answer_comes_
     ));
     let body = b"\x00\xff\r\n\r\n";
     let request = [
-        b"REPORT /eGrEsS/d/a/../b%2Fc//d/%2e%2e/e?x=%20&y=/../z HTTP/1.1\r\nhost: gate\r\nx-Mine: a\r\nx-mine: b\r\n\
+        b"REPORT /eGrEsS/d/a/../b%2Fc//d/%2e%2e/e?x=%20&y=/../z HTTP/1.1\r\nhost: localhost\r\nx-Mine: a\r\nx-mine: b\r\n\
           content-type: application/x-own\r\ncontent-length: 6\r\nconnection: close\r\n\r\n"
             .as_slice(),
         body,
@@ -54,7 +54,7 @@ async fn method_path_query_headers_and_body_pass_unchanged_and_the_answer_comes_
 #[tokio::test]
 async fn login_and_connection_of_the_collector_end_at_the_gate() {
     let (_folder, server, sink) = alone().await;
-    let request = "POST /egress/d/x HTTP/1.1\r\nhost: gate\r\nauthorization: Basic eDp5\r\ncookie: a=b\r\n\
+    let request = "POST /egress/d/x HTTP/1.1\r\nhost: localhost\r\nauthorization: Basic eDp5\r\ncookie: a=b\r\n\
                    connection: close, x-private\r\nx-private: 1\r\nkeep-alive: timeout=5\r\nte: trailers\r\n\
                    proxy-authorization: Basic eDp5\r\nx-failover-epoch: 99\r\nx-failover-session: me\r\n\
                    content-length: 2\r\n\r\nhi";
@@ -98,7 +98,7 @@ async fn no_path_leads_to_another_server() {
         ("", "/base"),
         ("?q", "/base?q"),
     ] {
-        let request = format!("PUT /egress/d{path} HTTP/1.1\r\nhost: gate\r\nconnection: close\r\n\r\n");
+        let request = format!("PUT /egress/d{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let answer = raw(server.address(), request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         assert_eq!(sink.seen().last().unwrap().line, format!("PUT {arrived} HTTP/1.1"));
@@ -109,7 +109,7 @@ async fn no_path_leads_to_another_server() {
 async fn redirects_are_not_followed_and_unknown_destinations_are_refused() {
     let (_folder, server, sink) = alone().await;
     sink.answer(sink::Answer::With(307, "location: /elsewhere\r\n", ""));
-    let request = b"GET /egress/d/x HTTP/1.1\r\nhost: gate\r\nconnection: close\r\n\r\n";
+    let request = b"GET /egress/d/x HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let answer = raw(server.address(), request).await;
     assert!(answer.starts_with("HTTP/1.1 307 ") && answer.contains("location: /elsewhere\r\n"), "{answer}");
     assert_eq!(sink.seen().len(), 1);

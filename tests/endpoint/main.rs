@@ -2,6 +2,9 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod calls;
 mod history;
 mod overview;
@@ -22,6 +25,7 @@ use client_failover::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use support::door;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -50,14 +54,14 @@ impl App {
     async fn open(folder: &Path) -> Self {
         let store = Store::open(DataFolder::hold(folder).unwrap()).await.unwrap();
         let endpoint = Endpoint::open(store.clone(), Settings::default()).await.unwrap();
-        Self::attend(endpoint, store)
+        Self::attend(endpoint, store).await
     }
 
     /// The endpoint at work: it notices what is over, and time goes on for it.
-    fn attend(endpoint: Endpoint, store: Store) -> Self {
+    async fn attend(endpoint: Endpoint, store: Store) -> Self {
         let (stop, mut worker) = (CancellationToken::new(), JoinSet::new());
         worker.spawn(endpoint.clone().run(stop.clone()));
-        Self { router: routes(endpoint).build(), store, stop, worker }
+        Self { router: routes(endpoint).build(door(&store).await), store, stop, worker }
     }
 
     /// Ends as a process that stops does, so that the folder can be opened again.
@@ -70,7 +74,7 @@ impl App {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
-        let request = Request::builder().method(method).uri(path);
+        let request = Request::builder().method(method).uri(path).header("host", "localhost");
         let request = match body {
             Some(body) => {
                 request.header("content-type", "application/json").body(Body::from(body.to_string()))

@@ -126,7 +126,7 @@ async fn a_silent_session_stays_until_the_retention_is_over() {
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let settings = Settings { session_retention: Duration::from_secs(1), ..Settings::default() };
     let endpoint = Endpoint::open(store.clone(), settings).await.unwrap();
-    let app = App::attend(endpoint, store);
+    let app = App::attend(endpoint, store).await;
     app.group(ON_PREMISES, "g", "00:00:00.25").await;
     app.member(ON_PREMISES, "g", "a").await;
     let begun = clock::now().uptime;

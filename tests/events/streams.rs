@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{LIMIT, client, until};
+use super::support::{LIMIT, client, door, until};
 
 pub(crate) const ON_PREMISES: &str = "/api/v1/clientfailover";
 pub(crate) const CLOUD: &str = "/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover";
@@ -30,12 +30,13 @@ impl Served {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let door = door(&store).await;
         let endpoint = Endpoint::open(store, Settings::default()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, mut services) = (CancellationToken::new(), JoinSet::new());
         let routes = http::endpoint::routes(endpoint.clone());
-        services.spawn(http::serve(listener, routes.build(), stop.clone()));
+        services.spawn(http::serve(listener, None, routes.build(door), stop.clone()));
         services.spawn(endpoint.clone().run(stop.clone()));
         Self { url, endpoint, stop, services, _folder: folder }
     }

@@ -173,7 +173,7 @@ async fn a_body_over_a_mebibyte_is_413() {
     // One that never says how long it is, and never ends, is answered all the same.
     let mut stream = TcpStream::connect(server.address()).unwrap();
     let head = format!(
-        "PUT {FACET} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "PUT {FACET} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));

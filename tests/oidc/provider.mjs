@@ -1,6 +1,6 @@
-// A real OpenID provider on loopback, for tests/bearer.rs.
+// A real OpenID provider on loopback, for tests/bearer.rs and tests/security.
 //
-// Usage: node provider.mjs SECONDS     (how long a token lives)
+// Usage: node provider.mjs SECONDS [AUDIENCE]     (how long a token lives; with an audience, tokens are JWTs for it)
 // It prints its address as its first line, and ends when its standard input does, so that it never
 // outlives the test that started it.
 //
@@ -9,11 +9,14 @@
 //   GET  /control/requests     what the token endpoint was asked: [{ contentType, body, status }]
 //   PUT  /control/secret       the new client secret, as text; old tokens live on
 //   PUT  /control/revoke       all tokens end now
+//   PUT  /control/rotate       new keys sign from now on, and only they are shown
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
 
 const life = Number(process.argv[2] ?? 4);
+const audience = process.argv[3];
 const common = {
   grant_types: ['client_credentials'],
   redirect_uris: [],
@@ -21,9 +24,17 @@ const common = {
 };
 const clients = new Map([
   ['adapter', { client_id: 'adapter', client_secret: 'first+secret &=%', token_endpoint_auth_method: 'client_secret_post', ...common }],
+  ['chief', { client_id: 'chief', client_secret: 'chief', token_endpoint_auth_method: 'client_secret_post', ...common }],
+  ['guest', { client_id: 'guest', client_secret: 'guest', token_endpoint_auth_method: 'client_secret_post', ...common }],
   ['endpoint', { client_id: 'endpoint', client_secret: 'endpoint', token_endpoint_auth_method: 'client_secret_basic', ...common }],
 ]);
 const tokens = new Map();
+const roles = { adapter: ['user'], chief: ['user', 'administrator'], guest: ['guest'] };
+
+function freshKeys() {
+  const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+  return { keys: [{ ...key, kid: randomUUID(), use: 'sig', alg: 'RS256' }] };
+}
 
 // What the provider keeps, in memory, where the controls below can reach it.
 class Memory {
@@ -44,22 +55,33 @@ class Memory {
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, {
+  const start = () => new Provider(issuer, {
     adapter: Memory,
+    jwks: freshKeys(),
+    extraTokenClaims: (context, token) => ({ roles: roles[token.clientId] }),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       introspection: { enabled: true, allowedPolicy: () => true },
+      resourceIndicators: {
+        enabled: audience !== undefined,
+        defaultResource: () => audience,
+        getResourceServerInfo: () => ({ scope: '', audience, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } }),
+      },
     },
     ttl: { ClientCredentials: life },
   });
-  const answer = provider.callback();
+  let answer = start().callback();
   const requests = [];
 
   server.on('request', async (request, response) => {
     if (request.url === '/control/requests') return response.end(JSON.stringify(requests));
     if (request.url === '/control/secret') {
       clients.set('adapter', { ...clients.get('adapter'), client_secret: await text(request) });
+      return response.end();
+    }
+    if (request.url === '/control/rotate') {
+      answer = start().callback();
       return response.end();
     }
     if (request.url === '/control/revoke') {

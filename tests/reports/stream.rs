@@ -7,13 +7,15 @@ use client_failover::{
     domain::{Acting, EndpointLoss, Epoch, Mode, Reason, Role, Standing, Uptime},
     http,
     orders::Orders,
+    store::{DataFolder, Store},
 };
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{LIMIT, ORDER, client, until};
+use crate::support::{LIMIT, ORDER, client, door, until};
 
 /// The order on a socket of its own.
 struct Served {
@@ -22,6 +24,7 @@ struct Served {
     orders: Orders,
     stop: CancellationToken,
     services: JoinSet<io::Result<()>>,
+    _folder: TempDir,
 }
 
 fn primary(order: u64, until: Uptime) -> Standing {
@@ -45,8 +48,10 @@ impl Served {
         let url = format!("http://{}{ORDER}", listener.local_addr().unwrap());
         let (stop, mut services) = (CancellationToken::new(), JoinSet::new());
         let routes = http::order::routes(orders.clone());
-        services.spawn(http::serve(listener, routes.build(), stop.clone()));
-        Self { url, standing, orders, stop, services }
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        services.spawn(http::serve(listener, None, routes.build(door(&store).await), stop.clone()));
+        Self { url, standing, orders, stop, services, _folder: folder }
     }
 
     async fn get(&self) -> Value {

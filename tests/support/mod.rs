@@ -5,6 +5,7 @@
 
 pub mod ear;
 pub mod mount;
+pub mod provider;
 pub mod scripted;
 pub mod shape;
 
@@ -17,7 +18,12 @@ use std::{
     time::Duration,
 };
 
-use client_failover::clock;
+use client_failover::{
+    auth::Logins,
+    clock,
+    http::{Door, Hosts, Notices},
+    store::Store,
+};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 
@@ -51,6 +57,13 @@ pub fn client() -> Client {
         rustls::crypto::ring::default_provider().install_default().ok();
     });
     Client::builder().no_proxy().timeout(LIMIT).build().unwrap()
+}
+
+/// The door of a server on loopback, whose users are those of `store`.
+pub async fn door(store: &Store) -> Arc<Door> {
+    let (logins, listen) =
+        (Logins::open(store.clone(), None, false).await.unwrap(), ([127, 0, 0, 1], 5590).into());
+    Door::new(logins.clone(), Hosts::new(listen, &[]), Notices::new(listen, None, logins))
 }
 
 /// A server of ours, as a process. It is killed when it is dropped.
@@ -112,7 +125,7 @@ impl Server {
 
     /// `HOST:PORT`.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 
     /// The process's number.

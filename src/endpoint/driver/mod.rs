@@ -9,12 +9,14 @@ mod listening;
 mod lookout;
 mod opening;
 mod overview;
+mod owners;
+mod pacing;
 mod recording;
 mod registry;
 mod unsettled;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -31,6 +33,7 @@ pub use listening::{GroupEvent, Listener};
 use lookout::Lookout;
 pub use opening::OpenError;
 use overview::Overviews;
+use pacing::Paces;
 use unsettled::Unsettled;
 
 use super::{
@@ -41,7 +44,7 @@ use crate::{
     clock,
     domain::{
         BootId, Epoch, GroupChange, GroupKey, GroupSpec, GroupStatus, Heartbeat, HeartbeatAnswer, Place,
-        SeatRecord, SessionId, SessionSpec, SessionView,
+        SeatRecord, SessionId, SessionSpec, SessionView, Uptime, UserName,
     },
     store::{Store, StoreError},
 };
@@ -80,6 +83,12 @@ pub enum CallError {
     /// There is a session of this Id that differs.
     #[error("the session exists and differs")]
     SessionDiffers(Box<SessionSpec>),
+    /// The session sends more heartbeats than any pace asks for.
+    #[error("too many heartbeats")]
+    TooManyHeartbeats,
+    /// The session belongs to another user.
+    #[error("the session belongs to another user")]
+    OfAnother,
     /// The group has sessions.
     #[error("the group has sessions")]
     GroupInUse,
@@ -167,6 +176,9 @@ struct Cell {
     /// Whether the last record was kept; sent once it is known.
     kept: watch::Sender<bool>,
     audience: Audience,
+    /// Whose its sessions are, of those that belong to somebody. Changed while the registry is held.
+    owners: Mutex<HashMap<SessionId, UserName>>,
+    paces: Mutex<Paces>,
 }
 
 impl Cell {
@@ -179,6 +191,8 @@ impl Cell {
             unwritten: Mutex::default(),
             kept: watch::Sender::new(true),
             audience: Audience::new(closing.child_token()),
+            owners: Mutex::default(),
+            paces: Mutex::default(),
         })
     }
 
@@ -254,8 +268,8 @@ impl Endpoint {
     /// Answers a heartbeat. One that makes its member Primary is answered once that is on disk.
     ///
     /// # Errors
-    /// When group or session is not known, another process uses the session, or a promotion could not
-    /// be recorded.
+    /// When group or session is not known, another process uses the session, it sends too many, or a
+    /// promotion could not be recorded.
     pub async fn heartbeat(
         &self,
         key: &GroupKey,
@@ -264,7 +278,13 @@ impl Endpoint {
         connection: Option<SocketAddr>,
     ) -> Call<HeartbeatAnswer> {
         let cell = self.cell(key)?;
-        let question = cell.lock().hear(self.now(), id, heartbeat, connection)?;
+        let question = {
+            let mut group = cell.lock();
+            if group.has(id) && !group.waits_for(id) {
+                unpoisoned(&cell.paces).count(id, clock::now().uptime)?;
+            }
+            group.hear(self.now(), id, heartbeat, connection)?
+        };
         loop {
             let mut kept = cell.kept.subscribe();
             match self.ask(&cell, &question)? {

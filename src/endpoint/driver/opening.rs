@@ -100,8 +100,13 @@ impl Endpoint {
             writers: TaskTracker::new(),
             closing,
         };
-        let endpoint = Self { inner: Arc::new(inner) };
-        endpoint.settle_mark().await;
-        Ok(endpoint)
+        Self { inner: Arc::new(inner) }.begin().await
+    }
+
+    /// The last of it, once everything else is there.
+    async fn begin(self) -> Result<Self, OpenError> {
+        self.restore_owners(&self.inner.store).await?;
+        self.settle_mark().await;
+        Ok(self)
     }
 }

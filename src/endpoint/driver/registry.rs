@@ -113,6 +113,8 @@ impl Endpoint {
     /// Removes a session that is known, while the registry is held.
     pub(super) async fn remove(&self, cell: &Arc<Cell>, id: &SessionId) -> Result<(), StoreError> {
         self.inner.store.delete_session(&cell.key, id).await?;
+        unpoisoned(&cell.owners).remove(id);
+        unpoisoned(&cell.paces).forget(id);
         let mut group = cell.lock();
         group.unregister(self.now(), id);
         self.keep_books(cell, &mut group);

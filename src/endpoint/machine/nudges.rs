@@ -42,6 +42,16 @@ impl Group {
         self.members.get(session).is_some_and(|member| member.native.is_some()).then_some(session)
     }
 
+    /// Whether what `session` says next moves the group: it is the Primary, was told PendingPrimary, or was
+    /// nudged.
+    #[must_use]
+    pub fn waits_for(&self, session: &SessionId) -> bool {
+        let holder = self.seat.tenure().map(|tenure| &tenure.holder.session);
+        let challenger = self.challenge.as_ref().map(|challenge| &challenge.by.session);
+        let awaited = self.awaited.as_ref().map(Awaited::session);
+        [holder, challenger, awaited].into_iter().flatten().any(|waited| waited == session)
+    }
+
     fn awaited(&self, now: Moment) -> Option<Awaited> {
         let Some(tenure) = self.seat.tenure() else {
             let best = self.best(now).filter(|_| !self.is_renewing())?;

@@ -1,0 +1,18 @@
+//! What can be written on the command line about how a server is reached: whom to trust, and as whom.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct AccessArgs {
+    /// Authorities (PEM) to trust beside the system's, or the server's own certificate
+    #[arg(long, env = "CLIENT_FAILOVER_CA_FILE", value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Log in as this user; the password is asked for on the terminal
+    #[arg(long, env = "CLIENT_FAILOVER_USER", value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// The file whose first line is the password
+    #[arg(long, env = "CLIENT_FAILOVER_PASSWORD_FILE", value_name = "FILE", requires = "user")]
+    pub(super) password_file: Option<PathBuf>,
+}

@@ -1,0 +1,99 @@
+//! Passwords, as a person or a program gives them: never on the command line.
+
+use std::{
+    fs,
+    io::{self, BufRead, IsTerminal, Write},
+    path::Path,
+};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+
+use super::failure::Failure;
+
+/// The longest line that is read as a password.
+const LIMIT: u64 = 4_096;
+
+/// A password for a user: asked for twice on a terminal, else the first line of standard input.
+pub(super) fn new_one() -> Result<SecretString, Failure> {
+    if !io::stdin().is_terminal() {
+        return first_line(io::stdin().lock()).map_err(|error| not_read("Standard input", &error));
+    }
+    let password = ask("Password: ")?;
+    if password.expose_secret() == ask("Again: ")?.expose_secret() {
+        Ok(password)
+    } else {
+        Err(Failure::Failed("The two passwords differ.".to_owned()))
+    }
+}
+
+/// The password of `user`: from a file, or asked for on a terminal.
+pub(super) fn of(user: &str, file: Option<&Path>) -> Result<SecretString, Failure> {
+    match file {
+        Some(path) => {
+            let read = fs::File::open(path).and_then(|file| first_line(io::BufReader::new(file)));
+            read.map_err(|error| not_read(path.display(), &error))
+        }
+        None if io::stdin().is_terminal() => ask(&format!("Password of {user}: ")),
+        None => Err(Failure::Failed(
+            "There is no terminal to ask for the password: name a file with it by --password-file."
+                .to_owned(),
+        )),
+    }
+}
+
+fn not_read(what: impl std::fmt::Display, error: &io::Error) -> Failure {
+    Failure::failed(format_args!("{what} cannot be read"), error)
+}
+
+fn first_line(from: impl BufRead) -> io::Result<SecretString> {
+    let mut line = Zeroizing::new(String::new());
+    from.take(LIMIT).read_line(&mut line)?;
+    Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
+}
+
+fn ask(prompt: &str) -> Result<SecretString, Failure> {
+    let asked = || -> io::Result<SecretString> {
+        let _silence = Silence::begin()?;
+        let mut terminal = io::stderr().lock();
+        write!(terminal, "{prompt}")?;
+        terminal.flush()?;
+        let password = first_line(io::stdin().lock())?;
+        writeln!(terminal)?;
+        Ok(password)
+    };
+    asked().map_err(|error| not_read("The password", &error))
+}
+
+/// A terminal that does not show what is typed, until it is dropped.
+struct Silence(Termios);
+
+impl Silence {
+    fn begin() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        tcsetattr(io::stdin(), OptionalActions::Flush, &self.0).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_without_its_end() -> io::Result<()> {
+        for (text, password) in [("a b\nc\n", "a b"), ("a\r\n", "a"), (" a ", " a "), ("", "")] {
+            assert_eq!(first_line(text.as_bytes())?.expose_secret(), password);
+        }
+        Ok(())
+    }
+}

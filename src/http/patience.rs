@@ -1,0 +1,277 @@
+//! How long a client may take its time: a connection that wraps another and loses patience.
+//!
+//! A request's head must be complete within 10 s of its first byte (of the connection's begin, for the
+//! first), and an answer must be taken. Between requests a connection may rest: members of groups with
+//! long timeouts speak seldom, and one that finds its connection closed loses a heartbeat. Bodies have a
+//! limit of their own, where they are read.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::body::{Body, Bytes, HttpBody};
+use hyper::body::{Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
+
+/// The time for a request's head.
+pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a connection may rest between two requests.
+const REST_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// How long a client may take nothing of an answer.
+const TAKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Nothing of a request has been read, and none was before.
+const FRESH: u8 = 0;
+/// A request was answered, and nothing of the next has been read.
+const RESTING: u8 = 1;
+/// A head is being read.
+const HEAD: u8 = 2;
+/// A request is being answered.
+const ANSWERING: u8 = 3;
+
+/// What a connection is at. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pace(Arc<AtomicU8>);
+
+impl Pace {
+    /// A head is complete; its request is being answered until the returned value is dropped.
+    pub(super) fn begin(&self) -> Answering {
+        self.0.store(ANSWERING, Ordering::Relaxed);
+        Answering(self.clone())
+    }
+
+    fn stage(&self) -> u8 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Something was read.
+    fn heard(&self) {
+        // One that is being answered is reading its body, or the next request ahead.
+        self.0.compare_exchange(RESTING, HEAD, Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Answering(Pace);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.store(RESTING, Ordering::Relaxed);
+    }
+}
+
+/// A connection that loses patience.
+#[derive(Debug)]
+pub(super) struct Patience<S> {
+    stream: S,
+    pace: Pace,
+    reading: Option<(u8, Pin<Box<Sleep>>)>,
+    writing: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Patience<S> {
+    /// `stream`, from which a first request is expected at once.
+    pub(super) fn new(stream: S) -> Self {
+        let reading = Some((FRESH, Box::pin(sleep(HEAD_LIMIT))));
+        Self { stream, pace: Pace::default(), reading, writing: None }
+    }
+
+    /// What tells it how far requests are.
+    pub(super) fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    /// Ready once nothing was read for too long.
+    fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let stage = self.pace.stage();
+        let limit = match stage {
+            FRESH | HEAD => HEAD_LIMIT,
+            RESTING => REST_LIMIT,
+            _ => {
+                self.reading = None;
+                return Poll::Pending;
+            }
+        };
+        let timer = match &mut self.reading {
+            Some((of, timer)) if *of == stage => timer,
+            other => &mut other.insert((stage, Box::pin(sleep(limit)))).1,
+        };
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no request was complete in time"))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.stream).poll_read(cx, buffer) {
+            Poll::Pending => this.poll_reading(cx).map(Err),
+            Poll::Ready(read) => {
+                if buffer.filled().len() > before {
+                    this.pace.heard();
+                }
+                Poll::Ready(read)
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Patience<S> {
+    /// The outcome of a write; an error once writing made no progress for too long.
+    fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.writing = None;
+            return written;
+        }
+        let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(TAKE_LIMIT)));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the answer was not taken in time")))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patience<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        this.bounded(cx, written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        this.bounded(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.bounded(cx, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let shut = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.bounded(cx, shut)
+    }
+}
+
+/// The body of an answer: when it is over, or given up, its request is.
+#[derive(Debug)]
+pub(super) struct Answered {
+    body: Body,
+    _answering: Answering,
+}
+
+impl Answered {
+    pub(super) fn new(body: Body, answering: Answering) -> Self {
+        Self { body, _answering: answering }
+    }
+}
+
+impl HttpBody for Answered {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn read(connection: &mut Patience<tokio::io::DuplexStream>) -> io::Result<usize> {
+        connection.read(&mut [0; 16]).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_dribbles_is_cut_off_ten_seconds_after_its_first_byte() -> io::Result<()> {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let begun = tokio::time::Instant::now();
+        let dribble = async {
+            loop {
+                if client.write_all(b"x").await.is_err() {
+                    return;
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let cut = async {
+            loop {
+                if let Err(error) = read(&mut connection).await {
+                    return error;
+                }
+            }
+        };
+        let error = tokio::select! { () = dribble => return Err(io::Error::other("it never broke")), cut = cut => cut };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begun.elapsed().as_secs(), 10);
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_may_rest_between_requests_but_not_for_ever() -> io::Result<()> {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let pace = connection.pace();
+        client.write_all(b"request").await?;
+        read(&mut connection).await?;
+        drop(pace.begin());
+        let begun = tokio::time::Instant::now();
+        let ended = read(&mut connection).await;
+        assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert_eq!(begun.elapsed(), REST_LIMIT);
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_taken_ends_the_connection() -> io::Result<()> {
+        let (_client, server) = tokio::io::duplex(4);
+        let mut connection = Patience::new(server);
+        let _answering = connection.pace().begin();
+        let written = connection.write_all(b"longer than the buffer").await;
+        assert!(written.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        Ok(())
+    }
+}

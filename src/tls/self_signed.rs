@@ -1,0 +1,109 @@
+//! A certificate of the server's own, for plants without an authority: made once, and kept.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    net::IpAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use jiff::civil::Date;
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, date_time_ymd};
+
+use super::{Files, TlsError};
+use crate::domain::Wall;
+
+/// The names in the data folder.
+const CERTIFICATE: &str = "tls-cert.pem";
+const KEY: &str = "tls-key.pem";
+
+/// How long it is valid. Who trusts it trusts this very certificate, and changing it means a visit to
+/// every machine that does.
+const YEARS: i16 = 10;
+
+/// The certificate in `folder`, which is made for `host`, this machine's loopback, and the address
+/// `listen`, if there is none.
+///
+/// # Errors
+/// When it cannot be made or written, or only half of it is there.
+pub fn make(folder: &Path, host: &str, listen: IpAddr, now: Wall) -> Result<Files, TlsError> {
+    let files = Files { certificate: folder.join(CERTIFICATE), key: folder.join(KEY) };
+    match (files.certificate.exists(), files.key.exists()) {
+        (true, true) => return Ok(files),
+        (false, false) => {}
+        (false, true) => return Err(TlsError::Half { missing: files.certificate, other: files.key }),
+        (true, false) => return Err(TlsError::Half { missing: files.key, other: files.certificate }),
+    }
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !listen.is_unspecified() && !listen.is_loopback() {
+        names.push(listen.to_string());
+    }
+    // A host name that no certificate can carry is left out: it is reached by address.
+    if !names.iter().any(|name| name.eq_ignore_ascii_case(host))
+        && CertificateParams::new([host.to_owned()]).is_ok()
+    {
+        names.push(host.to_owned());
+    }
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, format!("client-failover on {host}"));
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let (first, last) = days(now);
+    let date = |day: Date| {
+        date_time_ymd(i32::from(day.year()), day.month().unsigned_abs(), day.day().unsigned_abs())
+    };
+    (params.not_before, params.not_after) = (date(first), date(last));
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    // The certificate last: a crash in between leaves half of it, which is said, and nothing is lost.
+    write(&files.key, key.serialize_pem().as_bytes())?;
+    write(&files.certificate, certificate.pem().as_bytes())?;
+    Ok(files)
+}
+
+/// The first day (yesterday: other clocks may be behind) and the last.
+fn days(now: Wall) -> (Date, Date) {
+    let now = jiff::Timestamp::from_microsecond(now.micros()).unwrap_or_default();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    let last = today.saturating_add(jiff::Span::new().years(YEARS));
+    (today.yesterday().unwrap_or(today), last)
+}
+
+fn write(path: &Path, text: &[u8]) -> Result<(), TlsError> {
+    let new = path.with_extension("new");
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).and_then(
+        |mut file| {
+            file.write_all(text)?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        },
+    );
+    written.map_err(|source| TlsError::NotWritten { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_for_its_owner_alone_and_never_from_half() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let now = Wall::parse("2028-02-29T12:00:00Z").unwrap_or_default();
+        let make = || make(folder.path(), "plc-a", IpAddr::from([10, 0, 0, 5]), now);
+        let files = make()?;
+        let made = fs::read(&files.certificate)?;
+        for path in [&files.certificate, &files.key] {
+            assert_eq!(fs::metadata(path)?.permissions().mode() & 0o777, 0o600);
+        }
+        assert_eq!(make()?, files);
+        assert_eq!(fs::read(&files.certificate)?, made);
+        fs::remove_file(&files.key)?;
+        let said = make().err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("tls-key.pem is missing") && said.contains("remove"), "{said}");
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The certificate that the server shows, which may be another one tomorrow.
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use rustls::{
+    ServerConfig,
+    crypto::ring::default_provider,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::{Files, TlsError, certificate::Certificate};
+use crate::{clock::Alarm, domain::Wall};
+
+/// How often the files are looked at. Who renews a certificate does so days before it ends.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long before its end a certificate is warned about: enough to get another one through an office.
+const WARN_BEFORE: Duration = Duration::from_secs(30 * 86_400);
+
+const DAY: u64 = 86_400;
+
+/// The certificate that is shown to new connections.
+#[derive(Debug)]
+pub struct Shown {
+    files: Files,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    certificate: Certificate,
+    /// What the files contained when they were last looked at.
+    seen: [u8; 32],
+    /// Why what they contain now is not shown.
+    refused: Option<String>,
+}
+
+impl Shown {
+    /// Reads certificate and key.
+    ///
+    /// # Errors
+    /// When they cannot be read, or not be used together.
+    pub async fn load(files: Files) -> Result<Arc<Self>, TlsError> {
+        let contents = files.read().await?;
+        let certificate = files.understand(&contents)?;
+        let state = RwLock::new(State { certificate, seen: contents.digest(), refused: None });
+        Ok(Arc::new(Self { files, state }))
+    }
+
+    /// What makes TLS connections of accepted ones.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn acceptor(self: &Arc<Self>) -> Result<TlsAcceptor, TlsError> {
+        let certificate: Arc<dyn ResolvesServerCert> = Arc::clone(self) as _;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])?
+            .with_no_client_auth()
+            .with_cert_resolver(certificate);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    /// SHA-256 of the certificate that is shown, as browsers and openssl write it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        self.read(|state| state.certificate.fingerprint.clone())
+    }
+
+    /// Whether the certificate that is shown has ended at `now`.
+    #[must_use]
+    pub fn has_ended(&self, now: Wall) -> bool {
+        self.read(|state| state.certificate.not_after < now)
+    }
+
+    /// What an operator should know about it, each a sentence.
+    #[must_use]
+    pub fn warnings(&self, now: Wall) -> Vec<String> {
+        self.read(|state| {
+            let ends = ending(state.certificate.not_after, now);
+            let refused = state.refused.as_ref().map(|why| {
+                format!("The TLS certificate is not renewed: {why}. The one before it is still shown.")
+            });
+            ends.into_iter().chain(refused).collect()
+        })
+    }
+
+    /// Shows what the files contain whenever that changes, until `stop`.
+    ///
+    /// # Errors
+    /// When the kernel refuses a timer.
+    pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) -> io::Result<()> {
+        let mut alarm = Alarm::new()?;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                waited = alarm.after(LOOK_EVERY) => waited?,
+            }
+            self.look().await;
+        }
+    }
+
+    async fn look(&self) {
+        let looked = match self.files.read().await {
+            Ok(contents) if self.read(|state| state.seen) == contents.digest() => Ok(None),
+            Ok(contents) => self.files.understand(&contents).map(|read| Some((read, contents.digest()))),
+            Err(error) => Err(error),
+        };
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        match looked {
+            Ok(None) => state.refused = None,
+            Ok(Some((certificate, seen))) => {
+                let fingerprint = &certificate.fingerprint;
+                tracing::info!(%fingerprint, ends = %certificate.not_after, "a new TLS certificate is shown");
+                *state = State { certificate, seen, refused: None };
+            }
+            Err(error) => {
+                // One file is often written before the other: said again only when it is another reason.
+                let why = chain(&error);
+                if state.refused.as_ref() != Some(&why) {
+                    tracing::warn!("the TLS certificate changed but cannot be used: {why}");
+                    state.refused = Some(why);
+                }
+            }
+        }
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.read(|state| Arc::clone(&state.certificate.key)))
+    }
+}
+
+/// That a certificate has ended, or will soon.
+fn ending(not_after: Wall, now: Wall) -> Option<String> {
+    if not_after < now {
+        return Some(format!(
+            "The TLS certificate of this server ended at {not_after}: whoever checks it refuses to connect."
+        ));
+    }
+    let left = not_after.since(now);
+    (left < WARN_BEFORE).then(|| {
+        let days = left.as_secs() / DAY;
+        format!("The TLS certificate of this server ends at {not_after}, in {days} days: renew it.")
+    })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_said_thirty_days_before_and_ever_after() {
+        let end = Wall::from_micros(1_800_000_000_000_000);
+        let days = |days| end.minus(Duration::from_secs(days * DAY));
+        assert_eq!(ending(end, days(31)), None);
+        assert!(ending(end, days(30)).is_none(), "exactly 30 days are not yet soon");
+        assert!(ending(end, days(29)).is_some_and(|said| said.contains("in 29 days: renew it")));
+        assert!(ending(end, end).is_some_and(|said| said.contains("in 0 days")));
+        let after = ending(end, end.plus(Duration::from_secs(1)));
+        assert!(after.is_some_and(|said| said.contains("ended at 2027-01-15T08:00:00Z")));
+    }
+}

@@ -1,0 +1,18 @@
+//! Nobody is let in who should not be: TLS, logins, pages of others, hostile input.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(unreachable_pub, reason = "a test crate has no public interface")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod browsers;
+mod gate;
+mod guarded;
+mod hostile;
+mod listening;
+mod logins;
+mod planted;
+mod routes;
+mod tls;
+mod tokens;
