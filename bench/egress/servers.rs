@@ -19,7 +19,12 @@ struct Process(Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.0.kill().unwrap();
+        // In order: nginx ends its workers then, and our gate what it started.
+        if let Ok(pid) = i32::try_from(self.0.id())
+            && let Some(pid) = rustix::process::Pid::from_raw(pid)
+        {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok();
+        }
         self.0.wait().unwrap();
     }
 }
