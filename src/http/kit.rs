@@ -135,9 +135,10 @@ fn is_endpoint(path: &str) -> bool {
 
 fn render(endpoint: bool, mut response: Response) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
-    let Failure { status, error, reason, resolution, .. } = failure.as_ref().clone();
+    let Failure { status, error, reason, resolution, retry_after_s } = failure.as_ref().clone();
     let operation_id = Uuid::new_v4().to_string();
-    if status.is_server_error() {
+    // Whoever asks to come again later (a standby, a store that is full) has told or counted why.
+    if status.is_server_error() && retry_after_s.is_none() {
         tracing::error!(operation_id, status = status.as_u16(), reason, "request failed: {error}");
     } else {
         tracing::debug!(operation_id, status = status.as_u16(), reason, "request refused: {error}");
