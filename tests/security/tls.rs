@@ -222,7 +222,8 @@ async fn the_gate_trusts_destinations_by_the_plants_authority() {
     let authority = Authority::new();
     let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
     let destination = authority.serve(folders[0].path(), 2090, &[]);
-    let body = json!({ "Id": "d", "Endpoint": destination.url }).to_string();
+    let body =
+        json!({ "Id": "d", "Endpoint": destination.url, "UserName": "u", "Password": "p" }).to_string();
     let ca = authority.file.to_str().unwrap();
     for (folder, arguments, status) in [(&folders[1], &[][..], 502), (&folders[2], &["--ca-file", ca], 200)] {
         let server = Server::serve(folder.path(), arguments);
