@@ -184,10 +184,14 @@ async fn a_restart_restores_configuration_session_and_history() {
         assert_eq!(server.get(FACET).await.body, shown);
         assert_eq!(session(&server).await, first_session);
         server.until_role("Secondary").await;
-        let found = server.get(&format!("{HISTORY}?limit=1000")).await.json();
-        let items = found["Items"].as_array().unwrap();
-        assert!(items.len() > rows.parse().unwrap(), "the old rows and those of the new start: {items:?}");
-        assert_eq!(items.last().unwrap()["Kind"], "ServerStarted");
+        // A role that permits less is told before it is written.
+        until("the old rows and those of the new start are there", async || {
+            let found = server.get(&format!("{HISTORY}?limit=1000")).await.json();
+            let items = found["Items"].as_array().unwrap();
+            assert_eq!(items.last().unwrap()["Kind"], "ServerStarted");
+            items.len() > rows.parse().unwrap()
+        })
+        .await;
     }
     let starts = ask(folder.path(), "select count(*) from failover_transition where kind = 'ServerStarted'");
     let stops = ask(folder.path(), "select count(*) from failover_transition where kind = 'ServerStopped'");
