@@ -87,6 +87,8 @@ impl Machine {
     /// Out of failover: the collector runs as if alone.
     fn stand_alone(&mut self, now: Now, reason: Reason, because: &str) {
         self.applied_mode = self.target().map(|target| target.mode);
+        // It acts on: nothing has to stop.
+        self.stopping = None;
         self.permit(Acting::Unbounded);
         self.set_role(now, Role::None, reason, format!("{because}; the collector runs as if alone"));
     }

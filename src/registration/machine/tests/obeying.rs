@@ -153,6 +153,15 @@ fn who_leaves_failover_acts_on_without_a_break() {
 }
 
 #[test]
+fn whoever_runs_alone_has_nothing_to_stop_whatever_changes() {
+    let mut world = World::with_health(EndpointLoss::StepDown, None, health(0));
+    world.step(Event::Configured(Desired::Nothing));
+    world.configure(target("g", Mode::None));
+    assert_eq!((world.role_now(), world.standing.score), (Role::None, FailoverScore::FULL));
+    assert!(world.standing.warnings.is_empty(), "{:?}", world.standing.warnings);
+}
+
+#[test]
 fn who_leaves_failover_while_it_stops_gives_the_seat_free() {
     let mut world = World::protecting_primary(EndpointLoss::StepDown);
     assert!(world.next_says_acting());
