@@ -44,6 +44,14 @@ pub struct NativeHeartbeat {
     pub coverage: Option<CoverageAges>,
 }
 
+impl NativeHeartbeat {
+    /// Whether more than two of its questions had no answer as it was sent.
+    #[must_use]
+    pub const fn is_late(&self) -> bool {
+        self.sequence.saturating_sub(self.answered) > 2
+    }
+}
+
 /// What the endpoint answers a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeartbeatAnswer {

@@ -50,7 +50,7 @@ impl Group {
                 let forced = self.is_forced(member);
                 (
                     forced || member.score() > FailoverScore::ZERO,
-                    !member.hears_late(),
+                    !member.hears_late(now, self.timeout()),
                     std::cmp::Reverse(self.idled_lately(now, member)),
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),

@@ -198,6 +198,7 @@ impl Member {
         }
         native.sequence = said.sequence;
         native.answered = native.answered.max(said.answered);
+        native.late_since = said.is_late().then(|| native.late_since.unwrap_or(now.uptime));
         native.acting = said.acting;
         native.epoch = native.epoch.max(said.epoch);
         native.loss = said.loss;
@@ -215,6 +216,7 @@ impl Native {
             epoch: said.epoch,
             loss: said.loss,
             proved: now.uptime,
+            late_since: said.is_late().then_some(now.uptime),
             idle: None,
         }
     }

@@ -169,6 +169,8 @@ struct Native {
     loss: Option<EndpointLoss>,
     /// When it last proved that answers reach it: `answered` rose; or when this run was first heard.
     proved: Uptime,
+    /// Since when more than two of its questions had no answer yet.
+    late_since: Option<Uptime>,
     /// When it last gave up a seat that it had not acted on: answers reach it too late, or not at all.
     idle: Option<Uptime>,
 }
@@ -216,9 +218,11 @@ impl Member {
     }
 
     /// Whether answers reach it late: it asks every T/4, and the answer to the last question but one, which is
-    /// T/2 old, has not arrived. Little would be left of a lease.
-    fn hears_late(&self) -> bool {
-        self.native.as_ref().is_some_and(|native| native.sequence - native.answered.min(native.sequence) > 2)
+    /// T/2 old, has not arrived. Little would be left of a lease. It must have been so for T/8 in which the
+    /// endpoint attended: after a stall everybody looks like that for a moment.
+    fn hears_late(&self, now: Moment, timeout: FailoverTimeout) -> bool {
+        let late_since = self.native.as_ref().and_then(|native| native.late_since);
+        late_since.is_some_and(|since| now.uptime >= since + timeout.get() / 8)
     }
 
     fn last_sign(&self) -> Uptime {
