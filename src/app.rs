@@ -32,6 +32,7 @@ use crate::{
         data_endpoints, gate, health,
         kit::Routes,
         page::{self, Halves},
+        secrets,
     },
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
@@ -156,6 +157,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let mut routes = health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
         .merge(http::order::routes(orders.clone()))

@@ -10,6 +10,7 @@ use super::{
     collector_args::CollectorProcess,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     listening_args::ListeningArgs,
+    secret::SecretArgs,
     user::UserArgs,
 };
 use crate::{
@@ -73,6 +74,8 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
+    Secret(SecretArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
 }
@@ -305,6 +308,7 @@ impl Command {
             Self::Edit(args) => Some(("--url", &args.remote.url)),
             Self::Remove(args) => Some(("--url", &args.remote.url)),
             Self::History(args) => Some(("--url", &args.remote.url)),
+            Self::Secret(args) => Some(("--url", &args.command.remote().url)),
             Self::Groups(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Sessions(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Override(args) => Some(("--endpoint", &args.remote.endpoint)),

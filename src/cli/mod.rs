@@ -21,6 +21,7 @@ mod groups;
 mod listening_args;
 mod password;
 mod remote;
+mod secret;
 mod table;
 mod user;
 mod who;
@@ -88,6 +89,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Secret(args) => runtime.block_on(secret::secret(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
     };

@@ -296,21 +296,19 @@ impl Follower {
         let mut routes = HashMap::new();
         for found in stored {
             let id = found.endpoint.id().as_str();
-            let known = self.view.routes.remove(id).filter(|route| route.revision == found.revision);
+            let known = self.view.routes.remove(id).filter(|route| route.version == found.version());
             let route = match known {
                 Some(route) => route,
                 None => {
-                    let destination = match &found.unreadable {
-                        Some(why) => Err(format!("its credentials cannot be read: {why}")),
-                        None => Destination::new(found.endpoint.access(), &self.authorities)
-                            .map_err(|error| error.to_string()),
-                    };
+                    let destination = found.access.as_ref().map_err(Clone::clone).and_then(|open| {
+                        Destination::new(open, &self.authorities).map_err(|error| error.to_string())
+                    });
                     let lane = self.lane(id);
                     if let Err(why) = &destination {
                         lane.set_outage(Some(why));
                     }
                     let destination = destination.map(Arc::new);
-                    Arc::new(Route::new(found.endpoint.clone(), found.revision, lane, destination))
+                    Arc::new(Route::new(found.endpoint.clone(), found.version(), lane, destination))
                 }
             };
             routes.insert(id.to_owned(), route);

@@ -17,10 +17,14 @@ use super::{
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
     live,
     paging::{Asked, Page},
+    secrets::check_reference,
 };
 use crate::{
     clock,
-    domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
+    domain::{
+        ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, SecretEntry, Standing, TransitionKind,
+        Wall,
+    },
     store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
@@ -217,7 +221,15 @@ impl Adapter {
         decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
         let observed = self.standing.borrow().clone();
-        let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
+        let decide = |stored: Option<&StoredConfiguration>, secrets: &[SecretEntry]| {
+            let change = decide(stored)?;
+            if let Some(config) = change.outcome() {
+                check_reference(config.access(), secrets)?;
+            }
+            Ok(change)
+        };
+        let change =
+            self.store.change_configuration::<Failure>(&by, clock::now(), &observed, decide).await??;
         self.wake.notify_one();
         Ok(change)
     }

@@ -18,7 +18,7 @@ use chacha20poly1305::{
 use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroize};
 use sqlx::SqliteConnection;
 
-use super::{StoreError, access::Places};
+use super::{StoreError, access::Places, secrets};
 
 /// The key's name in the data folder.
 const KEY_FILE: &str = "key";
@@ -134,6 +134,14 @@ impl Sealer {
         }
     }
 
+    /// Whether everything that was sealed can be opened.
+    pub(super) fn usable(&self) -> Result<(), StoreError> {
+        match &self.state {
+            KeyState::Usable => Ok(()),
+            KeyState::Unusable(why) => Err(StoreError::KeyUnusable(why.clone())),
+        }
+    }
+
     fn key(&self) -> Result<&Key, StoreError> {
         match (&self.key, &self.state) {
             (Some(key), _) => Ok(key),
@@ -221,11 +229,13 @@ pub(super) async fn sealed_values(connection: &mut SqliteConnection) -> Result<V
         add(Places::client_failover(), row.password, row.client_secret);
     }
     for row in sqlx::query!("select id, password, client_secret from egress_data_endpoint")
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?
     {
         add(Places::data_endpoint(&row.id), row.password, row.client_secret);
     }
+    let rows = sqlx::query!("select folded, value from secret").fetch_all(connection).await?;
+    values.extend(rows.into_iter().map(|row| (secrets::place(&row.folded), row.value)));
     Ok(values)
 }
 

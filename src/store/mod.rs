@@ -18,6 +18,7 @@ mod group_history;
 mod history;
 mod identity;
 mod key;
+mod secrets;
 mod users;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -38,6 +39,7 @@ pub use group_history::{ChangePage, ChangeQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use identity::StoredIdentity;
 pub use key::{KeyState, Sealer};
+pub use secrets::SecretsChange;
 pub use users::{Account, Accounts, AccountsError};
 
 /// The database's name in the data folder.
