@@ -9,6 +9,7 @@ use super::{
     access_args::AccessArgs,
     collector_args::CollectorProcess,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    key::KeyArgs,
     listening_args::ListeningArgs,
     secret::SecretArgs,
     user::UserArgs,
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
     Secret(SecretArgs),
+    /// Change the key that seals what a data folder keeps secret.
+    Key(KeyArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
 }
@@ -93,6 +96,9 @@ pub(super) struct ServeArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     with_endpoint: Option<bool>,
@@ -117,6 +123,7 @@ impl ServeArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             endpoint_loss: self.endpoint_loss,
             history_days: self.history_days,
             log_format: self.log_format,
@@ -142,6 +149,9 @@ pub(super) struct EndpointArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// For how many days history is kept [default: 365]
     #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
     history_days: Option<HistoryDays>,
@@ -160,6 +170,7 @@ impl EndpointArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             history_days: self.history_days,
             log_format: self.log_format,
             session_retention: self.session_retention,
@@ -301,7 +312,7 @@ impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
-            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) => None,
+            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) | Self::Key(_) => None,
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

@@ -8,7 +8,7 @@
 //! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
+//! this machine, `key.rs` has `app` rotate its key. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
 //! alone speaks HTTP.
 
 mod access_args;
@@ -18,6 +18,7 @@ mod collector_args;
 mod failure;
 mod group_args;
 mod groups;
+mod key;
 mod listening_args;
 mod password;
 mod remote;
@@ -89,6 +90,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Key(args) => runtime.block_on(key::key(args)),
         Command::Secret(args) => runtime.block_on(secret::secret(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),

@@ -45,10 +45,10 @@ struct OneUserArgs {
 }
 
 #[derive(Debug, Args)]
-struct FolderArgs {
+pub(super) struct FolderArgs {
     /// The server's data folder.
     #[arg(long, env = "CLIENT_FAILOVER_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
-    data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
 }
 
 /// `user`: shows or changes users.

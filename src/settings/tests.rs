@@ -44,6 +44,23 @@ fn nothing_said_means_defaults() -> Result<(), SettingsError> {
 }
 
 #[test]
+fn the_key_is_where_the_settings_say_or_a_credential_of_the_service() -> Result<(), Box<dyn std::error::Error>>
+{
+    let folder = tempfile::tempdir()?;
+    let manager =
+        |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().as_os_str().to_owned());
+    assert_eq!(serve(ServePartial::default(), None, &manager)?.key_file, None, "it has no such credential");
+    let credential = folder.path().join("client-failover.key");
+    std::fs::write(&credential, "")?;
+    let found = Some(KeyFile::Credential(credential));
+    assert_eq!(serve(ServePartial::default(), None, &manager)?.key_file, found);
+    assert_eq!(endpoint(EndpointPartial::default(), None, &manager)?.key_file, found);
+    let named = ServePartial { key_file: Some("k".into()), ..ServePartial::default() };
+    assert_eq!(serve(named, None, &manager)?.key_file, Some(KeyFile::Named("k".into())));
+    Ok(())
+}
+
+#[test]
 fn the_command_line_wins_over_the_environment_over_the_file() -> Result<(), Box<dyn std::error::Error>> {
     let file =
         file("data_dir = \"file\"\nlisten = \"127.0.0.1:1\"\nhistory_days = 1\nwith_endpoint = true\n")?;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StoreError;
+use super::{DATABASE, KeyPlace, StoreError};
 
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,7 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    key: KeyPlace,
     _lock: File,
 }
 
@@ -86,10 +87,31 @@ impl DataFolder {
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
         let lock = lock.map_err(|source| FolderError::NotWritable { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: fs::canonicalize(&path).unwrap_or(path), _lock: lock }),
+            Ok(()) => {
+                let path = fs::canonicalize(&path).unwrap_or(path);
+                Ok(Self { path, key: KeyPlace::Folder, _lock: lock })
+            }
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(source)) => Err(FolderError::NotWritable { path, source }),
         }
+    }
+
+    /// Whether a server has kept anything there.
+    #[must_use]
+    pub fn is_one(path: &Path) -> bool {
+        path.join(DATABASE).is_file()
+    }
+
+    /// The same, with its key at `place`.
+    #[must_use]
+    pub fn with_key(mut self, place: KeyPlace) -> Self {
+        self.key = place;
+        self
+    }
+
+    /// Where its key is.
+    pub(super) const fn key_place(&self) -> &KeyPlace {
+        &self.key
     }
 
     /// Where it is.
