@@ -51,10 +51,10 @@ pub(super) enum Line {
 pub(super) enum Command {
     /// Run the adapter half: keep the configuration and take part in failover.
     #[command(after_help = SETTINGS_HELP)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
-    Endpoint(EndpointArgs),
+    Endpoint(Box<EndpointArgs>),
     /// Show the configuration, the failover state, everything about failover, the order, or the components.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
@@ -76,7 +76,7 @@ pub(super) enum Command {
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
     /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
-    Secret(SecretArgs),
+    Secret(Box<SecretArgs>),
     /// Change the key that seals what a data folder keeps secret.
     Key(KeyArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.

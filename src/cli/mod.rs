@@ -79,8 +79,8 @@ fn run(command: Command) -> Result<(), Failure> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = runtime().map_err(|error| Failure::failed("The runtime could not be started", &error))?;
     let outcome = match command {
-        Command::Serve(args) => serve(&runtime, args),
-        Command::Endpoint(args) => endpoint(&runtime, args),
+        Command::Serve(args) => serve(&runtime, *args),
+        Command::Endpoint(args) => endpoint(&runtime, *args),
         Command::Get(args) => runtime.block_on(client::get(args)),
         Command::Set(args) => runtime.block_on(client::set(args)),
         Command::Add(args) => runtime.block_on(client::add(args)),
@@ -91,7 +91,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
         Command::Key(args) => runtime.block_on(key::key(args)),
-        Command::Secret(args) => runtime.block_on(secret::secret(args)),
+        Command::Secret(args) => runtime.block_on(secret::secret(*args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
     };

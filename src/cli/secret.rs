@@ -10,7 +10,7 @@ use super::{
     client::{done, output, parse, print},
     failure::Failure,
     password,
-    remote::{Method, Remote, RemoteError},
+    remote::{Method, Remote},
     table,
 };
 use crate::domain::SecretId;
@@ -118,7 +118,7 @@ async fn list(args: ListSecretsArgs) -> Result<(), Failure> {
         Output::Table => match parse(&remote, &answer)?.as_array().map(Vec::as_slice) {
             Some([]) => print("There is no secret."),
             Some(secrets) => print(&table::columns(&COLUMNS, secrets)),
-            None => Err(RemoteError::from(remote.misunderstood("It is no list of secrets.")).into()),
+            None => Err(remote.misunderstood("It is no list of secrets.").into()),
         },
     }
 }

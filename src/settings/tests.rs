@@ -101,6 +101,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
     let expected = ServeSettings {
         listen: "0.0.0.0:80".parse()?,
         listening: Listening::default(),
+        key_file: None,
         data_dir: PathBuf::from("/var/lib/client-failover"),
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,

@@ -182,7 +182,7 @@ async fn a_reference_is_no_way_around_whom_a_secret_was_given_for() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::serve(folder.path(), &[]);
     let (ear, thief) = (Ear::listen(), Ear::listen());
-    let elsewhere = "refers to the secret \"plc\", which was given for";
+    let elsewhere = ", which was given for";
     let destination =
         |endpoint: &str| json!({ "Id": "d", "Endpoint": endpoint, "UserName": "u", "Password": "{{PLC}}" });
     give(&server, "plc", json!({ "Value": "sesame" })).await;
