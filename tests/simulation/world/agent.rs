@@ -11,7 +11,7 @@ use super::{
     World,
     clock::{Instant, MILLISECOND},
     collector::{Collector, Said},
-    event::{Ask, AtSite, Event, Pid, Request, Return, Route, SiteId},
+    event::{Ask, AtSite, Event, Request, Return, Route, SiteId},
     site::{Item, Kind, Native, Process, Recorder, Row},
     stock::Stock,
 };

@@ -9,7 +9,7 @@ use client_failover::endpoint::{
 
 use super::{
     World,
-    clock::MILLISECOND,
+    clock::{MILLISECOND, Span},
     endpoint::{Arrived, Cell, Power, span},
     event::{AtEndpoint, Event},
     registry::Registry,
