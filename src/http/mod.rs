@@ -24,6 +24,7 @@ pub mod order;
 pub mod page;
 mod paging;
 mod patience;
+mod routes;
 pub mod secrets;
 mod serve;
 
