@@ -13,7 +13,7 @@ use super::{BUSY_TIMEOUT, StoreError};
 use crate::domain::{BootId, Now, Uptime, Wall};
 
 /// The buffer's name in the data folder.
-const BUFFER: &str = "egress.db";
+pub(super) const BUFFER: &str = "egress.db";
 
 /// Requests that were written together: all but what they carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
