@@ -76,7 +76,8 @@ impl Manager {
         stop: &CancellationToken,
     ) -> io::Result<()> {
         if self.socket.is_none() {
-            return Ok(stop.cancelled().await);
+            stop.cancelled().await;
+            return Ok(());
         }
         let every = self.patience.map_or(LOOK_EVERY, |patience| (patience / LOOKS).min(LOOK_EVERY));
         let (mut alarm, mut told, mut missed) = (Alarm::new()?, String::new(), None);
@@ -147,7 +148,8 @@ mod tests {
         let (rounds, stop, looks) = (Rounds::default(), CancellationToken::new(), AtomicU64::new(0));
         let (pulse, theirs) = (rounds.watch("hangs"), stop.clone());
         // Each look has another status, so that looks can be counted from outside.
-        let attending = tokio::spawn(async move {
+        let mut attending = tokio::task::JoinSet::new();
+        attending.spawn(async move {
             let status = || looks.fetch_add(1, Ordering::Relaxed).to_string();
             manager.attend(&rounds, status, &theirs).await
         });
@@ -160,6 +162,6 @@ mod tests {
         let fed = (0..10_000).map(|_| heard(&socket)).find(|said| said == "WATCHDOG=1");
         assert_eq!(fed.as_deref(), Some("WATCHDOG=1"), "the loop goes on");
         stop.cancel();
-        attending.await.unwrap().unwrap();
+        attending.join_next().await.unwrap().unwrap().unwrap();
     }
 }

@@ -114,7 +114,16 @@ fn unreadable(error: &StoreError) -> Finding {
     let remedy = match error {
         StoreError::KeyExposed(_) => "run that command",
         StoreError::Newer(_) => "use the newer version",
-        _ => "restore a backup (client-failover restore)",
+        StoreError::Damaged(_)
+        | StoreError::Database(_)
+        | StoreError::Migration(_)
+        | StoreError::Unreadable(_) => "restore a backup (client-failover restore)",
+        StoreError::Busy(_) => "end the program that uses it, or try again later",
+        StoreError::DiskFull(_)
+        | StoreError::ReadOnly(_)
+        | StoreError::KeyNotMade { .. }
+        | StoreError::NotMade(_)
+        | StoreError::KeyUnusable(_) => "see to it that the server's user can read and write the folder",
     };
     Finding::bad("database", chain(error), remedy)
 }
