@@ -104,7 +104,12 @@ impl From<DemoError> for Failure {
             DemoError::NoTerminal | DemoError::Script { .. } | DemoError::BadWord(_) => {
                 Self::Settings(chain(&error))
             }
-            _ => Self::failed("The demo failed", &error),
+            DemoError::System(_)
+            | DemoError::NoText
+            | DemoError::NotStarted { .. }
+            | DemoError::Ask(_)
+            | DemoError::TooLate(_)
+            | DemoError::LeftBehind(_) => Self::failed("The demo failed", &error),
         }
     }
 }

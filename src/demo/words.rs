@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, BufRead, BufReader, IsTerminal, Read},
+    io::{self, BufRead, BufReader, IsTerminal},
     path::Path,
     thread,
 };
@@ -136,7 +136,7 @@ fn read_script(lines: impl BufRead, mut say: impl FnMut(Result<Word, BadWord>) -
 }
 
 /// Reads keys until `q`, the end of the terminal, or `say` wants no more. Keys that are none do nothing.
-fn read_keys(keys: impl Read, mut say: impl FnMut(Word) -> bool) {
+fn read_keys(keys: impl BufRead, mut say: impl FnMut(Word) -> bool) {
     for key in keys.bytes().map_while(Result::ok) {
         match WORDS.iter().find(|(word, ..)| word.as_bytes().first() == Some(&key)) {
             Some((.., Word::Quit)) => return,
