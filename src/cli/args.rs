@@ -10,6 +10,7 @@ use super::{
     backup::{BackupArgs, RestoreArgs},
     check::CheckArgs,
     collector_args::CollectorProcess,
+    demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     listening_args::ListeningArgs,
     user::UserArgs,
@@ -83,6 +84,11 @@ pub(super) enum Command {
     Restore(RestoreArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
+    /// Show failover on this machine: a pair of adapters to stop, kill, freeze and cut off.
+    Demo(DemoArgs),
+    /// The collector of the demo.
+    #[command(hide = true)]
+    DemoCollector(DemoCollectorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -311,7 +317,9 @@ impl Command {
             | Self::User(_)
             | Self::Check(_)
             | Self::Backup(_)
-            | Self::Restore(_) => None,
+            | Self::Restore(_)
+            | Self::Demo(_)
+            | Self::DemoCollector(_) => None,
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

@@ -6,10 +6,11 @@
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
 //! everything else to standard error. A table never shows a secret, and no flag takes one.
 //!
-//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
+//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector; `demo-collector` is the
+//! collector of the demo.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine, `backup.rs` has `backup` copy. It imports only settings, collector, telemetry, app, auth, backup,
+//! this machine, `backup.rs` has `backup` copy. It imports only settings, collector, telemetry, app, demo, auth, backup,
 //! tls and domain; `remote.rs` alone speaks HTTP.
 
 mod access_args;
@@ -18,6 +19,7 @@ mod backup;
 mod check;
 mod client;
 mod collector_args;
+mod demo_args;
 mod failure;
 mod folder_args;
 mod group_args;
@@ -36,9 +38,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use clap::CommandFactory;
 
-use crate::{app, collector, settings, telemetry};
+use crate::{app, collector, demo, settings, telemetry};
 use args::{Command, EndpointArgs, Line, ServeArgs};
 use collector_args::{CollectorProcess, GuardArgs};
+use demo_args::DemoCollectorArgs;
 use failure::Failure;
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
@@ -105,6 +108,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => runtime.block_on(check::check(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
+        Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
+        Command::DemoCollector(args) => demo_collector(&runtime, &args),
     };
     // Whatever still blocks has had its time; the process ends all the same.
     runtime.shutdown_timeout(LAST_WAIT);
@@ -128,4 +133,10 @@ fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
     runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
+}
+
+fn demo_collector(runtime: &Runtime, args: &DemoCollectorArgs) -> Result<(), Failure> {
+    runtime
+        .block_on(demo::collect(&args.url, args.began()))
+        .map_err(|error| Failure::failed("The collector of the demo failed", &error))
 }
