@@ -57,8 +57,10 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Database(error) => matches!(code(error), Some(ERROR | CORRUPT | NOT_A_DATABASE)),
-            Self::Migration(_) | Self::Unreadable(_) => true,
-            Self::DiskFull(_)
+            Self::Migration(_) | Self::Damaged(_) | Self::Unreadable(_) => true,
+            // What a newer version wrote is whole.
+            Self::Newer(_)
+            | Self::DiskFull(_)
             | Self::ReadOnly(_)
             | Self::Busy(_)
             | Self::KeyExposed(_)
