@@ -26,7 +26,7 @@ use crate::{
     auth::IssuerError,
     clock::{self, Alarm},
     collector::{Collector, Place},
-    domain::{Health, OnOrder, Standing},
+    domain::{Health, Standing},
     egress::{self, Egress},
     endpoint::{self, Endpoint},
     http::{
@@ -137,12 +137,9 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let collector_health = health.subscribe();
-    let restarts =
-        settings.collector.as_ref().is_some_and(|collector| collector.on_order == OnOrder::Restart);
     let egress = Egress::open(store.clone(), settings.egress).await?;
-    let egress = egress.trusting(entrance.authorities()).beside(restarts);
-    let before = egress::Before { collector: collector_health, told: told.subscribe() };
+    let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);

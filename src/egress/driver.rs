@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{Coverage, GateSettings, Health, Standing, Uptime, Waiting},
+    domain::{CollectorSettings, Coverage, GateSettings, Health, OnOrder, Standing, Uptime, Waiting},
     recorder::Recorder,
     store::{Buffer, Opened, PutAside, Store, StoreError},
     tls::Authorities,
@@ -96,10 +96,10 @@ impl Egress {
         self
     }
 
-    /// The same, beside a collector that may be stopped and started again at each change of its order.
+    /// The same, beside the collector that is supervised, if one is.
     #[must_use]
-    pub const fn beside(mut self, collector_restarts: bool) -> Self {
-        self.restarts = collector_restarts;
+    pub fn beside(mut self, collector: Option<&CollectorSettings>) -> Self {
+        self.restarts = collector.is_some_and(|collector| collector.on_order == OnOrder::Restart);
         self
     }
 
