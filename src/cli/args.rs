@@ -142,7 +142,6 @@ impl ServeArgs {
             history_days: self.history_days,
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
-            hold_back: None,
             session_retention: self.session_retention,
             // A command line can be read by others, and is no place for a collector's variables.
             ..ServePartial::default()

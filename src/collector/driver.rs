@@ -56,13 +56,7 @@ impl Collector {
     /// What a collector's [`Health`] is before anything was ordered.
     #[must_use]
     pub fn first_health() -> Health {
-        Health {
-            obeyed: 0,
-            score: None,
-            state: Some(AdapterState::Starting),
-            last_data: None,
-            warnings: Vec::new(),
-        }
+        Health { obeyed: 0, state: Some(AdapterState::Starting), ..Health::NOTHING_PROTECTED }
     }
 
     /// How long a collector may take to stop, whatever it or its guard does: the time that the settings give it,
