@@ -13,6 +13,7 @@ mod listening;
 mod order;
 mod probe;
 mod source;
+mod unknown;
 mod value;
 
 use std::{
@@ -27,6 +28,7 @@ pub use collector::CollectorPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
+pub use unknown::unknown_variables;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
 use crate::domain::{CollectorSettings, EndpointLoss, Probe};

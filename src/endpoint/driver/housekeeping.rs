@@ -24,9 +24,10 @@ impl Endpoint {
     /// # Errors
     /// When the kernel refuses a timer.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(stop.clone()));
+        let mut alarm = Alarm::new()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(attending);
+        tasks.spawn(self.clone().attend(stop.clone()));
+        tasks.spawn(self.clone().live(stop.clone()));
         loop {
             // A store that hangs must not keep the process from stopping.
             tokio::select! {
@@ -42,14 +43,15 @@ impl Endpoint {
                 waited = next => waited?,
             }
         }
-        self.close().await;
+        // The last sign of life comes after all others.
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(io::Error::other)??;
         }
+        self.close().await;
         Ok(())
     }
 
-    /// Keeps attended time going, and says so where the endpoint was stalled.
+    /// Keeps attended time going, and tells where the endpoint was stalled.
     async fn attend(self, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
@@ -58,9 +60,10 @@ impl Endpoint {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
             }
-            let stall = unpoisoned(&self.inner.attention).tick(clock::now());
+            let now = clock::now();
+            let stall = unpoisoned(&self.inner.attention).tick(now);
             if let Some(stall) = stall {
-                tracing::warn!(?stall, "the endpoint was stalled; silence in that time is not counted");
+                self.tell_stall(now, stall);
             }
         }
     }
@@ -75,9 +78,7 @@ impl Endpoint {
         }
         self.inner.writers.close();
         self.inner.writers.wait().await;
-        for cell in self.cells() {
-            self.write_changes(&cell).await;
-        }
+        self.tell_stop().await;
     }
 
     /// Looks at every group.

@@ -140,8 +140,8 @@ pub struct Machine {
     last_error: Option<String>,
     /// What the endpoint's last answer warned of.
     said_warnings: Vec<String>,
-    /// The epoch of the last hand-over that was recorded.
-    receipt: Option<Epoch>,
+    /// Epoch and gap of the last hand-over that was recorded.
+    receipt: Option<(Epoch, i64)>,
     last_contact: Uptime,
     last_failure: Uptime,
     lost: bool,
@@ -348,7 +348,11 @@ impl Machine {
 
     /// Whether what a Primary that stops has not sent is kept by the egress gates of the group.
     fn is_buffered(&self) -> bool {
-        self.applied_mode == Some(Mode::Hot) && self.target().is_some_and(|target| target.has_destination)
+        self.is_buffered_in(self.applied_mode)
+    }
+
+    fn is_buffered_in(&self, mode: Option<Mode>) -> bool {
+        mode == Some(Mode::Hot) && self.target().is_some_and(|target| target.has_destination)
     }
 
     fn lose_lease(&mut self, now: Now) {
