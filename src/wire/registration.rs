@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
-    LastAct, Receipt, SessionId, Wall, format_span, parse_span,
+    LastAct, Name, Receipt, SessionId, Wall, format_span, parse_span,
 };
 
 /// Body of POST groups: what a stock adapter sends, and no more.
