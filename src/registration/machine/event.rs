@@ -56,6 +56,10 @@ impl Target {
 }
 
 /// What the store says should be.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two of them at a time, and one is moved at each change"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Desired {
     /// Nothing is configured.
