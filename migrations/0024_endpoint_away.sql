@@ -29,6 +29,8 @@ create table endpoint_change_new (
     last_act text check (last_act in ('Said', 'LastHeartbeat')),
     first_act_us integer,
     gap_us integer,
+    -- When the gate of the former Primary delivered last, as it had said.
+    last_delivered_us integer check (last_delivered_us is null or kind = 'HandOver'),
     check ((kind = 'EndpointAway') = (since_us is not null)),
     check ((kind = 'HandOver') = (gap_us is not null)),
     check ((gap_us is null) = (from_session_id is null)),
@@ -38,7 +40,7 @@ create table endpoint_change_new (
 ) strict;
 insert into endpoint_change_new
 select sequence, tenant, namespace, group_id, at_us, null, kind, reason, explanation, session_id, epoch, asked_by,
-    members, from_session_id, last_act_us, last_act, first_act_us, gap_us
+    members, from_session_id, last_act_us, last_act, first_act_us, gap_us, last_delivered_us
 from endpoint_change;
 drop table endpoint_change;
 alter table endpoint_change_new rename to endpoint_change;

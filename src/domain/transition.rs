@@ -77,6 +77,8 @@ words! {
         TookOver,
         /// Another adapter took over from this one.
         HandedOver,
+        /// The gate has counted what it delivered of a hand-over.
+        Delivered,
         /// No answer arrived within the lease.
         LeaseExpired,
         /// The endpoint could not be reached for one FailoverTimeout after a start as Primary.
@@ -127,6 +129,10 @@ words! {
         BufferOverflowed,
         /// A Primary's buffer is full: requests were not taken.
         BufferFull,
+        /// The requests under way take all the memory that they may: others were not taken.
+        GateOverloaded,
+        /// The gate's buffer could not be used, and was put aside: what waited in it is not sent.
+        BufferDamaged,
         /// A component reported it.
         Reported,
         /// A component has not reported again within its time to live.

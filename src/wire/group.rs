@@ -158,6 +158,7 @@ struct HandOverBody {
     last_act_time: String,
     first_act_time: String,
     gap_milliseconds: f64,
+    last_delivered_time: Option<String>,
 }
 
 impl HandOverBody {
@@ -169,6 +170,7 @@ impl HandOverBody {
             last_act_time: at.minus(receipt.last_act_ago).to_string(),
             first_act_time: at.minus(receipt.first_act_ago).to_string(),
             gap_milliseconds: milliseconds(receipt.gap_us()),
+            last_delivered_time: receipt.last_delivered_ago.map(|ago| at.minus(ago).to_string()),
         }
     }
 }

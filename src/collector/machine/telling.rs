@@ -15,8 +15,8 @@ impl Machine {
             obeyed: self.obeyed,
             score: self.ceded.map(|_| FailoverScore::ZERO),
             state: self.state(now),
-            last_data: None,
             warnings: self.warnings(),
+            ..Health::NOTHING_PROTECTED
         }
     }
 

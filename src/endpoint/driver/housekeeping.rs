@@ -9,6 +9,7 @@ use super::{Cell, Endpoint, chain, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::SessionId,
+    service::{Pulse, Rounds},
 };
 
 /// How often a tick looks for what is over, at the least.
@@ -24,15 +25,26 @@ impl Endpoint {
     /// # Errors
     /// When the kernel refuses a timer.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        self.run_watched(&Rounds::default(), stop).await
+    }
+
+    /// The same, with loops that are watched.
+    ///
+    /// # Errors
+    /// As [`Endpoint::run`].
+    pub async fn run_watched(self, rounds: &Rounds, stop: CancellationToken) -> io::Result<()> {
+        let (mut pulse, attending) = (rounds.watch("housekeeping"), rounds.watch("attention"));
         let mut alarm = Alarm::new()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(self.clone().attend(stop.clone()));
+        tasks.spawn(self.clone().attend(attending, stop.clone()));
         tasks.spawn(self.clone().live(stop.clone()));
         loop {
             // A store that hangs must not keep the process from stopping.
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.tick() => {}
+                // Nor end it: what it renews, it renews from memory.
+                () = pulse.answer() => {}
             }
             let next = async {
                 alarm.after(PAUSE).await?;
@@ -41,6 +53,7 @@ impl Endpoint {
             tokio::select! {
                 () = stop.cancelled() => break,
                 waited = next => waited?,
+                () = pulse.answer() => {}
             }
         }
         // The last sign of life comes after all others.
@@ -52,9 +65,10 @@ impl Endpoint {
     }
 
     /// Keeps attended time going, and tells where the endpoint was stalled.
-    async fn attend(self, stop: CancellationToken) -> io::Result<()> {
+    async fn attend(self, pulse: Pulse, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
+            pulse.turn();
             let next = unpoisoned(&self.inner.attention).next_tick();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -34,6 +34,8 @@ pub(super) struct Tenure {
     pub(super) first_act: Option<Uptime>,
     /// When an earlier run of the endpoint wrote it down; empty where this run granted it.
     pub(super) on_record: Option<Wall>,
+    /// When its gate delivered last, by the boot clock; empty until it says so.
+    pub(super) delivered: Option<Uptime>,
     /// The sequence of the question that the grant was the answer to.
     pub(super) granted_sequence: u64,
     /// The highest sequence that was answered Primary by this run of the endpoint.
@@ -130,6 +132,7 @@ impl Estate {
                 before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
                 first_act: Some(now.clock),
                 on_record: Some(record.at),
+                delivered: None,
                 granted_sequence: 0,
                 last_primary: None,
                 believed_from: now.uptime + record.timeout.get(),
