@@ -119,11 +119,11 @@ impl Group {
                 self.hear_coverage(now, native.coverage);
                 return false;
             }
-            // A heartbeat that crossed the grant on its way says nothing.
             Some(native) if tenure.last_primary.is_none() => {
                 self.hear_stopped_meanwhile(now, native.applied_for);
                 return false;
             }
+            // A heartbeat that crossed the grant on its way says nothing.
             Some(native) => believed && tenure.last_primary.is_some_and(|last| native.answered >= last),
             None => match tenure.told.as_mut() {
                 Some(told) => {
