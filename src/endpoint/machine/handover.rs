@@ -123,8 +123,12 @@ impl Group {
         let stopped = stopped_for
             .filter(|ago| now.wall.minus(*ago) > on_record && *ago < now.clock.since_boot())
             .map(|ago| now.clock - ago);
-        self.former =
-            stopped.map(|last_act| Former { holder: tenure.holder.clone(), known: LastAct::Said, last_act });
+        self.former = stopped.map(|last_act| Former {
+            holder: tenure.holder.clone(),
+            known: LastAct::Said,
+            last_act,
+            delivered: tenure.delivered,
+        });
     }
 
     /// Keeps who held the seat, if it ever acted on it.
