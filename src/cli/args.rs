@@ -84,7 +84,7 @@ pub(super) enum Command {
     /// Change the key that seals what a data folder keeps secret.
     Key(KeyArgs),
     /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Copy everything in a data folder but its key to one file, beside a running server.
     Backup(BackupArgs),
     /// Put a backup in the place of what is in a data folder; its server must be stopped.

@@ -109,7 +109,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Secret(args) => runtime.block_on(secret::secret(*args)),
         Command::Backup(args) => runtime.block_on(backup::back_up(args)),
         Command::Restore(args) => runtime.block_on(backup::restore(args)),
-        Command::Check(args) => runtime.block_on(check::check(args)),
+        Command::Check(args) => runtime.block_on(check::check(*args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
         Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
