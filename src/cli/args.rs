@@ -56,7 +56,8 @@ pub(super) enum Command {
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
     Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, everything about failover, the order, or the components.
+    /// Show the configuration, the failover state, everything about failover, the order, the components, or the egress
+    /// gate.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -215,6 +216,9 @@ pub(super) enum Readable {
     /// What components report and probes see, and what each counts as.
     #[value(name = "components")]
     Components,
+    /// What waits at the egress gate, and what became of the rest.
+    #[value(name = "egress")]
+    Egress,
 }
 
 /// What can be written. One word, which may be left out.

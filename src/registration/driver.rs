@@ -291,6 +291,7 @@ impl Registration {
             configuration: config.id().clone(),
             endpoint: config.endpoint().clone(),
             group: config.group().clone(),
+            name: config.name().cloned(),
             timeout: config.timeout(),
             mode: config.mode(),
             has_destination,

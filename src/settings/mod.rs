@@ -14,6 +14,7 @@ mod listening;
 mod order;
 mod probe;
 mod source;
+mod unknown;
 mod value;
 
 use std::{
@@ -29,6 +30,7 @@ pub use egress::EgressPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
+pub use unknown::unknown_variables;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
 use crate::domain::{CollectorSettings, EndpointLoss, GateSettings, Probe};

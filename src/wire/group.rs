@@ -90,6 +90,7 @@ impl GroupHistoryBody {
 #[serde(rename_all = "PascalCase")]
 pub struct ChangeBody {
     time: String,
+    since: Option<String>,
     kind: &'static str,
     session_id: Option<String>,
     reason: &'static str,
@@ -105,6 +106,7 @@ impl From<&GroupChange> for ChangeBody {
     fn from(change: &GroupChange) -> Self {
         Self {
             time: change.at.to_string(),
+            since: change.since.map(|at| at.to_string()),
             kind: change.kind.as_str(),
             session_id: change.session.as_ref().map(ToString::to_string),
             reason: change.reason.as_str(),
