@@ -95,6 +95,8 @@ const ROOMS: &[Room] = &[
     },
     // The failover endpoint we host.
     Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
+    // Who changed what, and what was refused.
+    Room { name: "audit", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
@@ -121,6 +123,7 @@ const ROOMS: &[Room] = &[
             "reports",
             "egress",
             "endpoint",
+            "audit",
             "auth",
         ],
         crates: &[
@@ -161,6 +164,7 @@ const ROOMS: &[Room] = &[
             "orders",
             "reports",
             "endpoint",
+            "audit",
             "auth",
             "http",
             "settings",

@@ -13,7 +13,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::{
-    door::{Caller, Warnings},
+    door::{ANONYMOUS, Caller, Warnings},
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
     live,
     paging::{Asked, Page},
@@ -23,7 +23,6 @@ use crate::{
     clock,
     domain::{
         ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, SecretEntry, Standing, TransitionKind,
-        Wall,
     },
     store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
     wire::{
@@ -69,7 +68,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let Peer(from) = Peer::from_request_parts(parts, state).await?;
-        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
+        let user = caller.name().map_or_else(|| ANONYMOUS.to_owned(), ToString::to_string);
         Ok(Self(Requester { user, from }))
     }
 }
@@ -196,10 +195,8 @@ async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Respons
 }
 
 fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
-    let rfc3339 = "A time is written like 2026-01-31T08:00:00Z.";
     let mut asked = Asked::new(query, &["from", "to", "kind", "limit", "cursor"]);
-    let from = asked.value("from", rfc3339, Wall::parse);
-    let to = asked.value("to", rfc3339, Wall::parse);
+    let (from, to) = (asked.time("from"), asked.time("to"));
     let Page { kind, before, limit } = asked.page(TransitionKind::ALL, TransitionKind::as_str);
     asked.finish(HistoryQuery { from, to, kind, before, limit })
 }

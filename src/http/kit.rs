@@ -50,6 +50,11 @@ impl Failure {
         Self { status, error, reason, resolution, retry_after_s: None }
     }
 
+    /// What is answered.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The same, with a `Retry-After` header.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
