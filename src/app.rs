@@ -1,6 +1,8 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
+pub mod check;
 mod entrance;
+mod status;
 
 use std::{
     io,
@@ -19,6 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use entrance::{Entrance, Open};
+use status::Status;
 
 use crate::{
     auth::IssuerError,
@@ -38,6 +41,7 @@ use crate::{
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
     reports::{Obeyers, Reports},
+    service::{Manager, Rounds},
     settings::{EndpointSettings, HostedEndpoint, KeyFile, ServeSettings},
     store::{DataFolder, FolderError, KeyPlace, KeyState, Store, StoreError},
     telemetry::Repeats,
@@ -155,7 +159,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
-        .trusting(entrance.authorities());
+        .trusting(entrance.authorities())
+        .watched(half.rounds.watch("registration"));
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
@@ -190,6 +195,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let mut way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&mut way_in, Some(registration.standing()));
+    half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
     half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
@@ -225,7 +231,7 @@ pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>, by: String) ->
     if !DataFolder::is_one(folder) {
         return Err(AppError::NoData(folder.to_owned()));
     }
-    let held = match DataFolder::hold(folder) {
+    let held = match DataFolder::hold_as_owner(folder) {
         Err(FolderError::InUse(folder)) => return Err(AppError::Running(folder)),
         held => held?,
     };
@@ -241,6 +247,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    rounds: Rounds,
+    status: Status,
     /// How long all this may take.
     stop_limit: Duration,
 }
@@ -256,6 +264,8 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            rounds: Rounds::default(),
+            status: Status::default(),
             stop_limit: STOP_LIMIT,
         }
     }
@@ -268,7 +278,9 @@ impl Half {
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         let routes = http::endpoint::routes(endpoint.clone());
-        self.services.spawn(endpoint.run(self.stop_services.clone()));
+        self.status.endpoint = Some(endpoint.clone());
+        let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
+        self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
         Ok(routes)
     }
 
@@ -287,11 +299,15 @@ impl Half {
     ) -> Result<(), AppError> {
         let router = routes.build(way_in.door);
         self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
+        let (manager, stop) = (Manager::of_environment(), self.stop_services.clone());
+        manager.ready();
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),
             Some(ended) = self.services.join_next() => flat(ended),
+            attended = manager.attend(&self.rounds, || self.status.text(), &stop) => attended,
         };
+        manager.stopping();
         tracing::info!("stopping");
         if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
@@ -339,16 +355,20 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {
-    let key = match key {
-        None => KeyPlace::Folder,
-        Some(KeyFile::Named(path)) => KeyPlace::File(path),
-        Some(KeyFile::Credential(path)) => KeyPlace::Credential(path),
-    };
-    let store = Store::open(DataFolder::hold(folder)?.with_key(key)).await?;
+    let store = Store::open(DataFolder::hold(folder)?.with_key(key_place(key))).await?;
     if let KeyState::Unusable(why) = store.key_state() {
         tracing::error!("secrets cannot be read: {why}; everything else is served");
     }
     Ok(store)
+}
+
+/// Where the key is that the settings mean.
+fn key_place(key: Option<KeyFile>) -> KeyPlace {
+    match key {
+        None => KeyPlace::Folder,
+        Some(KeyFile::Named(path)) => KeyPlace::File(path),
+        Some(KeyFile::Credential(path)) => KeyPlace::Credential(path),
+    }
 }
 
 /// Removes history that is older than `days`, in small batches, until `stop`.

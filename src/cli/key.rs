@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{client::print, failure::Failure, user::FolderArgs, who};
+use super::{client::print, failure::Failure, folder_args::FolderArgs, who};
 use crate::app;
 
 #[derive(Debug, Args)]

@@ -1,10 +1,10 @@
 //! The commands about users: they change the data folder of this machine, whether its server runs or not.
 
-use std::{fmt::Write, path::PathBuf};
+use std::fmt::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{client::print, failure::Failure, password, who};
+use super::{client::print, failure::Failure, folder_args::FolderArgs, password, who};
 use crate::{
     auth::{self, UserChange, UserError},
     domain::{UserName, UserRole},
@@ -42,13 +42,6 @@ struct OneUserArgs {
     name: UserName,
     #[command(flatten)]
     folder: FolderArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct FolderArgs {
-    /// The server's data folder.
-    #[arg(long, env = "CLIENT_FAILOVER_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
-    pub(super) data_dir: PathBuf,
 }
 
 /// `user`: shows or changes users.

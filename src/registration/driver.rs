@@ -23,6 +23,7 @@ use crate::{
         Incarnation, Mode, OpenAccess, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
+    service::Pulse,
     store::{Store, StoreError},
     tls::Authorities,
 };
@@ -102,6 +103,7 @@ pub struct Registration {
     unwritten: bool,
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
+    pulse: Pulse,
 }
 
 impl Registration {
@@ -143,6 +145,7 @@ impl Registration {
             nudged: Arc::default(),
             unwritten: false,
             reread: None,
+            pulse: Pulse::unwatched(),
         })
     }
 
@@ -150,6 +153,13 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// The same, with a loop that is watched.
+    #[must_use]
+    pub fn watched(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
         self
     }
 
@@ -235,6 +245,7 @@ impl Registration {
                     return Ok(Some(Event::Tick));
                 }
                 () = nudged.notified() => return Ok(Some(Event::Nudged)),
+                () = self.pulse.asked() => {}
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{BUSY_TIMEOUT, StoreError};
 use crate::domain::{Block, BootId, Now, Tally, Uptime, Waiting, Wall};
 
 /// The buffer's name in the data folder.
-const BUFFER: &str = "egress.db";
+pub(super) const BUFFER: &str = "egress.db";
 
 /// One change of the buffer.
 #[derive(Debug, Clone)]

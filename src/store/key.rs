@@ -83,6 +83,11 @@ impl Sealer {
         self.keys.truncate(1);
     }
 
+    /// For a look at a store in which nothing is sealed: no key is needed, and none is made.
+    pub(super) const fn unneeded() -> Self {
+        Self { keys: Vec::new(), state: KeyState::Usable }
+    }
+
     /// Whether secrets can be sealed and opened.
     pub(super) const fn state(&self) -> &KeyState {
         &self.state

@@ -50,7 +50,7 @@ impl Accounts {
     /// # Errors
     /// When the folder or its database cannot be used.
     pub async fn open(folder: &Path, by: String) -> Result<Self, AccountsError> {
-        let store = match DataFolder::hold(folder) {
+        let store = match DataFolder::hold_as_owner(folder) {
             Ok(held) => Some(Store::open(held.with_key(KeyPlace::Unneeded)).await?),
             // A server has opened, and so brought to this schema, what is in it.
             Err(FolderError::InUse(_)) => None,
