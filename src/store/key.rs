@@ -108,6 +108,7 @@ impl Sealer {
 
     /// Opens what was sealed for `place`.
     pub(super) fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
+        self.key()?;
         let damaged = || StoreError::KeyUnusable(format!("the sealed {place} is damaged"));
         let (&version, rest) = sealed.split_first().ok_or_else(damaged)?;
         let (id, rest) = rest.split_first_chunk::<KEY_ID_LENGTH>().ok_or_else(damaged)?;
@@ -116,7 +117,6 @@ impl Sealer {
             return Err(StoreError::KeyUnusable(format!("the {place} was sealed by a newer version")));
         }
         let Some(key) = self.keys.iter().find(|key| key.id == *id) else {
-            self.key()?;
             return Err(StoreError::KeyUnusable(format!("the {place} was sealed with another key")));
         };
         let payload = Payload { msg: ciphertext, aad: place.as_bytes() };
