@@ -55,6 +55,13 @@ impl Failure {
         self.status
     }
 
+    /// The same, with another resolution.
+    #[must_use]
+    pub fn resolve(mut self, resolution: &str) -> Self {
+        resolution.clone_into(&mut self.resolution);
+        self
+    }
+
     /// The same, with a `Retry-After` header.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

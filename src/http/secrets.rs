@@ -8,7 +8,8 @@ use axum::{
 };
 
 use super::{
-    adapter::{Adapter, Asker, together},
+    adapter::Adapter,
+    facet::{Asker, together},
     kit::{Failure, Json, JsonBody, Path, Routes},
 };
 use crate::{
