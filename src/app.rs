@@ -33,7 +33,7 @@ use crate::{
     http::{
         self,
         adapter::{self, Adapter},
-        data_endpoints, gate, health,
+        audit, data_endpoints, gate, health,
         kit::Routes,
         page::{self, Halves},
         secrets,
@@ -177,6 +177,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     };
     let mut routes = health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
+        .merge(audit::routes(store.clone()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
@@ -198,8 +199,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     }
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    let way_in = entrance.open(listener.local_addr()?)?;
-    half.keep(&way_in, Some(registration.standing()));
+    let mut way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&mut way_in, Some(registration.standing()));
     half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
     half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
@@ -218,19 +219,21 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
     let routes = health::routes(store.clone())
+        .merge(audit::routes(store.clone()))
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
         .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    let way_in = entrance.open(listener.local_addr()?)?;
-    half.keep(&way_in, None);
+    let mut way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&mut way_in, None);
     half.run(listener, way_in, routes, signal).await
 }
 
-/// Seals everything in a data folder with a new key; gives the number of sealed values.
+/// Seals everything in a data folder with a new key, for `by` as the audit trail names him; gives the number of sealed
+/// values.
 ///
 /// # Errors
 /// When a server uses the folder, its key does not open everything, or folder or key cannot be written.
-pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64, AppError> {
+pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>, by: String) -> Result<u64, AppError> {
     if !DataFolder::is_one(folder) {
         return Err(AppError::NoData(folder.to_owned()));
     }
@@ -238,7 +241,8 @@ pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64,
         Err(FolderError::InUse(folder)) => return Err(AppError::Running(folder)),
         held => held?,
     };
-    Ok(Store::rotate_key(held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File))).await?)
+    let held = held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File));
+    Ok(Store::rotate_key(held, by, clock::now().wall).await?)
 }
 
 /// A process at work. Its workers end before its services: the registration says farewell, which an
@@ -287,7 +291,7 @@ impl Half {
     }
 
     /// Keeps the way in as it should be.
-    fn keep(&mut self, way_in: &Open, standing: Option<watch::Receiver<Standing>>) {
+    fn keep(&mut self, way_in: &mut Open, standing: Option<watch::Receiver<Standing>>) {
         way_in.keep(&mut self.services, standing, &self.stop_services);
     }
 

@@ -108,6 +108,8 @@ const ROOMS: &[Room] = &[
         crates: &[],
         files: &[("file.rs", &["ring"])],
     },
+    // Who changed what, and what was refused.
+    Room { name: "audit", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
@@ -134,6 +136,7 @@ const ROOMS: &[Room] = &[
             "reports",
             "egress",
             "endpoint",
+            "audit",
             "auth",
         ],
         crates: &[
@@ -180,6 +183,7 @@ const ROOMS: &[Room] = &[
             "orders",
             "reports",
             "endpoint",
+            "audit",
             "auth",
             "http",
             "settings",

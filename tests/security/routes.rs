@@ -7,7 +7,7 @@ use client_failover::{
     http::{
         access::{self, Need},
         adapter::{self, Adapter},
-        components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
         order,
         page::{self, Halves},
@@ -44,6 +44,7 @@ async fn routes(store: &Store) -> Routes {
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
     health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
+        .merge(audit::routes(store.clone()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
