@@ -175,9 +175,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         wake: registration.wake(),
         gate_wake: egress.wake(),
     };
-    let mut routes = health::routes(store.clone())
+    let mut routes = of_both(&store)
         .merge(gate::routes(egress.gate()))
-        .merge(audit::routes(store.clone()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
@@ -218,8 +217,7 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = health::routes(store.clone())
-        .merge(audit::routes(store.clone()))
+    let routes = of_both(&store)
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
         .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
@@ -358,6 +356,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
     SocketAddr::new(ip, address.port())
+}
+
+/// The routes that both halves have.
+fn of_both(store: &Store) -> Routes {
+    health::routes(store.clone()).merge(audit::routes(store.clone()))
 }
 
 async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {

@@ -10,7 +10,7 @@ use crate::{domain::Place, endpoint::Endpoint, wire::access_control::AccessContr
 
 /// The routes of one group's access control, under both bases, and of all groups' of a namespace.
 #[must_use]
-pub fn routes(endpoint: Endpoint) -> Routes {
+pub(super) fn routes(endpoint: Endpoint) -> Routes {
     let of_group = || get(read_of_group).put(write_of_group).with_state(endpoint.clone());
     Routes::new()
         .route("/api/v1/clientfailover/groups/{group}/accesscontrol", of_group())

@@ -99,7 +99,7 @@ fn stands_for(name: &str, given: &Value, wanted: &Value) -> bool {
     let fits = |(member, word, number): &(&str, &str, u8)| {
         *member == name
             && given.as_str().is_some_and(|given| given.eq_ignore_ascii_case(word))
-            && *wanted == Value::from(*number)
+            && wanted.as_u64() == Some(u64::from(*number))
     };
     words.iter().any(fits)
 }
