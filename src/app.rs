@@ -31,6 +31,7 @@ use crate::{
         adapter::{self, Adapter},
         data_endpoints, gate, health,
         kit::Routes,
+        metrics::{self, AdapterMetrics, Metrics},
         page::{self, Halves},
     },
     orders::{Hook, Orders},
@@ -170,9 +171,15 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
     }
     half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
-    if let Some(hosted) = settings.hosted_endpoint {
-        routes = routes.merge(half.host(hosted).await?);
+    let endpoint = match settings.hosted_endpoint {
+        Some(hosted) => Some(half.host(hosted).await?),
+        None => None,
+    };
+    if let Some(endpoint) = endpoint.clone() {
+        routes = routes.merge(http::endpoint::routes(endpoint));
     }
+    let measured = Some(measured(&registration, &egress));
+    routes = routes.merge(metrics::routes(Metrics::new(store.clone(), measured, endpoint)));
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
@@ -181,6 +188,15 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
+}
+
+fn measured(registration: &Registration, egress: &Egress) -> AdapterMetrics {
+    AdapterMetrics {
+        standing: registration.standing(),
+        calls: registration.calls(),
+        gate: egress.gate(),
+        buffer_writes: egress.buffer_writes(),
+    }
 }
 
 /// Runs the failover endpoint alone, until SIGTERM or Ctrl-C.
@@ -193,9 +209,11 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
+    let endpoint = half.host(settings.endpoint).await?;
     let routes = health::routes(store.clone())
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
-        .merge(half.host(settings.endpoint).await?);
+        .merge(metrics::routes(Metrics::new(store.clone(), None, Some(endpoint.clone()))))
+        .merge(http::endpoint::routes(endpoint));
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, None);
@@ -229,16 +247,15 @@ impl Half {
         }
     }
 
-    /// Hosts a failover endpoint; gives its routes.
-    async fn host(&mut self, hosted: HostedEndpoint) -> Result<Routes, AppError> {
+    /// Hosts a failover endpoint.
+    async fn host(&mut self, hosted: HostedEndpoint) -> Result<Endpoint, AppError> {
         let settings = endpoint::Settings {
             session_retention: hosted.session_retention,
             ..endpoint::Settings::default()
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
-        let routes = http::endpoint::routes(endpoint.clone());
-        self.services.spawn(endpoint.run(self.stop_services.clone()));
-        Ok(routes)
+        self.services.spawn(endpoint.clone().run(self.stop_services.clone()));
+        Ok(endpoint)
     }
 
     /// Keeps the way in as it should be.
@@ -254,8 +271,9 @@ impl Half {
         routes: Routes,
         signal: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
+        let traffic = way_in.door.traffic().clone();
         let router = routes.build(way_in.door);
-        self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
+        self.services.spawn(http::serve(listener, way_in.tls, router, traffic, self.stop_services.clone()));
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),

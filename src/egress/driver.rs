@@ -23,7 +23,7 @@ use crate::{
     clock::{self, Alarm},
     domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Wall},
     recorder::Recorder,
-    store::{Buffer, BufferReader, Store, StoreError, Waiting},
+    store::{Buffer, BufferReader, Store, StoreError, Waiting, Writes},
     tls::Authorities,
 };
 
@@ -112,6 +112,12 @@ impl Egress {
     #[must_use]
     pub fn coverage(&self) -> watch::Receiver<Option<Coverage>> {
         self.coverage.subscribe()
+    }
+
+    /// How the writes of its buffer do.
+    #[must_use]
+    pub fn buffer_writes(&self) -> Writes {
+        self.buffer.writes().clone()
     }
 
     /// Tells the gate that its destinations changed. It carries nothing: the store is read again.

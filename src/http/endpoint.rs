@@ -370,6 +370,7 @@ fn too_many_heartbeats() -> Failure {
         "Send the next one after Retry-After; half of the FailoverTimeout is often enough.",
     )
     .retry_after(1)
+    .because("TooManyHeartbeats")
 }
 
 fn of_another() -> Failure {
@@ -379,6 +380,7 @@ fn of_another() -> Failure {
         "Whoever made it was logged in as somebody else, and it is his alone.",
         "Log in as that user, or have an administrator remove the session.",
     )
+    .because("OfAnotherUser")
 }
 
 impl From<CallError> for Failure {

@@ -28,7 +28,10 @@ use tower::{
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
-use super::door::{self, Door, told, told_of_another};
+use super::{
+    door::{self, Door, told, told_of_another},
+    traffic::Traffic,
+};
 use crate::{
     domain::{Fault, Faults},
     wire::{
@@ -51,6 +54,7 @@ pub struct Failure {
     reason: String,
     resolution: String,
     retry_after_s: Option<u64>,
+    cause: Option<&'static str>,
 }
 
 impl Failure {
@@ -62,13 +66,20 @@ impl Failure {
         resolution: impl Into<String>,
     ) -> Self {
         let (error, reason, resolution) = (error.into(), reason.into(), resolution.into());
-        Self { status, error, reason, resolution, retry_after_s: None }
+        Self { status, error, reason, resolution, retry_after_s: None, cause: None }
     }
 
     /// The same, with a `Retry-After` header.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The same, counted by this word, where other causes have the same status.
+    #[must_use]
+    pub(super) const fn because(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -137,9 +148,11 @@ fn is_endpoint(path: &str) -> bool {
         .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
 }
 
-fn render(endpoint: bool, mut response: Response) -> Response {
+/// The answer; a refusal gets its body, and is counted.
+fn render(endpoint: bool, traffic: &Traffic, mut response: Response) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
-    let Failure { status, error, reason, resolution, retry_after_s } = failure.as_ref().clone();
+    let Failure { status, error, reason, resolution, retry_after_s, cause } = failure.as_ref().clone();
+    traffic.refused(status, cause);
     let operation_id = Uuid::new_v4().to_string();
     // Whoever asks to come again later (a standby, a store that is full) has told or counted why.
     if status.is_server_error() && retry_after_s.is_none() {
@@ -239,7 +252,7 @@ impl Routes {
     {
         let service = service_fn(move |request| {
             let answered = CarriedOut::new(answer(request));
-            async { Ok(render(false, answered.await)) }
+            async { Ok(answered.await) }
         });
         self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
@@ -253,17 +266,21 @@ impl Routes {
     pub fn build(self, door: Arc<Door>) -> Router {
         let Self { router, patterns, raw } = self;
         let patterns: Arc<[&'static str]> = patterns.into();
+        let traffic = door.traffic().clone();
         let inner = router
             .fallback(async || Failure::unknown_path())
             .method_not_allowed_fallback(async || Failure::wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
-            .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
-                let endpoint = is_endpoint(request.uri().path());
-                // In a task of its own: a client that hangs up must not end a handler between what it
-                // stored and what it applies.
-                let answered = TaskTracker::new().spawn(next.run(request)).await;
-                told(render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response())))
+            .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
+                let (endpoint, traffic) = (is_endpoint(request.uri().path()), traffic.clone());
+                async move {
+                    // In a task of its own: a client that hangs up must not end a handler between what it
+                    // stored and what it applies.
+                    let answered = TaskTracker::new().spawn(next.run(request)).await;
+                    let answer = answered.unwrap_or_else(|lost| internal(lost).into_response());
+                    told(render(endpoint, &traffic, answer))
+                }
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
@@ -278,7 +295,7 @@ impl Routes {
                 let answered = door.pass(request, |request| async {
                     raw.oneshot(request).await.unwrap_or_else(|never| match never {})
                 });
-                Ok(told_of_another(render(false, answered.await)))
+                Ok(told_of_another(render(false, door.traffic(), answered.await)))
             }
         }))
     }

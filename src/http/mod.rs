@@ -19,14 +19,17 @@ pub mod health;
 mod hosts;
 pub mod kit;
 mod live;
+pub mod metrics;
 mod notices;
 pub mod order;
 pub mod page;
 mod paging;
 mod patience;
 mod serve;
+mod traffic;
 
 pub use door::{Caller, Door};
 pub use hosts::Hosts;
 pub use notices::Notices;
 pub use serve::serve;
+pub use traffic::Traffic;

@@ -14,7 +14,9 @@ mod client;
 mod driver;
 mod listener;
 pub mod machine;
+mod metrics;
 mod redact;
 
 pub use client::ClientError;
 pub use driver::{Obedience, Registration, StartError};
+pub use metrics::Calls;

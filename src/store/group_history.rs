@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use sqlx::{Sqlite, Transaction};
-
 use super::{
-    Store, StoreError,
+    Store, StoreError, Write,
     endpoint::{columns, text},
 };
 use crate::domain::{
     Epoch, FailoverScore, GroupChange, GroupChangeKind, GroupKey, GroupReason, LastAct, Name, Receipt, Seen,
     SessionId, Wall,
 };
+use serde_json::{Value, json};
 
 /// Which changes of a group are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +59,7 @@ impl Store {
         for change in changes {
             insert_change(&mut transaction, group, change).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// A page of what happened in `group`, newest first. Its cursor stays good while rows are added.
@@ -105,7 +103,7 @@ impl Store {
 
 /// Writes one change.
 pub(super) async fn insert_change(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     group: &GroupKey,
     change: &GroupChange,
 ) -> Result<(), StoreError> {
@@ -145,6 +143,7 @@ pub(super) async fn insert_change(
     )
     .execute(&mut **transaction)
     .await?;
+    transaction.telling.push(change.into());
     Ok(())
 }
 

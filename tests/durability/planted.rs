@@ -62,7 +62,9 @@ fn check_process(server: &Server) {
 
 async fn check_answers(server: &Server) {
     let one = format!("{FACET}/C");
-    for path in [FACET, &one, STATE, FAILOVER, &format!("{HISTORY}?limit=1000"), "/readyz", "/healthz"] {
+    for path in
+        [FACET, &one, STATE, FAILOVER, &format!("{HISTORY}?limit=1000"), "/readyz", "/healthz", "/metrics"]
+    {
         assert_clean(path, server.get(path).await.body.as_bytes());
     }
 }
