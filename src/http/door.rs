@@ -24,7 +24,7 @@ use super::{
     hosts::{Hosts, Stranger},
     kit::Failure,
     notices::Notices,
-    traffic::Traffic,
+    traffic::{Cause, Traffic},
 };
 use crate::{
     auth::{Denied, Logins},
@@ -230,7 +230,7 @@ fn not_an_administrator(user: &User) -> Failure {
         format!("{} is logged in with the role {}.", user.name, user.role),
         "Log in as an administrator; `client-failover user list` shows who is one.",
     )
-    .because("NotAdministrator")
+    .because(Cause::NotAdministrator)
 }
 
 impl From<Denied> for Failure {
@@ -242,21 +242,21 @@ impl From<Denied> for Failure {
                 "The request has no name and password (HTTP Basic) that can be read.",
                 "Send the name and password of a user; `client-failover user add` makes one.",
             )
-            .because("NoLogin"),
+            .because(Cause::NoLogin),
             Denied::Wrong(_) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "The login is wrong.",
                 "No user has this name and password.",
                 "Correct name or password; `client-failover user passwd` changes a password.",
             )
-            .because("WrongLogin"),
+            .because(Cause::WrongLogin),
             Denied::BadToken(why) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "The token is refused.",
                 format!("Its check says: {why}."),
                 "Get a token of the issuer for this server's audience, with one of its roles, and send it again.",
             )
-            .because("BadToken"),
+            .because(Cause::BadToken),
             Denied::TooMany(wait) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "There were too many logins.",
@@ -264,7 +264,7 @@ impl From<Denied> for Failure {
                 "Wait, then send the request again with the right name and password.",
             )
             .retry_after(wait.as_secs().max(1))
-            .because("TooManyLogins"),
+            .because(Cause::TooManyLogins),
         }
     }
 }
@@ -278,21 +278,21 @@ impl From<Stranger> for Failure {
                 "It has no Host header that can be read, or more than one.",
                 "Send one Host header, as every HTTP client does by itself.",
             )
-            .because("NoHost"),
+            .because(Cause::NoHost),
             Stranger::Host(host) => Self::new(
                 StatusCode::FORBIDDEN,
                 "The request is not meant for this server.",
                 format!("It calls it {host:?}, which is none of its names."),
                 "Call it localhost or by the address it listens on, or start it with --allow-host and that name.",
             )
-            .because("OtherHost"),
+            .because(Cause::OtherHost),
             Stranger::Origin(origin) => Self::new(
                 StatusCode::FORBIDDEN,
                 "A page of somebody else sent the request.",
                 format!("Its Origin is {origin:?}, which is not this server."),
                 "Use the server's own page, or start it with --allow-host and the name of the proxy in front.",
             )
-            .because("OtherOrigin"),
+            .because(Cause::OtherOrigin),
         }
     }
 }

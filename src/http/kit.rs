@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use super::{
     door::{self, Door, told, told_of_another},
-    traffic::Traffic,
+    traffic::{Cause, Traffic},
 };
 use crate::{
     domain::{Fault, Faults},
@@ -54,7 +54,7 @@ pub struct Failure {
     reason: String,
     resolution: String,
     retry_after_s: Option<u64>,
-    cause: Option<&'static str>,
+    cause: Option<Cause>,
 }
 
 impl Failure {
@@ -76,9 +76,9 @@ impl Failure {
         self
     }
 
-    /// The same, counted by this word, where other causes have the same status.
+    /// The same, counted by its cause.
     #[must_use]
-    pub(super) const fn because(mut self, cause: &'static str) -> Self {
+    pub(super) const fn because(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
     }

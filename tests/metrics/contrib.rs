@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    plant::{Plant, scrape},
+    plant::{Plant, scrape, scrape_by},
     promtool::promtool,
     support::Server,
 };
@@ -74,8 +74,7 @@ async fn every_metric_that_rules_and_dashboard_name_is_told() {
     let trusting =
         reqwest::Certificate::from_pem(&fs::read(folder.path().join("tls-cert.pem")).unwrap()).unwrap();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusting]).build().unwrap();
-    let text = client.get(format!("{}/metrics", encrypted.url)).send().await.unwrap().text().await.unwrap();
-    told.extend(names(&text).into_iter().map(str::to_owned));
+    told.extend(scrape_by(&client, &encrypted, "").await.names().map(str::to_owned));
     let dashboard = queries().join("\n");
     let (rules, rules_test) =
         (read(&format!("prometheus/{RULES}")), read(&format!("prometheus/{RULES_TEST}")));

@@ -1,6 +1,6 @@
 //! A plant that has everything that metrics tell of: an endpoint, two adapters in a group, a destination.
 
-use reqwest::{Method, StatusCode, header};
+use reqwest::{Client, Method, StatusCode, header};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -30,7 +30,12 @@ impl Scraped {
 
 /// GET /metrics, as somebody who wants `accept`.
 pub(crate) async fn scrape_as(server: &Server, accept: &str) -> Scraped {
-    let request = client().get(format!("{}/metrics", server.url)).header(header::ACCEPT, accept);
+    scrape_by(&client(), server, accept).await
+}
+
+/// The same, by a client that may trust more.
+pub(crate) async fn scrape_by(client: &Client, server: &Server, accept: &str) -> Scraped {
+    let request = client.get(format!("{}/metrics", server.url)).header(header::ACCEPT, accept);
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();

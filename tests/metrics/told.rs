@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     plant::{LABEL, Plant, scrape, scrape_as, until_sample},
     promtool::promtool,
-    support::{FACET, Server},
+    support::{FACET, STATE, Server, client},
 };
 
 /// What a Prometheus of version 2 asks for.
@@ -102,8 +102,14 @@ async fn every_refusal_is_counted_once_by_status_and_reason() {
     ] {
         server.send(method, path, body.as_deref()).await;
     }
+    let of_another = client().get(&server.url).header("host", "plant.example");
+    assert_eq!(of_another.send().await.unwrap().status(), StatusCode::OK, "the page itself is for everybody");
+    let of_another = client().get(format!("{}{STATE}", server.url)).header("host", "plant.example");
+    assert_eq!(of_another.send().await.unwrap().status(), StatusCode::FORBIDDEN);
     let told = scrape(&server).await;
     for (status, reason, times) in [
+        (403, "OtherHost", 1.0),
+        (401, "WrongLogin", 0.0),
         (404, "NotFound", 4.0),
         (405, "MethodNotAllowed", 1.0),
         (400, "BadRequest", 1.0),
