@@ -65,6 +65,7 @@ pub(crate) fn alerts() -> Vec<String> {
 #[tokio::test]
 async fn every_metric_that_rules_and_dashboard_name_is_told() {
     let plant = Plant::start().await;
+    plant.send_to_gate().await;
     let folder = tempfile::tempdir().unwrap();
     let encrypted = Server::endpoint(folder.path(), &["--tls-self-signed"]);
     let mut told = BTreeSet::new();

@@ -86,4 +86,12 @@ impl Plant {
         until_sample(&endpoint, &format!("client_failover_group_standby_score{{{LABEL}}}"), 100.0).await;
         Self { _folder: folder, endpoint, a, b }
     }
+
+    /// Sends something to the gate of `a`, where it waits; the adapter then says up to when data is processed.
+    pub(crate) async fn send_to_gate(&self) {
+        let answer = self.a.send(Method::POST, "/egress/d/data", Some("{}")).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+        let name = "client_failover_adapter_last_data_timestamp_seconds";
+        until(name, async || scrape(&self.a).await.value(name).is_some()).await;
+    }
 }

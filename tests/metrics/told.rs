@@ -76,8 +76,7 @@ async fn an_endpoint_that_is_gone_is_told_with_how_calls_failed() {
 #[tokio::test]
 async fn what_waits_at_the_gate_is_told() {
     let plant = Plant::start().await;
-    let answer = plant.a.send(Method::POST, "/egress/d/data", Some("{}")).await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    plant.send_to_gate().await;
     let told = scrape(&plant.a).await;
     assert_eq!(told.value("client_failover_egress_waiting_requests{destination=\"d\"}"), Some(1.0));
     assert!(told.value("client_failover_egress_waiting_bytes{destination=\"d\"}").unwrap() > 0.0);
