@@ -9,10 +9,12 @@
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod collector;
 pub mod command;
+pub mod demo;
 pub mod domain;
 pub mod egress;
 pub mod endpoint;
@@ -23,6 +25,7 @@ pub mod orders;
 mod recorder;
 pub mod registration;
 pub mod reports;
+pub mod service;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

@@ -27,8 +27,10 @@ const ROOMS: &[Room] = &[
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
     // What is counted and measured, and how Prometheus is told.
     Room { name: "metrics", may_import: &[], crates: &["prometheus_client"], files: &[] },
+    // What a service manager is told, and whether loops go round.
+    Room { name: "service", may_import: &["clock"], crates: &[], files: &[] },
     // Runs a command of the operator's within a time limit.
-    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
+    Room { name: "command", may_import: &["service"], crates: &["rustix"], files: &[] },
     // What servers show of themselves, and whom clients trust.
     Room {
         name: "tls",
@@ -44,7 +46,9 @@ const ROOMS: &[Room] = &[
         name: "store",
         may_import: &["domain", "clock", "metrics"],
         crates: &["sqlx", "chacha20poly1305"],
+        // Whose process it is.
         files: &[
+            ("folder.rs", &["rustix"]),
             ("configuration.rs", &["serde_json"]),
             ("data_endpoints.rs", &["serde_json"]),
             ("group_history.rs", &["serde_json"]),
@@ -58,7 +62,7 @@ const ROOMS: &[Room] = &[
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "metrics", "store", "tls", "login", "recorder"],
+        may_import: &["domain", "wire", "clock", "service", "metrics", "store", "tls", "login", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -69,7 +73,7 @@ const ROOMS: &[Room] = &[
     // Starts, stops and guards the collector. nix looks users up.
     Room {
         name: "collector",
-        may_import: &["domain", "clock", "store", "recorder"],
+        may_import: &["domain", "clock", "service", "store", "recorder"],
         crates: &["rustix"],
         files: &[("launcher.rs", &["nix"])],
     },
@@ -98,7 +102,19 @@ const ROOMS: &[Room] = &[
         ],
     },
     // The failover endpoint we host.
-    Room { name: "endpoint", may_import: &["domain", "clock", "metrics", "store"], crates: &[], files: &[] },
+    Room {
+        name: "endpoint",
+        may_import: &["domain", "clock", "service", "metrics", "store"],
+        crates: &[],
+        files: &[],
+    },
+    // One file that has everything but the key and what waits at the gate.
+    Room {
+        name: "backup",
+        may_import: &["domain", "clock", "store", "endpoint"],
+        crates: &[],
+        files: &[("file.rs", &["ring"])],
+    },
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
@@ -157,6 +173,7 @@ const ROOMS: &[Room] = &[
         may_import: &[
             "domain",
             "clock",
+            "service",
             "wire",
             "store",
             "tls",
@@ -172,13 +189,25 @@ const ROOMS: &[Room] = &[
             "telemetry",
         ],
         crates: &[],
-        // The host's name for a certificate.
-        files: &[("entrance.rs", &["rustix", "tokio_rustls"])],
+        // The host's name for a certificate; the room on a disk.
+        files: &[("entrance.rs", &["rustix", "tokio_rustls"]), ("place.rs", &["rustix"])],
+    },
+    // A pair to break, with a sink and a network of its own.
+    Room {
+        name: "demo",
+        may_import: &["domain", "clock", "collector"],
+        crates: &["rustix", "serde_json"],
+        files: &[
+            ("mod.rs", &["tempfile"]),
+            ("ask.rs", &["reqwest"]),
+            ("collector.rs", &["reqwest"]),
+            ("sink.rs", &["axum"]),
+        ],
     },
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app"],
+        may_import: &["domain", "tls", "collector", "backup", "auth", "settings", "telemetry", "app", "demo"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

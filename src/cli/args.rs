@@ -7,7 +7,10 @@ use url::Url;
 
 use super::{
     access_args::AccessArgs,
+    backup::{BackupArgs, RestoreArgs},
+    check::CheckArgs,
     collector_args::CollectorProcess,
+    demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     listening_args::ListeningArgs,
     user::UserArgs,
@@ -73,8 +76,19 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
+    Check(CheckArgs),
+    /// Copy everything in a data folder but its key to one file, beside a running server.
+    Backup(BackupArgs),
+    /// Put a backup in the place of what is in a data folder; its server must be stopped.
+    Restore(RestoreArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
+    /// Show failover on this machine: a pair of adapters to stop, kill, freeze and cut off.
+    Demo(DemoArgs),
+    /// The collector of the demo.
+    #[command(hide = true)]
+    DemoCollector(DemoCollectorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -298,7 +312,14 @@ impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
-            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) => None,
+            Self::Serve(_)
+            | Self::Endpoint(_)
+            | Self::User(_)
+            | Self::Check(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Demo(_)
+            | Self::DemoCollector(_) => None,
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

@@ -1,21 +1,27 @@
-//! The command line: `serve` and `endpoint` run a half; `user` says who may log in; every other command asks a
-//! running adapter, or a running failover endpoint about its groups.
+//! The command line: `serve` and `endpoint` run a half; `user` says who may log in, `backup` and `restore`
+//! copy a data folder and put it back, `check` looks at what a half needs; every other command asks a running adapter, or a running failover endpoint
+//! about its groups.
 //!
 //! Promises: it ends with 0 when it was done, 1 when it was refused or failed, 2 when the usage or
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
 //! everything else to standard error. A table never shows a secret, and no flag takes one.
 //!
-//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
+//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector; `demo-collector` is the
+//! collector of the demo.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
-//! alone speaks HTTP.
+//! this machine, `backup.rs` has `backup` copy. It imports only settings, collector, telemetry, app, demo, auth, backup,
+//! tls and domain; `remote.rs` alone speaks HTTP.
 
 mod access_args;
 mod args;
+mod backup;
+mod check;
 mod client;
 mod collector_args;
+mod demo_args;
 mod failure;
+mod folder_args;
 mod group_args;
 mod groups;
 mod listening_args;
@@ -30,9 +36,12 @@ use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{app, collector, settings, telemetry};
+use clap::CommandFactory;
+
+use crate::{app, collector, demo, settings, telemetry};
 use args::{Command, EndpointArgs, Line, ServeArgs};
 use collector_args::{CollectorProcess, GuardArgs};
+use demo_args::DemoCollectorArgs;
 use failure::Failure;
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
@@ -40,6 +49,12 @@ const WORKERS: usize = 2;
 
 /// How long a write that blocks may keep the process from ending.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// The command line's definition, for manuals and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    args::CommandLine::command()
+}
 
 /// Runs the command that this process was started with.
 #[must_use]
@@ -88,8 +103,13 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Backup(args) => runtime.block_on(backup::back_up(args)),
+        Command::Restore(args) => runtime.block_on(backup::restore(args)),
+        Command::Check(args) => runtime.block_on(check::check(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
+        Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
+        Command::DemoCollector(args) => demo_collector(&runtime, &args),
     };
     // Whatever still blocks has had its time; the process ends all the same.
     runtime.shutdown_timeout(LAST_WAIT);
@@ -113,4 +133,10 @@ fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
     runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
+}
+
+fn demo_collector(runtime: &Runtime, args: &DemoCollectorArgs) -> Result<(), Failure> {
+    runtime
+        .block_on(demo::collect(&args.url, args.began()))
+        .map_err(|error| Failure::failed("The collector of the demo failed", &error))
 }

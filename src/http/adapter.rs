@@ -318,7 +318,9 @@ impl From<StoreError> for Failure {
             StoreError::KeyExposed(_)
             | StoreError::KeyNotMade { .. }
             | StoreError::NotMade(_)
-            | StoreError::Unreadable(_) => internal(error),
+            | StoreError::Unreadable(_)
+            | StoreError::Newer(_)
+            | StoreError::Damaged(_) => internal(error),
         }
     }
 }

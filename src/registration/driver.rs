@@ -24,6 +24,7 @@ use crate::{
         Incarnation, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
+    service::Pulse,
     store::{Store, StoreError},
     tls::Authorities,
 };
@@ -103,6 +104,7 @@ pub struct Registration {
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
     counted: Calls,
+    pulse: Pulse,
 }
 
 impl Registration {
@@ -145,6 +147,7 @@ impl Registration {
             unwritten: false,
             reread: None,
             counted: Calls::default(),
+            pulse: Pulse::unwatched(),
         })
     }
 
@@ -152,6 +155,13 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// The same, with a loop that is watched.
+    #[must_use]
+    pub fn watched(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
         self
     }
 
@@ -243,6 +253,7 @@ impl Registration {
                     return Ok(Some(Event::Tick));
                 }
                 () = nudged.notified() => return Ok(Some(Event::Nudged)),
+                () = self.pulse.asked() => {}
             }
         }
     }

@@ -20,6 +20,15 @@ pub enum StoreError {
     /// The schema could not be brought to this version.
     #[error("the database's schema could not be brought to this version")]
     Migration(#[source] sqlx::migrate::MigrateError),
+    /// A newer version of this program has changed the schema.
+    #[error(
+        "the database was written by a newer version of client-failover (its schema has change {0}, which this \
+         version does not know); install that version again, or restore a backup that was made before the upgrade"
+    )]
+    Newer(i64),
+    /// The database's pages do not fit together.
+    #[error("the database is damaged ({0}); restore a backup")]
+    Damaged(String),
     /// The key file is readable by others.
     #[error("the key file {} can be read by others; run: chmod 600 {}", .0.display(), .0.display())]
     KeyExposed(PathBuf),
@@ -57,10 +66,11 @@ impl From<sqlx::Error> for StoreError {
 
 impl From<sqlx::migrate::MigrateError> for StoreError {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
-        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration, VersionMissing};
         #[expect(clippy::wildcard_enum_match_arm, reason = "every other refusal means the same here")]
         match error {
             Execute(error) | ExecuteMigration(error, _) => Self::from(error),
+            VersionMissing(change) => Self::Newer(change),
             other => Self::Migration(other),
         }
     }
