@@ -53,6 +53,8 @@ const fn word(error: &StoreError) -> &'static str {
         StoreError::Busy(_) => "Busy",
         StoreError::Database(_)
         | StoreError::Migration(_)
+        | StoreError::Newer(_)
+        | StoreError::Damaged(_)
         | StoreError::KeyExposed(_)
         | StoreError::KeyNotMade { .. }
         | StoreError::NotMade(_)
