@@ -138,15 +138,21 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let collector_health = health.subscribe();
-    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
+    let egress = Egress::open(store.clone(), settings.egress).await?;
+    let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
-    let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
+    let obedience = Obedience {
+        health: reports.health(),
+        coverage: egress.coverage(),
+        delivered: egress.delivered(),
+        stops_within,
+    };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
         .trusting(entrance.authorities())
@@ -176,22 +182,15 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
     }
     half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
-    let endpoint = match settings.hosted_endpoint {
-        Some(hosted) => Some(half.host(hosted).await?),
-        None => None,
-    };
-    if let Some(endpoint) = endpoint.clone() {
-        routes = routes.merge(http::endpoint::routes(endpoint));
-    }
-    let measured = Some(measured(&registration, &egress));
-    routes = routes.merge(metrics::routes(Metrics::new(store.clone(), measured, endpoint)));
+    let measured = measured(&registration, &egress);
+    routes = routes.merge(half.host(settings.hosted_endpoint, Some(measured)).await?);
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, Some(registration.standing()));
     half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
-    half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
+    half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
 }
@@ -215,11 +214,9 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let endpoint = half.host(settings.endpoint).await?;
     let routes = health::routes(store.clone())
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
-        .merge(metrics::routes(Metrics::new(store.clone(), None, Some(endpoint.clone()))))
-        .merge(http::endpoint::routes(endpoint));
+        .merge(half.host(Some(settings.endpoint), None).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, None);
@@ -257,8 +254,15 @@ impl Half {
         }
     }
 
-    /// Hosts a failover endpoint.
-    async fn host(&mut self, hosted: HostedEndpoint) -> Result<Endpoint, AppError> {
+    /// Hosts a failover endpoint, if one is to be; gives its routes, and that of what is measured of all halves.
+    async fn host(
+        &mut self,
+        hosted: Option<HostedEndpoint>,
+        adapter: Option<AdapterMetrics>,
+    ) -> Result<Routes, AppError> {
+        let Some(hosted) = hosted else {
+            return Ok(metrics::routes(Metrics::new(self.store.clone(), adapter, None)));
+        };
         let settings = endpoint::Settings {
             session_retention: hosted.session_retention,
             ..endpoint::Settings::default()
@@ -266,9 +270,10 @@ impl Half {
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         self.status.endpoint = Some(endpoint.clone());
         let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
-        let hosted = endpoint.clone();
-        self.services.spawn(async move { hosted.run_watched(&rounds, stop).await });
-        Ok(endpoint)
+        let measured = Metrics::new(self.store.clone(), adapter, Some(endpoint.clone()));
+        let routes = http::endpoint::routes(endpoint.clone()).merge(metrics::routes(measured));
+        self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
+        Ok(routes)
     }
 
     /// Keeps the way in as it should be.

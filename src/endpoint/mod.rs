@@ -14,6 +14,7 @@ mod driver;
 pub mod machine;
 mod mark;
 mod metrics;
+mod sign;
 
 pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
 pub use mark::Mark;

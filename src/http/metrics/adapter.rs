@@ -114,13 +114,14 @@ fn gate(lanes: &[LaneReport], to: &mut Exposition) {
 
 /// What became of a destination's requests. Who dropped and who turned away lost something, unless the other adapter
 /// has it.
-const fn outcomes(lane: &LaneReport) -> [(&'static str, u64); 6] {
+const fn outcomes(lane: &LaneReport) -> [(&'static str, u64); 7] {
     [
         ("Acknowledged", lane.tally.acknowledged),
         ("Refused", lane.tally.refused),
         ("Proved", lane.tally.proved),
         ("Dropped", lane.tally.dropped),
         ("TurnedAway", lane.turned_away),
+        ("Overloaded", lane.overloaded),
         ("StoodBy", lane.stood_by),
     ]
 }
