@@ -137,15 +137,21 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let collector_health = health.subscribe();
-    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
+    let egress = Egress::open(store.clone(), settings.egress).await?;
+    let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
-    let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
+    let obedience = Obedience {
+        health: reports.health(),
+        coverage: egress.coverage(),
+        delivered: egress.delivered(),
+        stops_within,
+    };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
         .trusting(entrance.authorities())
@@ -184,7 +190,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.keep(&way_in, Some(registration.standing()));
     half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
-    half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
+    half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
 }

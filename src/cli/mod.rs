@@ -125,6 +125,7 @@ fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::serve(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
+    tell_unknown_variables();
     runtime.block_on(app::serve(settings, repeats)).map_err(|error| Failure::stopped(&error))
 }
 
@@ -132,7 +133,18 @@ fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
+    tell_unknown_variables();
     runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
+}
+
+/// Warns of variables that are passed over. Their values may be secret, and are not said.
+fn tell_unknown_variables() {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, nearest) in settings::unknown_variables(names) {
+        tracing::warn!(
+            "the environment variable {name} is not known and was passed over; was {nearest} meant?"
+        );
+    }
 }
 
 fn demo_collector(runtime: &Runtime, args: &DemoCollectorArgs) -> Result<(), Failure> {

@@ -82,8 +82,8 @@ impl EndpointClient {
                 let answer = self.send(Method::GET, &["groups", group.as_str()], None).await?;
                 Ok(Answer::Group(group_timeout(read_group_timeout(&answer)?)))
             }
-            Call::CreateSession(group, session) => {
-                let body = json(&SessionBody::new(session))?;
+            Call::CreateSession(group, session, name) => {
+                let body = json(&SessionBody::new(session, name.as_ref()))?;
                 self.send(Method::POST, &["groups", group.as_str(), "clientsessions"], Some(body)).await?;
                 Ok(Answer::Session)
             }

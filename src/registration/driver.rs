@@ -58,6 +58,8 @@ pub struct Obedience {
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
     pub coverage: watch::Receiver<Option<Coverage>>,
+    /// When its gate delivered last, under its last permission to.
+    pub delivered: watch::Receiver<Option<Uptime>>,
     /// How long they may take to stop when the process is told to.
     pub stops_within: Duration,
 }
@@ -68,7 +70,8 @@ impl Obedience {
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
         let (_, coverage) = watch::channel(None);
-        Self { health, coverage, stops_within: Duration::ZERO }
+        let (_, delivered) = watch::channel(None);
+        Self { health, coverage, delivered, stops_within: Duration::ZERO }
     }
 }
 
@@ -288,6 +291,7 @@ impl Registration {
             configuration: config.id().clone(),
             endpoint: config.endpoint().clone(),
             group: config.group().clone(),
+            name: config.name().cloned(),
             timeout: config.timeout(),
             mode: config.mode(),
             has_destination,
@@ -297,7 +301,7 @@ impl Registration {
     }
 
     async fn step(&mut self, event: Event) {
-        self.machine.cover(*self.obedience.coverage.borrow());
+        self.machine.hear_gate(*self.obedience.coverage.borrow(), *self.obedience.delivered.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }

@@ -51,11 +51,40 @@ pub enum StoreError {
     Unreadable(String),
 }
 
+impl StoreError {
+    /// Whether the database is not what this version makes: damaged, or somebody else's.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Database(error) => matches!(code(error), Some(ERROR | CORRUPT | NOT_A_DATABASE)),
+            Self::Migration(_) | Self::Damaged(_) | Self::Unreadable(_) => true,
+            // What a newer version wrote is whole.
+            Self::Newer(_)
+            | Self::DiskFull(_)
+            | Self::ReadOnly(_)
+            | Self::Busy(_)
+            | Self::KeyExposed(_)
+            | Self::KeyNotMade { .. }
+            | Self::NotMade(_)
+            | Self::KeyUnusable(_) => false,
+        }
+    }
+}
+
+/// SQLite's result codes of a statement that does not fit the schema, of damage, and of a file that is no database.
+const ERROR: i32 = 1;
+const CORRUPT: i32 = 11;
+const NOT_A_DATABASE: i32 = 26;
+
+/// SQLite's primary result code: the low byte of an extended one.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|refusal| refusal.code()?.parse::<i32>().ok());
-        // The low byte of an extended result code is the primary one.
-        match code.map(|code| code & 0xff) {
+        match code(&error) {
             Some(5 | 6) => Self::Busy(error),
             Some(8) => Self::ReadOnly(error),
             Some(13) => Self::DiskFull(error),

@@ -53,8 +53,8 @@ pub enum FolderError {
     FileExposed(PathBuf),
 }
 
-/// What is in it, and not for others: databases, key and certificate, high-water mark, locks.
-const PRIVATE: [&str; 10] = [
+/// What is in it, and not for others: databases, key and certificate, the endpoint's marks, locks.
+const PRIVATE: [&str; 11] = [
     "failover.db",
     "failover.db-wal",
     "failover.db-shm",
@@ -63,6 +63,7 @@ const PRIVATE: [&str; 10] = [
     "egress.db-shm",
     "tls-key.pem",
     "endpoint.mark",
+    "endpoint.alive",
     "lock",
     "guard.lock",
 ];

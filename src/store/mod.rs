@@ -30,7 +30,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use buffer::{Buffer, BufferChange, BufferReader};
+pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use copy::{Replacement, copy_database};
 pub use data_endpoints::StoredDataEndpoint;
