@@ -12,6 +12,7 @@ use client_failover::{
         metrics::{self, AdapterMetrics, Metrics},
         order,
         page::{self, Halves},
+        secrets,
     },
     orders::Orders,
     registration::Calls,
@@ -54,6 +55,7 @@ async fn routes(store: &Store) -> Routes {
         .merge(metrics::routes(metrics))
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(Halves { adapter: true, endpoint: true }))
         .merge(order::routes(orders))
