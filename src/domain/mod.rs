@@ -15,6 +15,7 @@ mod change;
 mod collector;
 mod component;
 mod config;
+mod coverage;
 mod data_endpoint;
 mod draft;
 mod fault;
@@ -45,6 +46,7 @@ pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use coverage::{Coverage, CoverageAges, Coverages, DestinationKey, GateCoverage, Proof};
 pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
@@ -53,7 +55,7 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
-pub use health::{Coverage, CoverageAges, Health, Proof};
+pub use health::Health;
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;

@@ -15,13 +15,14 @@ use super::{
     gate::Gate,
     keeper::{self, Keeper, Works, keeper},
     lane::Lane,
+    machine::proof::{self, Proofs},
     news::Newsroom,
     sender::Sender,
     view::{Route, View},
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Waiting, Wall},
+    domain::{AdapterState, BootId, GateCoverage, Health, Order, Standing, Uptime, Waiting, Wall},
     recorder::Recorder,
     store::{Buffer, BufferReader, Store, StoreError},
     tls::Authorities,
@@ -53,7 +54,7 @@ pub struct Egress {
     hold_back: Duration,
     views: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
-    coverage: watch::Sender<Option<Coverage>>,
+    coverage: watch::Sender<GateCoverage>,
     wake: Arc<Notify>,
     authorities: Authorities,
     buffer: Buffer,
@@ -77,7 +78,7 @@ impl Egress {
             hold_back,
             views: watch::Sender::new(Arc::default()),
             health: watch::Sender::new(Health::NOTHING_PROTECTED),
-            coverage: watch::Sender::new(None),
+            coverage: watch::Sender::new(GateCoverage::new()),
             wake: Arc::default(),
             authorities: Authorities::default(),
             reader: buffer.reader(),
@@ -110,7 +111,7 @@ impl Egress {
 
     /// What a Primary's gate has received and settled; empty otherwise.
     #[must_use]
-    pub fn coverage(&self) -> watch::Receiver<Option<Coverage>> {
+    pub fn coverage(&self) -> watch::Receiver<GateCoverage> {
         self.coverage.subscribe()
     }
 
@@ -163,7 +164,7 @@ impl Egress {
             senders: JoinSet::new(),
             renewals: JoinSet::new(),
             view: View::default(),
-            proof: None,
+            proofs: Proofs::default(),
             reread: None,
             collector,
         };
@@ -186,7 +187,7 @@ struct Follower {
     hold_back: Duration,
     views: watch::Sender<Arc<View>>,
     health: watch::Sender<Health>,
-    coverage: watch::Sender<Option<Coverage>>,
+    coverage: watch::Sender<GateCoverage>,
     /// Whom destinations are trusted by, beside the system's authorities.
     authorities: Authorities,
     reader: BufferReader,
@@ -198,8 +199,8 @@ struct Follower {
     /// Keep the tokens of the destinations fresh.
     renewals: JoinSet<()>,
     view: View,
-    /// What was trimmed by last.
-    proof: Option<Proof>,
+    /// What was trimmed by.
+    proofs: Proofs,
     /// When destinations that could not be read are read again.
     reread: Option<Uptime>,
     newsroom: Newsroom,
@@ -227,7 +228,7 @@ impl Follower {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 changed = standings.changed(), if heard => heard = changed.is_ok(),
-                Ok(()) = collector.changed() => self.notice_collector(clock::now().uptime),
+                Ok(()) = collector.changed() => self.notice_collector(),
                 waited = deadline.until(until.unwrap_or_default()), if until.is_some() => waited?,
                 () = wake.notified() => self.read_destinations().await,
                 waited = look.until(next_look) => {
@@ -306,6 +307,8 @@ impl Follower {
                             .map_err(|error| error.to_string()),
                     };
                     let lane = self.lane(id);
+                    // It was sent elsewhere, or not at all.
+                    lane.cover_anew();
                     if let Err(why) = &destination {
                         lane.set_outage(Some(why));
                     }
@@ -336,7 +339,8 @@ impl Follower {
         if let Some(lane) = self.lanes.get(id) {
             return Arc::clone(lane);
         }
-        let lane = Arc::new(Lane::new(id, self.waiting.remove(id), self.hold_back, clock::now().uptime));
+        let lane =
+            Arc::new(Lane::new(id, self.waiting.remove(id), self.hold_back, &self.boot, clock::now().uptime));
         let (views, reader, keeper) = (self.views.subscribe(), self.reader.clone(), self.keeper.clone());
         self.senders.spawn(Sender::new(Arc::clone(&lane), views, reader, keeper).run());
         self.lanes.insert(id.to_owned(), Arc::clone(&lane));
@@ -345,14 +349,13 @@ impl Follower {
 
     /// Takes out of the buffer what the last answer proved to be settled by the Primary.
     fn trim(&mut self, standing: &Standing) {
-        if standing.proof == self.proof || !self.view.order.buffering {
-            return;
+        if self.proofs.has_moved(standing, clock::now().uptime) {
+            self.view.routes.values().for_each(|route| route.lane.cover_anew());
         }
-        self.proof = standing.proof;
-        let (Some(proof), Some(timeout)) = (standing.proof, standing.group_timeout) else { return };
-        let margin = timeout.get() + self.hold_back;
+        let news = self.proofs.news(standing, &self.view.order, self.hold_back);
+        let Some(evidence) = news else { return };
         for route in self.view.routes.values() {
-            for block in route.lane.trim(&proof, margin, &self.boot) {
+            for block in route.lane.trim(&route.endpoint.key(), &evidence, &self.boot) {
                 self.keeper.over(&route.lane, block);
             }
         }
@@ -361,39 +364,31 @@ impl Follower {
     /// Looks what was received and settled meanwhile.
     async fn look(&mut self, standing: &Standing) {
         let now = clock::now().uptime;
-        self.notice_collector(now);
+        self.view.routes.values().for_each(|route| route.lane.look(now));
+        self.notice_collector();
         if self.reread.is_some_and(|at| now >= at) {
             self.read_destinations().await;
         }
-        self.coverage.send_replace(self.covered(now));
+        self.coverage.send_replace(self.covered());
         self.say_health(standing.order);
         self.newsroom.look(standing, self.view.routes.values().map(|route| &route.lane));
     }
 
     /// What a collector that does not run would have sent is missed: it covers nothing until it runs.
-    fn notice_collector(&self, now: Uptime) {
+    fn notice_collector(&self) {
         let down = self.collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
         if down {
-            self.view.routes.values().for_each(|route| route.lane.cover_anew(now));
+            self.view.routes.values().for_each(|route| route.lane.cover_anew());
         }
     }
 
-    /// What everything that is configured has received and settled: the slowest counts. What is not known to wait
-    /// is known only up to now.
-    fn covered(&self, now: Uptime) -> Option<Coverage> {
-        if !self.view.order.egress {
-            return None;
-        }
-        let lanes = self.view.routes.values().map(|route| route.lane.coverage(&self.boot));
-        lanes
-            .reduce(|one, other| Coverage {
-                covered_from: one.covered_from.max(other.covered_from),
-                unsettled_from: [one.unsettled_from, other.unsettled_from].into_iter().flatten().min(),
-            })
-            .map(|all| Coverage {
-                unsettled_from: Some(all.unsettled_from.map_or(now, |at| at.min(now))),
-                ..all
-            })
+    /// What each destination that is configured has received and settled.
+    fn covered(&self) -> GateCoverage {
+        let routes = self.view.routes.values();
+        proof::said(
+            &self.view.order,
+            routes.map(|route| (route.endpoint.key(), route.lane.coverage(&self.boot))),
+        )
     }
 
     fn say_health(&self, order: u64) {

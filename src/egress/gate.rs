@@ -137,11 +137,10 @@ impl Gate {
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
         let (_, order) = self.now();
-        if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
+        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
-        let body =
-            collect(body, &route).await.inspect_err(|_refused| route.lane.cover_anew(clock::now().uptime))?;
+        let body = collect(body, &route).await.inspect_err(|_refused| route.lane.cover_anew())?;
         let request = whole(parts, target, body);
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
@@ -192,8 +191,7 @@ impl Gate {
             let (view, order) = self.now();
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
             let size = (request.arrival, request.size());
-            let now = clock::now().uptime;
-            match route.lane.take(&order, &route.endpoint, size, passed.is_some(), now) {
+            match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
                 Ok(Taken::Keep(reserved, over)) => {
                     drop(under_way);
                     return self.keep(route, request, reserved, &over).await;

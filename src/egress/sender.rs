@@ -16,7 +16,7 @@ use super::{
     request::Request,
     view::{View, retry_after},
 };
-use crate::{clock, domain::Block, store::BufferReader};
+use crate::{domain::Block, store::BufferReader};
 
 /// After how many settled requests that is written down; what a crash sends again at the most.
 const WRITE_EVERY: u32 = 64;
@@ -100,7 +100,7 @@ impl Sender {
                 "what waits for {:?} is damaged, and is given up",
                 self.lane.id()
             );
-            self.lane.give_up_front(block.id, clock::now().uptime);
+            self.lane.give_up_front(block.id);
             self.keeper.over(&self.lane, block.id);
             return false;
         }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, Coverage, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl,
+        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GateCoverage, GroupId, Health, HttpUrl,
         Incarnation, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
@@ -56,7 +56,7 @@ pub struct Obedience {
     /// How they do, and which order they have obeyed.
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
-    pub coverage: watch::Receiver<Option<Coverage>>,
+    pub coverage: watch::Receiver<GateCoverage>,
     /// How long they may take to stop when the process is told to.
     pub stops_within: Duration,
 }
@@ -66,7 +66,7 @@ impl Obedience {
     #[must_use]
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
-        let (_, coverage) = watch::channel(None);
+        let (_, coverage) = watch::channel(GateCoverage::new());
         Self { health, coverage, stops_within: Duration::ZERO }
     }
 }
@@ -286,7 +286,7 @@ impl Registration {
     }
 
     async fn step(&mut self, event: Event) {
-        self.machine.cover(*self.obedience.coverage.borrow());
+        self.machine.cover(self.obedience.coverage.borrow().clone());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }

@@ -111,7 +111,7 @@ impl Group {
             Some(native) if native.acting => {
                 tenure.acted = now.uptime;
                 self.hear_acting(now, since);
-                self.hear_coverage(now, native.coverage);
+                self.hear_coverage(now, native);
                 return false;
             }
             // A heartbeat that crossed the grant on its way says nothing.

@@ -236,7 +236,7 @@ impl Machine {
             keeps_role: self.loss.keeps_role(self.is_buffered()),
             score: self.score(),
             last_data: self.health.last_data,
-            proof: self.proof.filter(|_| self.is_member()),
+            proof: self.proof.clone().filter(|_| self.is_member()),
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
         }

@@ -20,8 +20,8 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, CallFailure, Coverage, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
-    FailureKind, GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Proof,
+    Acting, AdapterState, CallFailure, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, FailureKind,
+    GateCoverage, GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Proof,
     Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
 };
 pub use event::{
@@ -107,7 +107,7 @@ pub struct Machine {
     /// What those who obey orders said last.
     health: Health,
     /// What the gate of a Primary has received and settled.
-    coverage: Option<Coverage>,
+    gate: GateCoverage,
     /// What the last answer proved of the Primary's gate.
     proof: Option<Proof>,
     /// A stop that is not proved yet.
@@ -190,7 +190,7 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             health,
-            coverage: None,
+            gate: GateCoverage::new(),
             proof: None,
             stopping: None,
             deferred: None,
