@@ -1,10 +1,13 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
+pub mod check;
 mod entrance;
+mod status;
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use entrance::{Entrance, Open};
+use status::Status;
 
 use crate::{
     auth::IssuerError,
@@ -32,12 +36,14 @@ use crate::{
         data_endpoints, gate, health,
         kit::Routes,
         page::{self, Halves},
+        secrets,
     },
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
     reports::{Obeyers, Reports},
-    settings::{EndpointSettings, HostedEndpoint, ServeSettings},
-    store::{DataFolder, FolderError, KeyState, Store, StoreError},
+    service::{Manager, Rounds},
+    settings::{EndpointSettings, HostedEndpoint, KeyFile, ServeSettings},
+    store::{DataFolder, FolderError, KeyPlace, KeyState, Store, StoreError},
     telemetry::Repeats,
     tls::TlsError,
 };
@@ -95,6 +101,15 @@ pub enum AppError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A server uses the data folder whose key is to be rotated.
+    #[error(
+        "a server uses the data folder {}: stop it, rotate the key, and start it again (an adapter that is stopped hands its role over)",
+        .0.display()
+    )]
+    Running(PathBuf),
+    /// There is nothing whose key could be rotated.
+    #[error("{} is no data folder of a server", .0.display())]
+    NoData(PathBuf),
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] StoreError),
@@ -119,7 +134,7 @@ pub enum AppError {
 /// When it cannot start, or the system refuses something it cannot work without.
 pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let store = open_store(&settings.data_dir).await?;
+    let store = open_store(&settings.data_dir, settings.key_file).await?;
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
@@ -133,18 +148,25 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let collector_health = health.subscribe();
-    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
+    let egress = Egress::open(store.clone(), settings.egress).await?;
+    let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
-    let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
+    let obedience = Obedience {
+        health: reports.health(),
+        coverage: egress.coverage(),
+        delivered: egress.delivered(),
+        stops_within,
+    };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
-        .trusting(entrance.authorities());
+        .trusting(entrance.authorities())
+        .watched(half.rounds.watch("registration"));
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
@@ -156,6 +178,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let mut routes = health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
         .merge(http::order::routes(orders.clone()))
@@ -177,8 +200,9 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, Some(registration.standing()));
+    half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
-    half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
+    half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
 }
@@ -189,7 +213,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
 /// As [`serve`].
 pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let store = open_store(&settings.data_dir).await?;
+    let store = open_store(&settings.data_dir, settings.key_file).await?;
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
@@ -202,6 +226,21 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     half.run(listener, way_in, routes, signal).await
 }
 
+/// Seals everything in a data folder with a new key; gives the number of sealed values.
+///
+/// # Errors
+/// When a server uses the folder, its key does not open everything, or folder or key cannot be written.
+pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64, AppError> {
+    if !DataFolder::is_one(folder) {
+        return Err(AppError::NoData(folder.to_owned()));
+    }
+    let held = match DataFolder::hold_as_owner(folder) {
+        Err(FolderError::InUse(folder)) => return Err(AppError::Running(folder)),
+        held => held?,
+    };
+    Ok(Store::rotate_key(held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File))).await?)
+}
+
 /// A process at work. Its workers end before its services: the registration says farewell, which an
 /// endpoint of this same process must still answer.
 struct Half {
@@ -210,6 +249,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    rounds: Rounds,
+    status: Status,
     /// How long all this may take.
     stop_limit: Duration,
 }
@@ -225,6 +266,8 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            rounds: Rounds::default(),
+            status: Status::default(),
             stop_limit: STOP_LIMIT,
         }
     }
@@ -237,7 +280,9 @@ impl Half {
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         let routes = http::endpoint::routes(endpoint.clone());
-        self.services.spawn(endpoint.run(self.stop_services.clone()));
+        self.status.endpoint = Some(endpoint.clone());
+        let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
+        self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
         Ok(routes)
     }
 
@@ -256,11 +301,15 @@ impl Half {
     ) -> Result<(), AppError> {
         let router = routes.build(way_in.door);
         self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
+        let (manager, stop) = (Manager::of_environment(), self.stop_services.clone());
+        manager.ready();
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),
             Some(ended) = self.services.join_next() => flat(ended),
+            attended = manager.attend(&self.rounds, || self.status.text(), &stop) => attended,
         };
+        manager.stopping();
         tracing::info!("stopping");
         if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");
@@ -307,12 +356,21 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {
-    let store = Store::open(DataFolder::hold(folder)?).await?;
+async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {
+    let store = Store::open(DataFolder::hold(folder)?.with_key(key_place(key))).await?;
     if let KeyState::Unusable(why) = store.key_state() {
         tracing::error!("secrets cannot be read: {why}; everything else is served");
     }
     Ok(store)
+}
+
+/// Where the key is that the settings mean.
+fn key_place(key: Option<KeyFile>) -> KeyPlace {
+    match key {
+        None => KeyPlace::Folder,
+        Some(KeyFile::Named(path)) => KeyPlace::File(path),
+        Some(KeyFile::Credential(path)) => KeyPlace::Credential(path),
+    }
 }
 
 /// Removes history that is older than `days`, in small batches, until `stop`.

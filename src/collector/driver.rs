@@ -1,6 +1,14 @@
 //! Does what the machine decides: starts guards, tells them, listens to them, and says how the collector does.
 
-use std::{collections::BTreeMap, env, ffi::OsString, future::pending, io, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    future::pending,
+    io,
+    path::PathBuf,
+    time::Duration,
+};
 
 use tokio::{select, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -8,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     leash::Leash,
     machine::{ANSWER_WAIT, Effect, Event, Machine, News},
-    output,
+    output, program,
     talk::Word,
 };
 use crate::{
     clock::{self, Alarm},
     domain::{AdapterState, CollectorSettings, Health, Order, Standing, Uptime},
     recorder::Recorder,
+    service,
     store::Store,
 };
 
@@ -55,13 +64,7 @@ impl Collector {
     /// What a collector's [`Health`] is before anything was ordered.
     #[must_use]
     pub fn first_health() -> Health {
-        Health {
-            obeyed: 0,
-            score: None,
-            state: Some(AdapterState::Starting),
-            last_data: None,
-            warnings: Vec::new(),
-        }
+        Health { obeyed: 0, state: Some(AdapterState::Starting), ..Health::NOTHING_PROTECTED }
     }
 
     /// How long a collector may take to stop, whatever it or its guard does: the time that the settings give it,
@@ -167,8 +170,12 @@ impl Collector {
 
     fn start(&mut self, order: Order, until: Option<Uptime>) -> Result<(), Event> {
         let environment = environment(&self.settings, &self.place.url, order, env::vars_os());
+        let (path, folder) = (environment.get(OsStr::new("PATH")), self.settings.working_dir.as_deref());
+        if let Some(why) = program::missing(self.settings.command.program(), path, folder) {
+            return Err(Event::StartFailed(why));
+        }
         let (leash, (out, err)) = Leash::start(&self.settings, &self.place.lock, environment)
-            .map_err(|error| Event::StartFailed(error.to_string()))?;
+            .map_err(|error| Event::StartFailed(format!("its guard cannot be: {error}")))?;
         if let Some(out) = out {
             self.outputs.spawn(output::log(out, "stdout"));
         }
@@ -225,6 +232,8 @@ fn environment(
     own: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<_, _> = own.into_iter().collect();
+    // A collector that knows the same service manager would speak in the adapter's name.
+    environment.retain(|name, _| service::VARIABLES.iter().all(|own| name != own));
     if settings.user.is_some() {
         environment.retain(|name, _| OWN_TO_A_USER.iter().all(|own| name != own));
     }
@@ -238,7 +247,7 @@ fn environment(
     match order.epoch.filter(|_| order.egress) {
         Some(epoch) => say("CLIENT_FAILOVER_EPOCH", &epoch.get().to_string()),
         // What somebody else may have said is not true.
-        None => drop(environment.remove(std::ffi::OsStr::new("CLIENT_FAILOVER_EPOCH"))),
+        None => drop(environment.remove(OsStr::new("CLIENT_FAILOVER_EPOCH"))),
     }
     environment
 }
@@ -280,7 +289,14 @@ mod tests {
             epoch: Epoch::new(7),
             ..Order::default()
         };
-        let own = [("A", "own"), ("B", "own"), ("HOME", "/root"), ("CLIENT_FAILOVER_EPOCH", "3")];
+        let own = [
+            ("A", "own"),
+            ("B", "own"),
+            ("HOME", "/root"),
+            ("CLIENT_FAILOVER_EPOCH", "3"),
+            ("NOTIFY_SOCKET", "/run/systemd/notify"),
+            ("WATCHDOG_PID", "1"),
+        ];
         let env = [("B", "set"), ("CLIENT_FAILOVER_ROLE", "set")];
         assert_eq!(
             found(&settings(None, &env), acting, &own),

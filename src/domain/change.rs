@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Epoch, FailoverScore, Name, SessionId, Wall};
+use super::{Epoch, FailoverScore, Name, SessionId, Wall, delivery::millis};
 
 words! {
     /// What kind of thing happened in a group.
@@ -29,6 +29,10 @@ words! {
         SessionContested,
         /// The members do not agree on what a Primary does that loses the endpoint.
         PoliciesDiffer,
+        /// The endpoint stops, as it was told to.
+        EndpointStopped,
+        /// The endpoint is back: it did not run, or was stalled, since the moment that the change says.
+        EndpointAway,
     }
 }
 
@@ -55,7 +59,7 @@ words! {
         OverrideExpired,
         /// Whom an override asked for was silent for a FailoverTimeout.
         OverrideTargetSilent,
-        /// A member was made Primary and did not act for a FailoverTimeout: no answer reached it.
+        /// The Primary was heard for a FailoverTimeout and did not act: no answer reached it.
         NeverActed,
         /// A member acted already when the endpoint began.
         ActsAlready,
@@ -69,6 +73,12 @@ words! {
         AnotherProcess,
         /// Some members step down without the endpoint, others keep their role.
         DifferentPolicies,
+        /// The endpoint was told to stop.
+        PlannedStop,
+        /// The endpoint ended without saying so: it was killed, or its machine lost power.
+        EndedUnsaid,
+        /// The endpoint's process was stopped, or found no processor.
+        Stalled,
     }
 }
 
@@ -130,6 +140,8 @@ pub struct Receipt {
     pub last_act_ago: Duration,
     /// How long ago the new one acted first.
     pub first_act_ago: Duration,
+    /// How long ago the gate of the old one delivered last, as it had said; empty where it has said nothing.
+    pub last_delivered_ago: Option<Duration>,
 }
 
 impl Receipt {
@@ -145,9 +157,8 @@ impl Receipt {
     pub fn sentence(&self) -> String {
         let Self { epoch, from, to, .. } = self;
         let gap = self.gap_us();
-        let span =
-            format!("{:.1} ms", std::time::Duration::from_micros(gap.unsigned_abs()).as_secs_f64() * 1e3);
-        match (self.last_act, gap) {
+        let span = millis(Duration::from_micros(gap.unsigned_abs()));
+        let acted = match (self.last_act, gap) {
             _ if from == to => format!("{to} acts again under epoch {epoch}; nobody acted for {span}"),
             (LastAct::Said, ..0) => {
                 format!("{to} took over from {from} under epoch {epoch}; both acted for {span}")
@@ -160,6 +171,13 @@ impl Receipt {
                     "{to} took over from {from} under epoch {epoch}, {span} after the last heartbeat of {from}"
                 )
             }
+        };
+        let delivered = self.last_delivered_ago.map(|ago| ago.saturating_sub(self.first_act_ago));
+        match delivered {
+            Some(before) => {
+                format!("{acted}; the gate of {from} had delivered last {} before {to} acted", millis(before))
+            }
+            None => acted,
         }
     }
 }
@@ -169,6 +187,8 @@ impl Receipt {
 pub struct GroupChange {
     /// When.
     pub at: Wall,
+    /// Since when the endpoint was away, if this says that it is back. Nothing is known of that time.
+    pub since: Option<Wall>,
     /// What.
     pub kind: GroupChangeKind,
     /// Why.

@@ -17,9 +17,11 @@ mod component;
 mod config;
 mod coverage;
 mod data_endpoint;
+mod delivery;
 mod draft;
 mod fault;
 mod field;
+mod gate;
 mod group;
 mod health;
 mod heartbeat;
@@ -28,6 +30,7 @@ mod loss;
 mod order;
 mod overview;
 mod role;
+mod secret;
 mod standing;
 mod text;
 mod time;
@@ -36,7 +39,7 @@ mod transition;
 mod url;
 mod user;
 
-pub use access::{Access, AccessDraft};
+pub use access::{Access, AccessDraft, Closed, OpenAccess};
 pub use buffer::{Block, Tally, Waiting};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
@@ -48,9 +51,11 @@ pub use component::{
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use coverage::{Coverage, CoverageAges, Coverages, DestinationKey, GateCoverage, Proof};
 pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
+pub use delivery::{Deliveries, HandOver};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
+pub use gate::GateSettings;
 pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
@@ -62,6 +67,10 @@ pub use loss::EndpointLoss;
 pub use order::Order;
 pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
+pub use secret::{
+    Audience, FoundSecret, GivenSecret, Protected, Recipient, SecretDraft, SecretEntry, SecretId,
+    SecretIdError,
+};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
     ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name,

@@ -21,9 +21,25 @@ pub(super) struct View {
     pub(super) routes: HashMap<String, Arc<Route>>,
     /// Whether the destinations were read at all.
     pub(super) read: bool,
+    /// Whether the registration knows that the gate has to obey. Until then there is no destination: nothing may be
+    /// sent that a demotion would not wait for.
+    pub(super) gated: bool,
 }
 
 impl View {
+    /// What is published of it.
+    pub(super) fn published(&self) -> Self {
+        let Self { order, ref stamp, ref tenure, ref routes, read, gated } = *self;
+        let read = read && (gated || routes.is_empty());
+        let routes = if gated { routes.clone() } else { HashMap::new() };
+        Self { order, stamp: stamp.clone(), tenure: tenure.clone(), routes, read, gated }
+    }
+
+    /// The lanes of all destinations.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.routes.values().map(|route| &route.lane)
+    }
+
     /// Whether it is known where to send, and what the order is: not at first, and nothing may be refused for
     /// good then, or dropped.
     pub(super) const fn is_ready(&self) -> bool {
@@ -35,7 +51,8 @@ impl View {
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) endpoint: DataEndpoint,
-    pub(super) revision: i64,
+    /// Another whenever it is reached in another way.
+    pub(super) version: (i64, Option<i64>),
     pub(super) lane: Arc<Lane>,
     /// Where it is; or why it cannot be reached as it is configured.
     pub(super) destination: Result<Arc<Destination>, String>,
@@ -48,14 +65,14 @@ pub(super) struct Route {
 impl Route {
     pub(super) fn new(
         endpoint: DataEndpoint,
-        revision: i64,
+        version: (i64, Option<i64>),
         lane: Arc<Lane>,
         destination: Result<Arc<Destination>, String>,
     ) -> Self {
         let asks = destination.as_ref().ok().map(|destination| {
             Arc::new(Forwarder::new(Arc::clone(destination), Tenure::new(Acting::Unbounded)))
         });
-        Self { endpoint, revision, lane, destination, sends: None, asks }
+        Self { endpoint, version, lane, destination, sends: None, asks }
     }
 
     /// The same route, sending in `tenure`.

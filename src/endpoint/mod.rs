@@ -8,11 +8,12 @@
 //! Does not promise: that a stock member stops when it is told, or knows when its lease is over.
 //! There the epoch on the data is the defence. It does not fence anybody itself.
 //!
-//! It may import `domain`, `clock` and `store`; `machine` imports `domain` alone.
+//! It may import `domain`, `clock`, `service` and `store`; `machine` imports `domain` alone.
 
 mod driver;
 pub mod machine;
 mod mark;
+mod sign;
 
 pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
 pub use mark::Mark;

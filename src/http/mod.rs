@@ -14,6 +14,7 @@ pub mod data_endpoints;
 mod door;
 pub mod endpoint;
 mod events;
+mod facet;
 pub mod gate;
 pub mod health;
 mod hosts;
@@ -25,6 +26,7 @@ pub mod page;
 mod paging;
 mod patience;
 mod routes;
+pub mod secrets;
 mod serve;
 
 pub use door::{Caller, Door};

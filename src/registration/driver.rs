@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    client::EndpointClient,
+    client::{ClientError, EndpointClient},
     listener::Listener,
     machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
 };
@@ -20,9 +20,10 @@ use crate::{
     clock::{self, Alarm},
     domain::{
         CallFailure, EndpointLoss, FailoverConfig, FailureKind, GateCoverage, GroupId, Health, HttpUrl,
-        Incarnation, SessionId, Standing, Uptime,
+        Incarnation, Mode, OpenAccess, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
+    service::Pulse,
     store::{Store, StoreError},
     tls::Authorities,
 };
@@ -57,6 +58,8 @@ pub struct Obedience {
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
     pub coverage: watch::Receiver<GateCoverage>,
+    /// When its gate delivered last, under its last permission to.
+    pub delivered: watch::Receiver<Option<Uptime>>,
     /// How long they may take to stop when the process is told to.
     pub stops_within: Duration,
 }
@@ -67,7 +70,8 @@ impl Obedience {
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
         let (_, coverage) = watch::channel(GateCoverage::new());
-        Self { health, coverage, stops_within: Duration::ZERO }
+        let (_, delivered) = watch::channel(None);
+        Self { health, coverage, delivered, stops_within: Duration::ZERO }
     }
 }
 
@@ -86,8 +90,9 @@ pub struct Registration {
     /// The client of the configuration that is in force, and of the one read last.
     client: Option<EndpointClient>,
     newest: Option<EndpointClient>,
-    /// The client made last, for which configuration, and how many were made.
-    made: Option<(FailoverConfig, EndpointClient)>,
+    /// The client made last, for which configuration and which giving of the secret that it refers to; and how many
+    /// were made.
+    made: Option<(FailoverConfig, Option<i64>, EndpointClient)>,
     clients_made: u64,
     calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
     aborts: HashMap<CallId, AbortHandle>,
@@ -101,6 +106,7 @@ pub struct Registration {
     unwritten: bool,
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
+    pulse: Pulse,
 }
 
 impl Registration {
@@ -142,6 +148,7 @@ impl Registration {
             nudged: Arc::default(),
             unwritten: false,
             reread: None,
+            pulse: Pulse::unwatched(),
         })
     }
 
@@ -149,6 +156,13 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// The same, with a loop that is watched.
+    #[must_use]
+    pub fn watched(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
         self
     }
 
@@ -234,6 +248,7 @@ impl Registration {
                     return Ok(Some(Event::Tick));
                 }
                 () = nudged.notified() => return Ok(Some(Event::Nudged)),
+                () = self.pulse.asked() => {}
             }
         }
     }
@@ -260,23 +275,24 @@ impl Registration {
             return Some(Desired::Unusable(format!("the stored credentials cannot be read: {why}")));
         }
         let config = stored.config;
-        let client = match &self.made {
-            Some((of, client)) if config.is_reached_like(of) => client.clone(),
-            _ => match EndpointClient::new(&config, &self.authorities) {
-                Ok(client) => {
-                    self.clients_made += 1;
-                    client
+        match stored.access {
+            Ok(open) => {
+                if let Err(error) = self.make_client(&config, &open) {
+                    return Some(Desired::Unusable(error.to_string()));
                 }
-                Err(error) => return Some(Desired::Unusable(error.to_string())),
-            },
-        };
-        self.newest = Some(client.clone());
-        self.made = Some((config.clone(), client));
+            }
+            // Whoever stays out of failover needs no login.
+            Err(_) if config.mode() == Mode::None => {}
+            Err(why) => {
+                return Some(Desired::Unusable(format!("the endpoint cannot be logged in to: {why}")));
+            }
+        }
         Some(Desired::Target(Target {
             revision: stored.revision,
             configuration: config.id().clone(),
             endpoint: config.endpoint().clone(),
             group: config.group().clone(),
+            name: config.name().cloned(),
             timeout: config.timeout(),
             mode: config.mode(),
             has_destination,
@@ -285,8 +301,26 @@ impl Registration {
         }))
     }
 
+    /// Prepares the client for `config`: the one there is, or another where calls are made in another way.
+    fn make_client(&mut self, config: &FailoverConfig, open: &OpenAccess) -> Result<(), ClientError> {
+        let client = match &self.made {
+            Some((of, given, client)) if config.is_reached_like(of) && *given == open.given() => {
+                client.clone()
+            }
+            _ => {
+                let client = EndpointClient::new(open, config.timeout(), &self.authorities)?;
+                self.clients_made += 1;
+                client
+            }
+        };
+        self.newest = Some(client.clone());
+        self.made = Some((config.clone(), open.given(), client));
+        Ok(())
+    }
+
     async fn step(&mut self, event: Event) {
-        self.machine.cover(self.obedience.coverage.borrow().clone());
+        let gate = self.obedience.coverage.borrow().clone();
+        self.machine.hear_gate(gate, *self.obedience.delivered.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }

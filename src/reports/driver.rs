@@ -22,7 +22,6 @@ use crate::{
     clock::{self, Alarm},
     domain::{
         ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition, TransitionKind,
-        Uptime,
     },
     recorder::Recorder,
     store::Store,
@@ -154,7 +153,12 @@ impl Reports {
                 other
             });
             for change in changes {
-                recorder.record(row(change, &stood, now.uptime));
+                let Change { at, reason, explanation } = change;
+                let kind = TransitionKind::Component;
+                recorder.record(Transition {
+                    at,
+                    ..Transition::observed(&stood, now, kind, reason, explanation)
+                });
             }
             let ends = Order::told_until(&stood).filter(|end| *end > now.uptime);
             let wake = deadline.into_iter().chain(ends).min();
@@ -221,24 +225,5 @@ async fn look_again(reports: Reports, prober: Prober, probe: Probe) {
         if let Err(error) = alarm.until(next).await {
             return reports.probed(&probe.id, Err(format!("no timer can be had: {error}")));
         }
-    }
-}
-
-fn row(change: Change, standing: &Standing, now: Uptime) -> Transition {
-    Transition {
-        at: change.at,
-        kind: TransitionKind::Component,
-        reason: change.reason,
-        explanation: change.explanation,
-        role: standing.role_at(now),
-        mode: standing.applied_mode,
-        adapter_state: standing.adapter_state,
-        group: standing.group.clone(),
-        session: standing.session.clone(),
-        epoch: standing.epoch,
-        score: Some(standing.score),
-        last_data: standing.last_data,
-        round_trip: None,
-        gap_us: None,
     }
 }

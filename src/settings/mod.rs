@@ -9,10 +9,12 @@
 //! It imports only `domain`.
 
 mod collector;
+mod egress;
 mod listening;
 mod order;
 mod probe;
 mod source;
+mod unknown;
 mod value;
 
 use std::{
@@ -24,12 +26,14 @@ use std::{
 };
 
 pub use collector::CollectorPartial;
+pub use egress::EgressPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
+pub use unknown::unknown_variables;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
-use crate::domain::{CollectorSettings, EndpointLoss, Probe};
+use crate::domain::{CollectorSettings, EndpointLoss, GateSettings, Probe};
 use source::{Environment, File, PREFIX, Source};
 
 /// The port of the adapter's interface; the vendor's adapters use it too.
@@ -41,8 +45,8 @@ const ENDPOINT_PORT: u16 = 5591;
 /// How long the endpoint remembers a session that has fallen silent: one day.
 const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long a collector may keep a sample before it hands it in: more than what collectors gather for a batch.
-const HOLD_BACK: Duration = Duration::from_secs(10);
+/// The credential of a service that is the key, as `LoadCredential=` of systemd names it.
+const CREDENTIAL: &str = "client-failover.key";
 
 /// How the adapter half runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +57,16 @@ pub struct ServeSettings {
     pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
+    /// Where its key is, if not there.
+    pub key_file: Option<KeyFile>,
     /// What a Primary does when it loses its endpoint.
     pub endpoint_loss: EndpointLoss,
     /// How long its history is kept.
     pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// How long a collector may keep a sample before it hands it in to the egress gate.
-    pub hold_back: Duration,
+    /// How the egress gate works.
+    pub egress: GateSettings,
     /// The failover endpoint that it hosts beside itself, if it does.
     pub hosted_endpoint: Option<HostedEndpoint>,
     /// The collector that it protects, if it does.
@@ -80,12 +86,34 @@ pub struct EndpointSettings {
     pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
+    /// Where its key is, if not there.
+    pub key_file: Option<KeyFile>,
     /// How long its history is kept.
     pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// How it keeps its groups and sessions.
     pub endpoint: HostedEndpoint,
+}
+
+/// Where the key is, if not in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFile {
+    /// In the file that the settings name.
+    Named(PathBuf),
+    /// In a credential of this service, which its manager shows to it.
+    Credential(PathBuf),
+}
+
+impl KeyFile {
+    /// The one that the settings name, or the service manager's credential [`CREDENTIAL`].
+    fn or_credential(named: Option<Self>, variables: ReadVariable<'_>) -> Option<Self> {
+        named.or_else(|| {
+            let folder = variables("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+            let file = PathBuf::from(folder).join(CREDENTIAL);
+            file.is_file().then_some(Self::Credential(file))
+        })
+    }
 }
 
 /// How a failover endpoint keeps its groups and sessions, alone or beside an adapter.
@@ -102,11 +130,13 @@ pub struct ServePartial {
     pub listen: Option<SocketAddr>,
     pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
     pub endpoint_loss: Option<EndpointLoss>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub with_endpoint: Option<bool>,
-    pub hold_back: Option<Duration>,
+    /// The table of the same name.
+    pub egress: EgressPartial,
     /// Without effect unless an endpoint is hosted.
     pub session_retention: Option<Duration>,
     /// The table of the same name.
@@ -124,6 +154,7 @@ pub struct EndpointPartial {
     pub listen: Option<SocketAddr>,
     pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub session_retention: Option<Duration>,
@@ -143,11 +174,12 @@ impl Partial for ServePartial {
         Self {
             listen: source.take("listen"),
             data_dir: source.take("data_dir"),
+            key_file: source.take("key_file"),
             endpoint_loss: source.take("endpoint_loss"),
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             with_endpoint: source.take("with_endpoint"),
-            hold_back: source.take("egress.hold_back"),
+            egress: EgressPartial::take(source),
             session_retention: source.take("session_retention"),
             listening: ListeningPartial::take(source),
             collector: CollectorPartial::take(source),
@@ -161,11 +193,12 @@ impl Partial for ServePartial {
             listen: self.listen.or(weaker.listen),
             listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
+            key_file: self.key_file.or(weaker.key_file),
             endpoint_loss: self.endpoint_loss.or(weaker.endpoint_loss),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
-            hold_back: self.hold_back.or(weaker.hold_back),
+            egress: self.egress.or(weaker.egress),
             session_retention: self.session_retention.or(weaker.session_retention),
             collector: self.collector.or(weaker.collector),
             order: self.order.or(weaker.order),
@@ -183,10 +216,11 @@ impl ServePartial {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
             listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            key_file: self.key_file.map(KeyFile::Named),
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
-            hold_back: self.hold_back.unwrap_or(HOLD_BACK),
+            egress: self.egress.complete(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
             collector,
             order,
@@ -200,6 +234,7 @@ impl Partial for EndpointPartial {
         Self {
             listen: source.take("listen"),
             data_dir: source.take("data_dir"),
+            key_file: source.take("key_file"),
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             session_retention: source.take("session_retention"),
@@ -212,6 +247,7 @@ impl Partial for EndpointPartial {
             listen: self.listen.or(weaker.listen),
             listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
+            key_file: self.key_file.or(weaker.key_file),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             session_retention: self.session_retention.or(weaker.session_retention),
@@ -226,6 +262,7 @@ impl EndpointPartial {
             listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
             listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            key_file: self.key_file.map(KeyFile::Named),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             endpoint: hosted(self.session_retention),
@@ -258,7 +295,9 @@ pub fn serve(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<ServeSettings, SettingsError> {
-    layered(command_line, file, variables)?.complete()
+    let mut settings = layered(command_line, file, variables)?.complete()?;
+    settings.key_file = KeyFile::or_credential(settings.key_file, variables);
+    Ok(settings)
 }
 
 /// The settings of `endpoint`. As [`serve`].
@@ -270,7 +309,9 @@ pub fn endpoint(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<EndpointSettings, SettingsError> {
-    layered(command_line, file, variables)?.complete()
+    let mut settings = layered(command_line, file, variables)?.complete()?;
+    settings.key_file = KeyFile::or_credential(settings.key_file, variables);
+    Ok(settings)
 }
 
 /// What the sources say together, or everything that is wrong with the environment and the file.

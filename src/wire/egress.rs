@@ -24,6 +24,8 @@ pub struct LaneBody {
     pub dropped: u64,
     /// Not taken because the buffer was full, since the server started.
     pub turned_away: u64,
+    /// Not taken because the requests under way took all the memory that they may, since the server started.
+    pub overloaded: u64,
     /// Not taken, or dropped by setting, while standing by, since the server started.
     pub stood_by: u64,
     /// Why the destination settles nothing now; null while it does.

@@ -90,6 +90,7 @@ impl GroupHistoryBody {
 #[serde(rename_all = "PascalCase")]
 pub struct ChangeBody {
     time: String,
+    since: Option<String>,
     kind: &'static str,
     session_id: Option<String>,
     reason: &'static str,
@@ -105,6 +106,7 @@ impl From<&GroupChange> for ChangeBody {
     fn from(change: &GroupChange) -> Self {
         Self {
             time: change.at.to_string(),
+            since: change.since.map(|at| at.to_string()),
             kind: change.kind.as_str(),
             session_id: change.session.as_ref().map(ToString::to_string),
             reason: change.reason.as_str(),
@@ -156,6 +158,7 @@ struct HandOverBody {
     last_act_time: String,
     first_act_time: String,
     gap_milliseconds: f64,
+    last_delivered_time: Option<String>,
 }
 
 impl HandOverBody {
@@ -167,6 +170,7 @@ impl HandOverBody {
             last_act_time: at.minus(receipt.last_act_ago).to_string(),
             first_act_time: at.minus(receipt.first_act_ago).to_string(),
             gap_milliseconds: milliseconds(receipt.gap_us()),
+            last_delivered_time: receipt.last_delivered_ago.map(|ago| at.minus(ago).to_string()),
         }
     }
 }

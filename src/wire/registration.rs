@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
-    LastAct, Receipt, SessionId, Wall, format_span, parse_span,
+    LastAct, Name, Receipt, SessionId, Wall, format_span, parse_span,
 };
 
 /// Body of POST groups: what a stock adapter sends, and no more.
@@ -43,10 +43,11 @@ pub struct SessionBody {
 }
 
 impl SessionBody {
-    /// The body that asks for `session`, which is its own friendly name: host name and a GUID.
+    /// The body that asks for `session` under its friendly name; without one it is its own: host name and a GUID.
     #[must_use]
-    pub fn new(session: &SessionId) -> Self {
-        Self { id: session.to_string(), name: session.to_string() }
+    pub fn new(session: &SessionId, name: Option<&Name>) -> Self {
+        let id = session.to_string();
+        Self { name: name.map_or_else(|| id.clone(), ToString::to_string), id }
     }
 }
 
@@ -78,6 +79,8 @@ struct NativeBody {
     endpoint_loss: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     egress: Vec<CoverageBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_delivered_age: Option<String>,
 }
 
 impl From<&Heartbeat> for HeartbeatBody {
@@ -93,6 +96,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             epoch: native.epoch.map(Epoch::get),
             endpoint_loss: native.loss.map(EndpointLoss::as_str),
             egress: coverage_bodies(&native.coverages),
+            last_delivered_age: native.delivered_ago.map(format_span),
         });
         Self {
             failover_score: heartbeat.score.get(),
@@ -180,6 +184,7 @@ fn read_receipt(value: &Value) -> Option<Receipt> {
         last_act: LastAct::parse(text("LastAct")?)?,
         last_act_ago: parse_span(text("LastActAgo")?)?,
         first_act_ago: parse_span(text("FirstActAgo")?)?,
+        last_delivered_ago: text("LastDeliveredAgo").and_then(parse_span),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Now, Standing, Transition, format_span};
+use crate::domain::{HandOver, Now, Standing, Transition, format_span};
 
 /// `diagnostics/FailoverState`: exactly the four members of the documents.
 #[derive(Debug, Clone, Serialize)]
@@ -53,7 +53,39 @@ pub struct FailoverBody {
     failover_score: u8,
     last_data_processed_time: Option<String>,
     adapter_state: &'static str,
+    hand_over: Option<HandOverBody>,
     warnings: Vec<String>,
+}
+
+/// The last hand-over from or to this adapter, in this run.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HandOverBody {
+    epoch: u64,
+    from: String,
+    to: String,
+    cause: &'static str,
+    gap_milliseconds: f64,
+    last_delivered: Option<String>,
+    first_delivered: Option<String>,
+    resent: Option<u64>,
+    dropped: Option<u64>,
+}
+
+impl From<&HandOver> for HandOverBody {
+    fn from(of: &HandOver) -> Self {
+        Self {
+            epoch: of.epoch.get(),
+            from: of.from.to_string(),
+            to: of.to.to_string(),
+            cause: of.cause.as_str(),
+            gap_milliseconds: milliseconds(of.gap_us),
+            last_delivered: of.last_delivered.map(|at| at.wall.to_string()),
+            first_delivered: of.deliveries.and_then(|gate| gate.first).map(|at| at.wall.to_string()),
+            resent: of.deliveries.map(|gate| gate.resent),
+            dropped: of.deliveries.map(|gate| gate.dropped),
+        }
+    }
 }
 
 impl FailoverBody {
@@ -83,6 +115,7 @@ impl FailoverBody {
             failover_score: standing.score.get(),
             last_data_processed_time: standing.last_data.map(|at| at.to_string()),
             adapter_state: standing.adapter_state.as_str(),
+            hand_over: standing.hand_over.as_deref().map(HandOverBody::from),
             warnings: standing.warnings.iter().cloned().chain(more).collect(),
         }
     }

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod crash;
 mod database;
 mod disk;
@@ -14,4 +15,5 @@ mod groups;
 mod history;
 mod key;
 mod planted;
+mod rotation;
 mod stop;

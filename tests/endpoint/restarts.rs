@@ -4,29 +4,25 @@ use std::{fs, time::Duration};
 
 use axum::http::StatusCode;
 use client_failover::{
-    clock,
+    backup, clock,
     endpoint::{Endpoint, Settings},
     store::{DataFolder, Store},
 };
 use serde_json::json;
 
-use crate::{App, CLOUD, LIMIT, ON_PREMISES, native, refused};
+use crate::{App, CLOUD, ON_PREMISES, native, refused, support};
 
 /// Beats until `role` is answered; how long that took.
 async fn until(app: &App, session: &str, role: u64) -> Duration {
     let begun = clock::now().uptime;
     let mut sequence = 1_000;
-    loop {
-        let answer =
-            app.beat(ON_PREMISES, "g", session, native(session, sequence, sequence - 1, false)).await;
-        let waited = clock::now().uptime.since(begun);
-        if answer.body["Role"] == role {
-            return waited;
-        }
-        assert!(waited < LIMIT, "{}", answer.body);
+    support::until(&format!("the role {role}"), async || {
         sequence += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        let beat = native(session, sequence, sequence - 1, false);
+        app.beat(ON_PREMISES, "g", session, beat).await.body["Role"] == role
+    })
+    .await;
+    clock::now().uptime.since(begun)
 }
 
 #[tokio::test]
@@ -104,6 +100,39 @@ async fn a_database_that_was_set_back_waits_for_t() {
 }
 
 #[tokio::test]
+async fn a_restored_endpoint_believes_no_record_and_no_epoch_goes_back() {
+    // In place, where the mark knows what came after the backup; elsewhere, where nothing but the backup does; and in
+    // place when nothing came after it, so that the records look exact.
+    for (elsewhere, later) in [(false, true), (true, true), (false, false)] {
+        let outer = tempfile::tempdir().unwrap();
+        let (data, file) = (outer.path().join("data"), outer.path().join("backup"));
+        let app = App::open(&data).await;
+        app.group(ON_PREMISES, "g", "00:00:02").await;
+        app.member(ON_PREMISES, "g", "a").await;
+        let mut last = app.beat(ON_PREMISES, "g", "a", native("a", 1, 0, false)).await.body;
+        assert_eq!(last["Role"], 1);
+        // It never acted: the seat is free again.
+        assert_ne!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, false)).await.body["Role"], 1);
+        backup::back_up(&data, &file).await.unwrap();
+        if later {
+            last = app.beat(ON_PREMISES, "g", "a", native("a", 3, 2, false)).await.body;
+            assert_eq!(last["Role"], 1, "{last}");
+        }
+        let highest = last["Epoch"].as_u64().unwrap();
+        app.close().await;
+
+        let data = if elsewhere { outer.path().join("elsewhere") } else { data };
+        backup::restore(&file, &data).await.unwrap();
+        let app = App::open(&data).await;
+        let waited = until(&app, "a", 1).await;
+        assert!(waited >= Duration::from_millis(1_900), "{elsewhere} {later}: {waited:?}");
+        let status = app.get(&format!("{ON_PREMISES}/groups/g/status")).await.body;
+        assert!(status["Epoch"].as_u64().unwrap() > highest, "{elsewhere} {later}: {status} {highest}");
+        app.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_group_that_was_deleted_and_comes_back_still_holds_the_seat() {
     let folder = tempfile::tempdir().unwrap();
     let app = App::open(folder.path()).await;
@@ -130,10 +159,10 @@ async fn a_silent_session_stays_until_the_retention_is_over() {
     app.group(ON_PREMISES, "g", "00:00:00.25").await;
     app.member(ON_PREMISES, "g", "a").await;
     let begun = clock::now().uptime;
-    while app.get(&format!("{ON_PREMISES}/groups/g/clientsessions/a")).await.status == StatusCode::OK {
-        assert!(clock::now().uptime.since(begun) < LIMIT);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    support::until("the session is gone", async || {
+        app.get(&format!("{ON_PREMISES}/groups/g/clientsessions/a")).await.status != StatusCode::OK
+    })
+    .await;
     assert!(clock::now().uptime.since(begun) >= Duration::from_secs(1));
     app.close().await;
 }
@@ -160,13 +189,12 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
     }
     assert_eq!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, true)).await.body["Role"], 1);
     fs::remove_dir(&mark).unwrap();
-    let begun = clock::now().uptime;
     let mut sequence = 5;
-    while app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] != 1 {
-        assert!(clock::now().uptime.since(begun) < LIMIT);
+    support::until("the group goes on", async || {
         sequence += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] == 1
+    })
+    .await;
 }
 
 #[tokio::test]

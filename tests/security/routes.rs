@@ -1,9 +1,7 @@
 //! Every route, every method, and everybody who may call it or not.
 
-use std::time::Duration;
-
 use client_failover::{
-    domain::{Health, Standing},
+    domain::{GateSettings, Health, Standing},
     egress::Egress,
     endpoint::{self, Endpoint},
     http::{
@@ -13,6 +11,7 @@ use client_failover::{
         kit::Routes,
         order,
         page::{self, Halves},
+        secrets,
     },
     orders::Orders,
     reports::{Obeyers, Reports},
@@ -33,7 +32,7 @@ async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
     let orders = Orders::new(standing.clone());
     let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
-    let egress = Egress::open(store.clone(), Duration::ZERO).await.unwrap();
+    let egress = Egress::open(store.clone(), GateSettings::default()).await.unwrap();
     let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
     let adapter = Adapter {
@@ -46,6 +45,7 @@ async fn routes(store: &Store) -> Routes {
     health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(Halves { adapter: true, endpoint: true }))
         .merge(order::routes(orders))

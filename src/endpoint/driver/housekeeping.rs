@@ -9,6 +9,7 @@ use super::{Cell, Endpoint, chain, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::SessionId,
+    service::{Pulse, Rounds},
 };
 
 /// How often a tick looks for what is over, at the least.
@@ -24,14 +25,26 @@ impl Endpoint {
     /// # Errors
     /// When the kernel refuses a timer.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(stop.clone()));
+        self.run_watched(&Rounds::default(), stop).await
+    }
+
+    /// The same, with loops that are watched.
+    ///
+    /// # Errors
+    /// As [`Endpoint::run`].
+    pub async fn run_watched(self, rounds: &Rounds, stop: CancellationToken) -> io::Result<()> {
+        let (mut pulse, attending) = (rounds.watch("housekeeping"), rounds.watch("attention"));
+        let mut alarm = Alarm::new()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(attending);
+        tasks.spawn(self.clone().attend(attending, stop.clone()));
+        tasks.spawn(self.clone().live(stop.clone()));
         loop {
             // A store that hangs must not keep the process from stopping.
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.tick() => {}
+                // Nor end it: what it renews, it renews from memory.
+                () = pulse.answer() => {}
             }
             let next = async {
                 alarm.after(PAUSE).await?;
@@ -40,27 +53,31 @@ impl Endpoint {
             tokio::select! {
                 () = stop.cancelled() => break,
                 waited = next => waited?,
+                () = pulse.answer() => {}
             }
         }
-        self.close().await;
+        // The last sign of life comes after all others.
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(io::Error::other)??;
         }
+        self.close().await;
         Ok(())
     }
 
-    /// Keeps attended time going, and says so where the endpoint was stalled.
-    async fn attend(self, stop: CancellationToken) -> io::Result<()> {
+    /// Keeps attended time going, and tells where the endpoint was stalled.
+    async fn attend(self, pulse: Pulse, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
+            pulse.turn();
             let next = unpoisoned(&self.inner.attention).next_tick();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
             }
-            let stall = unpoisoned(&self.inner.attention).tick(clock::now());
+            let now = clock::now();
+            let stall = unpoisoned(&self.inner.attention).tick(now);
             if let Some(stall) = stall {
-                tracing::warn!(?stall, "the endpoint was stalled; silence in that time is not counted");
+                self.tell_stall(now, stall);
             }
         }
     }
@@ -75,9 +92,7 @@ impl Endpoint {
         }
         self.inner.writers.close();
         self.inner.writers.wait().await;
-        for cell in self.cells() {
-            self.write_changes(&cell).await;
-        }
+        self.tell_stop().await;
     }
 
     /// Looks at every group.

@@ -18,6 +18,7 @@ pub(super) struct Former {
     pub(super) known: LastAct,
     /// By the boot clock, as is every moment here.
     pub(super) last_act: Uptime,
+    pub(super) delivered: Option<Uptime>,
 }
 
 /// A hand-over that is known from both its sides.
@@ -30,6 +31,7 @@ pub(super) struct Handed {
     known: LastAct,
     last_act: Uptime,
     first_act: Uptime,
+    delivered: Option<Uptime>,
 }
 
 impl Handed {
@@ -42,6 +44,7 @@ impl Handed {
             last_act: self.known,
             last_act_ago: now.clock.since(self.last_act),
             first_act_ago: now.clock.since(self.first_act),
+            last_delivered_ago: self.delivered.map(|at| now.clock.since(at)),
         }
     }
 }
@@ -61,6 +64,7 @@ impl Group {
     ) -> GroupChange {
         GroupChange {
             at: now.wall,
+            since: None,
             kind,
             reason: why.reason,
             explanation: why.sentence,
@@ -99,6 +103,7 @@ impl Group {
             known: former.known,
             last_act: former.last_act,
             first_act,
+            delivered: former.delivered,
         };
         let receipt = handed.receipt(now);
         let why = Why::new(handed.cause, receipt.sentence());
@@ -108,11 +113,33 @@ impl Group {
         self.handed = Some(handed);
     }
 
+    /// The holder on record does not act any more: it has stopped while the endpoint was away, and says how long
+    /// ago. When somebody acts again, it is known what lay between; but if it was not acting when the record was
+    /// written, it never heard of its grant, and has nothing to say about it.
+    pub(super) fn hear_stopped_meanwhile(&mut self, now: Moment, stopped_for: Option<Duration>) {
+        let Some(tenure) = self.seat.tenure_mut() else { return };
+        let Some(on_record) = tenure.on_record.take() else { return };
+        tenure.first_act = None;
+        let stopped = stopped_for
+            .filter(|ago| now.wall.minus(*ago) > on_record && *ago < now.clock.since_boot())
+            .map(|ago| now.clock - ago);
+        self.former = stopped.map(|last_act| Former {
+            holder: tenure.holder.clone(),
+            known: LastAct::Said,
+            last_act,
+            delivered: tenure.delivered,
+        });
+    }
+
     /// Keeps who held the seat, if it ever acted on it.
     pub(super) fn remember_former(&mut self, tenure: &Tenure, known: LastAct, last_act: Uptime) {
         if let Some(first_act) = tenure.first_act {
-            self.former =
-                Some(Former { holder: tenure.holder.clone(), known, last_act: last_act.max(first_act) });
+            self.former = Some(Former {
+                holder: tenure.holder.clone(),
+                known,
+                last_act: last_act.max(first_act),
+                delivered: tenure.delivered,
+            });
         }
     }
 

@@ -27,7 +27,9 @@ impl Group {
         let newer = match member.admit(now, timeout, heartbeat.native.as_ref()) {
             Ok(newer) => newer,
             Err(refusal) => {
-                self.note_contest(now, id);
+                if !member.has_outlived(now, timeout, heartbeat.native.as_ref()) {
+                    self.note_contest(now, id);
+                }
                 return Err(refusal);
             }
         };
@@ -105,6 +107,9 @@ impl Group {
         let acts = heartbeat.native.as_ref().is_none_or(|native| native.acting);
         tenure.scored |= acts && heartbeat.score.get() > 0;
         self.last_data = heartbeat.last_data.or(self.last_data);
+        if let Some(ago) = heartbeat.native.as_ref().and_then(|native| native.delivered_ago) {
+            tenure.delivered = Some(now.clock - ago);
+        }
         let believed = now.uptime >= tenure.believed_from;
         let since = heartbeat.native.as_ref().and_then(|native| native.applied_for).unwrap_or_default();
         let stopped = match &heartbeat.native {
@@ -112,6 +117,10 @@ impl Group {
                 tenure.acted = now.uptime;
                 self.hear_acting(now, since);
                 self.hear_coverage(now, native);
+                return false;
+            }
+            Some(native) if tenure.last_primary.is_none() => {
+                self.hear_stopped_meanwhile(now, native.applied_for);
                 return false;
             }
             // A heartbeat that crossed the grant on its way says nothing.
@@ -191,6 +200,15 @@ impl Member {
         }
     }
 
+    /// Whether a heartbeat that is refused was sent by the run that this one replaced, before it died, and was under
+    /// way for long: at most for T, after which whoever speaks lives.
+    fn has_outlived(&self, now: Moment, timeout: FailoverTimeout, speaks: Option<&NativeHeartbeat>) -> bool {
+        let replaced = self.native.as_ref().and_then(|native| native.replaced.as_ref());
+        replaced.zip(speaks).is_some_and(|((run, since), speaks)| {
+            *run == speaks.incarnation && now.uptime < *since + timeout.get()
+        })
+    }
+
     fn listen(&mut self, now: Moment, said: &NativeHeartbeat) {
         let Some(native) = &mut self.native else { return };
         if said.answered > native.answered {
@@ -209,6 +227,7 @@ impl Native {
     fn new(now: Moment, said: &NativeHeartbeat) -> Self {
         Self {
             incarnation: said.incarnation.clone(),
+            replaced: said.replaces.clone().map(|run| (run, now.uptime)),
             boot: said.boot.clone(),
             sequence: said.sequence,
             answered: said.answered,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Acting, CallFailure, Effect, FailoverScore, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine,
-    Mode, Now, Reason, Role, TransitionKind, lease,
+    Mode, Now, Reason, Role, TransitionKind, Uptime, lease,
 };
 use crate::domain::{ClientRole, GateCoverage, NativeHeartbeat, Proof};
 
@@ -15,9 +15,11 @@ const MOST_CONFIRMATIONS: u32 = 10;
 const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Machine {
-    /// Takes in what the gate of a Primary has received and settled: the next heartbeat says it.
-    pub fn cover(&mut self, gate: GateCoverage) {
+    /// Takes in what the gate of a Primary has received and settled, and when it delivered last: the next heartbeat
+    /// says it.
+    pub fn hear_gate(&mut self, gate: GateCoverage, delivered: Option<Uptime>) {
         self.gate = gate;
+        self.delivered = delivered;
     }
 
     /// What a heartbeat with the present sequence says.
@@ -37,6 +39,7 @@ impl Machine {
                 .iter()
                 .map(|(key, covered)| (key.clone(), covered.ages(now.uptime)))
                 .collect(),
+            delivered_ago: self.delivered.map(|at| now.uptime.since(at)),
         });
         Heartbeat { score: self.score(), last_data: self.health.last_data, native }
     }

@@ -163,7 +163,7 @@ impl World {
         let gate = self.gate_coverage(site);
         let Some(native) = self.sites[site].native() else { return };
         if let Some(gate) = gate {
-            native.machine.cover(gate);
+            native.machine.hear_gate(gate, None);
         }
         let effects = native.machine.step(now, event);
         native.unwritten = false;

@@ -109,8 +109,9 @@ impl World {
                 if settled == Settlement::Open {
                     return self.not_settled(site, lane, kept);
                 }
+                let now = self.site_now(site);
                 let Some(gate) = self.place(site).gate.as_mut() else { return };
-                gate.lanes[lane].ledger.settle(settled, status.unwrap_or(0));
+                gate.lanes[lane].ledger.settle(settled, status.unwrap_or(0), now);
                 gate.lanes[lane].ledger.arrived(ticket);
                 self.data().truth.accepted(site, lane, moment);
             }
@@ -132,6 +133,7 @@ impl World {
     }
 
     fn front_answered(&mut self, site: SiteId, lane: usize, block: i64, settled: Settlement, is_over: bool) {
+        let now = self.site_now(site);
         let Some(gate) = self.place(site).gate.as_mut() else { return };
         let (pid, of) = (gate.pid, &mut gate.lanes[lane]);
         of.sending = false;
@@ -144,7 +146,7 @@ impl World {
             }
         } else {
             of.attempts = 0;
-            match of.ledger.settle_front(block, settled, 0) {
+            match of.ledger.settle_front(block, settled, 0, now) {
                 Some((_, true)) => self.write(site, Work::Over(lane, block)),
                 Some((count, false)) if count % WRITE_EVERY == 0 => {
                     self.write(site, Work::Settled(lane, block, count));
