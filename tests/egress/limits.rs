@@ -171,3 +171,25 @@ async fn a_collector_that_is_stopped_may_hand_in_what_it_still_has() {
     let answers = server.log();
     assert!(answers.contains("HTTP/1.1 200"), "{answers}");
 }
+
+#[tokio::test]
+async fn a_collector_that_is_restarted_beside_a_gate_that_obeys_for_it_is_warned_about() {
+    for (mode, is_warned) in [("Warm", true), ("Cold", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(support::PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command.env("CLIENT_FAILOVER_COLLECTOR_COMMAND", r#"["sleep", "1000"]"#);
+        let server = Server::from_command(command, folder.path());
+        let endpoint = support::scripted::Endpoint::native().await;
+        endpoint.answer_role("Secondary");
+        configure(&server, &json!({ "Id": "d", "Endpoint": "http://127.0.0.1:9" })).await;
+        server.configure(&support::configuration(&endpoint.base(), "G", "00:00:10")).await;
+        server.change(&json!({ "Mode": mode })).await;
+        server.until_diagnostics("AppliedMode", |applied| applied == mode).await;
+        until("the gate has looked", async || {
+            let warnings = server.diagnostics().await["Warnings"].to_string();
+            warnings.contains("on_order") == is_warned
+        })
+        .await;
+    }
+}
