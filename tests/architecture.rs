@@ -212,6 +212,7 @@ const ROOMS: &[Room] = &[
             // A terminal that does not show what is typed.
             ("password.rs", &["rustix"]),
             ("remote.rs", &["reqwest", "serde", "serde_json"]),
+            ("secret.rs", &["serde_json"]),
             ("table.rs", &["serde_json"]),
             // The user's number and the host's name.
             ("who.rs", &["rustix"]),

@@ -12,7 +12,9 @@ use super::{
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    key::KeyArgs,
     listening_args::ListeningArgs,
+    secret::SecretArgs,
     user::UserArgs,
 };
 use crate::{
@@ -52,10 +54,10 @@ pub(super) enum Line {
 pub(super) enum Command {
     /// Run the adapter half: keep the configuration and take part in failover.
     #[command(after_help = SETTINGS_HELP)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
-    Endpoint(EndpointArgs),
+    Endpoint(Box<EndpointArgs>),
     /// Show the configuration, the failover state, everything about failover, the order, the components, or the egress
     /// gate.
     Get(GetArgs),
@@ -77,8 +79,12 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
+    Secret(Box<SecretArgs>),
+    /// Change the key that seals what a data folder keeps secret.
+    Key(KeyArgs),
     /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Copy everything in a data folder but its key to one file, beside a running server.
     Backup(BackupArgs),
     /// Put a backup in the place of what is in a data folder; its server must be stopped.
@@ -105,6 +111,9 @@ pub(super) struct ServeArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     with_endpoint: Option<bool>,
@@ -129,6 +138,7 @@ impl ServeArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             endpoint_loss: self.endpoint_loss,
             history_days: self.history_days,
             log_format: self.log_format,
@@ -153,6 +163,9 @@ pub(super) struct EndpointArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// For how many days history is kept [default: 365]
     #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
     history_days: Option<HistoryDays>,
@@ -171,6 +184,7 @@ impl EndpointArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             history_days: self.history_days,
             log_format: self.log_format,
             session_retention: self.session_retention,
@@ -318,6 +332,7 @@ impl Command {
             Self::Serve(_)
             | Self::Endpoint(_)
             | Self::User(_)
+            | Self::Key(_)
             | Self::Check(_)
             | Self::Backup(_)
             | Self::Restore(_)
@@ -329,6 +344,7 @@ impl Command {
             Self::Edit(args) => Some(("--url", &args.remote.url)),
             Self::Remove(args) => Some(("--url", &args.remote.url)),
             Self::History(args) => Some(("--url", &args.remote.url)),
+            Self::Secret(args) => Some(("--url", &args.command.remote().url)),
             Self::Groups(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Sessions(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Override(args) => Some(("--endpoint", &args.remote.endpoint)),

@@ -204,7 +204,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Tells a person that it is done. A program reads the exit code.
-fn done(output: Output, sentence: &str) -> Result<(), Failure> {
+pub(super) fn done(output: Output, sentence: &str) -> Result<(), Failure> {
     match output {
         Output::Json => Ok(()),
         Output::Table => print(sentence),

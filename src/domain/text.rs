@@ -32,7 +32,7 @@ pub enum TextError {
     Dots,
 }
 
-fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
+pub(super) fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
     if matches!(text, "." | "..") { Err(TextError::Dots) } else { check(text, least, limit) }
 }
 

@@ -23,7 +23,7 @@ use super::{
     tls,
 };
 use crate::{
-    domain::{Access, Epoch, SessionId},
+    domain::{Epoch, OpenAccess, SessionId},
     login::{Login, Proof, client_builder},
     tls::Authorities,
 };
@@ -96,7 +96,8 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    pub(super) fn new(access: &Access, authorities: &Authorities) -> Result<Self, DestinationError> {
+    pub(super) fn new(open: &OpenAccess, authorities: &Authorities) -> Result<Self, DestinationError> {
+        let access = open.access();
         let url = access.endpoint().url();
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         // The path is what was written, not what an URL's rules made of it.
@@ -119,7 +120,7 @@ impl Destination {
             } else {
                 tls::without_roots()?
             },
-            login: Login::new(&http, access, TOKEN_PATIENCE),
+            login: Login::new(&http, open, TOKEN_PATIENCE),
         })
     }
 
@@ -267,7 +268,8 @@ mod tests {
         let access = AccessDraft { endpoint: Field::Value(endpoint.to_owned()), ..AccessDraft::default() };
         let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
         let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
-        Destination::new(endpoint.access(), &Authorities::default()).unwrap()
+        let open = endpoint.access().open(None).unwrap();
+        Destination::new(&open, &Authorities::default()).unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::members::Reader;
-use crate::domain::{Access, AccessDraft, Credentials, MASK};
+use crate::domain::{Access, AccessDraft, Credentials};
 
 /// The members as GET shows them: the documents' order, absent values as null, secrets masked.
 #[derive(Debug, Clone, Serialize)]
@@ -12,9 +12,9 @@ use crate::domain::{Access, AccessDraft, Credentials, MASK};
 pub(super) struct AccessBody {
     endpoint: String,
     user_name: Option<String>,
-    password: Option<&'static str>,
+    password: Option<String>,
     client_id: Option<String>,
-    client_secret: Option<&'static str>,
+    client_secret: Option<String>,
     token_endpoint: Option<String>,
     validate_endpoint_certificate: bool,
 }
@@ -23,11 +23,11 @@ impl From<&Access> for AccessBody {
     fn from(access: &Access) -> Self {
         let (mut user_name, mut password, mut client_id, mut client_secret) = (None, None, None, None);
         match access.credentials() {
-            Some(Credentials::Basic { user, .. }) => {
-                (user_name, password) = (Some(user.to_string()), Some(MASK))
+            Some(Credentials::Basic { user, password: held }) => {
+                (user_name, password) = (Some(user.to_string()), Some(held.shown()))
             }
-            Some(Credentials::Client { id, .. }) => {
-                (client_id, client_secret) = (Some(id.to_string()), Some(MASK))
+            Some(Credentials::Client { id, secret: held }) => {
+                (client_id, client_secret) = (Some(id.to_string()), Some(held.shown()))
             }
             None => {}
         }

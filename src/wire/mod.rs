@@ -20,4 +20,5 @@ pub mod members;
 pub mod order;
 pub mod overview;
 pub mod registration;
+pub mod secret;
 pub mod state;

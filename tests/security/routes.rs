@@ -11,6 +11,7 @@ use client_failover::{
         kit::Routes,
         order,
         page::{self, Halves},
+        secrets,
     },
     orders::Orders,
     reports::{Obeyers, Reports},
@@ -44,6 +45,7 @@ async fn routes(store: &Store) -> Routes {
     health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(Halves { adapter: true, endpoint: true }))
         .merge(order::routes(orders))
