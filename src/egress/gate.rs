@@ -147,11 +147,11 @@ impl Gate {
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
         let (_, order) = self.now();
-        if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
+        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
-        let body = read.inspect_err(|unread| route.lane.missed(*unread, clock::now().uptime))?;
+        let body = read.inspect_err(|unread| route.lane.missed(*unread))?;
         let request = whole(parts, target, body);
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
@@ -202,8 +202,7 @@ impl Gate {
             let (view, order) = self.now();
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
             let size = (request.arrival, request.size());
-            let now = clock::now().uptime;
-            match route.lane.take(&order, &route.endpoint, size, passed.is_some(), now) {
+            match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
                 Ok(Taken::Keep(reserved, over)) => {
                     drop(under_way);
                     return self.keep(route, request, reserved, &over).await;

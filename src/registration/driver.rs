@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, Coverage, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl,
+        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GateCoverage, GroupId, Health, HttpUrl,
         Incarnation, Mode, OpenAccess, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
@@ -58,7 +58,7 @@ pub struct Obedience {
     /// How they do, and which order they have obeyed.
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
-    pub coverage: watch::Receiver<Option<Coverage>>,
+    pub coverage: watch::Receiver<GateCoverage>,
     /// When its gate delivered last, under its last permission to.
     pub delivered: watch::Receiver<Option<Uptime>>,
     /// How long they may take to stop when the process is told to.
@@ -70,7 +70,7 @@ impl Obedience {
     #[must_use]
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
-        let (_, coverage) = watch::channel(None);
+        let (_, coverage) = watch::channel(GateCoverage::new());
         let (_, delivered) = watch::channel(None);
         Self { health, coverage, delivered, stops_within: Duration::ZERO }
     }
@@ -328,7 +328,8 @@ impl Registration {
     }
 
     async fn step(&mut self, event: Event) {
-        self.machine.hear_gate(*self.obedience.coverage.borrow(), *self.obedience.delivered.borrow());
+        let gate = self.obedience.coverage.borrow().clone();
+        self.machine.hear_gate(gate, *self.obedience.delivered.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }
