@@ -22,6 +22,7 @@ pub mod health;
 mod hosts;
 pub mod kit;
 mod live;
+pub mod metrics;
 mod notices;
 pub mod order;
 pub mod page;
@@ -30,8 +31,10 @@ mod patience;
 mod routes;
 pub mod secrets;
 mod serve;
+mod traffic;
 
 pub use door::{Caller, Door};
 pub use hosts::Hosts;
 pub use notices::Notices;
 pub use serve::serve;
+pub use traffic::Traffic;

@@ -11,6 +11,7 @@ pub mod access_control;
 pub mod audit;
 pub mod component;
 pub mod configuration;
+mod coverage;
 pub mod data_endpoint;
 pub mod egress;
 pub mod endpoint;
