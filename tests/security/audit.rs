@@ -39,6 +39,19 @@ fn sqlite(folder: &Path, sql: &str) -> (bool, String) {
     (shell.status.success(), String::from_utf8_lossy(&[shell.stdout, shell.stderr].concat()).into_owned())
 }
 
+/// The whole trail, oldest first, read in pages of one.
+async fn page_by_page(server: &Server) -> Vec<Value> {
+    let (mut cursor, mut rows) = (String::new(), Vec::new());
+    loop {
+        let page = get(server, Some("admin"), &format!("{AUDIT}?limit=1{cursor}")).await.json();
+        rows.extend(page["Items"].as_array().unwrap().iter().cloned());
+        let Some(next) = page["NextCursor"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    rows.reverse();
+    rows
+}
+
 #[tokio::test]
 async fn every_change_is_told_with_who_and_from_where() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,15 +107,7 @@ async fn every_change_is_told_with_who_and_from_where() {
         row["Changes"].as_array().unwrap().iter().map(|one| one["Member"].as_str().unwrap()).collect();
     assert!(changed.contains(&"Password"), "{row}");
 
-    // One a page, and every row once.
-    let (mut cursor, mut rows) = (String::new(), Vec::new());
-    loop {
-        let page = get(&server, Some("admin"), &format!("{AUDIT}?limit=1{cursor}")).await.json();
-        rows.extend(page["Items"].as_array().unwrap().iter().cloned());
-        let Some(next) = page["NextCursor"].as_str() else { break };
-        cursor = format!("&cursor={next}");
-    }
-    rows.reverse();
+    let rows = page_by_page(&server).await;
     assert_eq!(rows, trail(&server).await);
     let kinds = get(&server, Some("admin"), &format!("{AUDIT}?kind=override")).await.json();
     assert_eq!(kinds["Items"].as_array().unwrap().len(), 1);
