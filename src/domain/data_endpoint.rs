@@ -1,8 +1,8 @@
 //! A destination that the collector sends to through the egress gate.
 
 use super::{
-    Access, AccessDraft, ConfigurationId, Fault, Faults, Field, MemberChange, access::checked,
-    config::differences,
+    Access, AccessDraft, ConfigurationId, DestinationKey, Fault, Faults, Field, MemberChange,
+    access::checked, config::differences,
 };
 
 /// What a base address of a destination looks like.
@@ -69,6 +69,12 @@ impl DataEndpoint {
     #[must_use]
     pub const fn id(&self) -> &ConfigurationId {
         &self.id
+    }
+
+    /// Names the destination among machines.
+    #[must_use]
+    pub fn key(&self) -> DestinationKey {
+        DestinationKey::new(&self.id, self.access.endpoint())
     }
 
     /// How the destination is reached.

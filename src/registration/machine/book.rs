@@ -295,7 +295,7 @@ impl Machine {
             keeps_role: self.loss.keeps_role(self.is_buffered()),
             score: self.score(),
             last_data: self.health.last_data,
-            proof: self.proof.filter(|_| self.is_member()),
+            proof: self.proof.clone().filter(|_| self.is_member()),
             gated: self.health.gated,
             hand_over: self.hand_over.clone(),
             adapter_state: self.adapter_state(),

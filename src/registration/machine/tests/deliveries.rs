@@ -103,7 +103,7 @@ fn the_receipt_of_another_hand_over_is_none_of_this_one() {
 #[test]
 fn a_heartbeat_says_when_the_gate_delivered_last_also_once_it_stands_by() {
     let mut world = World::primary(EndpointLoss::StepDown);
-    world.machine.hear_gate(None, Some(world.now.uptime));
+    world.machine.hear_gate(GateCoverage::new(), Some(world.now.uptime));
     world.pass(T / 4);
     world.role(ClientRole::Secondary);
     let Some((_, Call::Heartbeat(_, _, heartbeat))) = world.calls.first() else { panic!("no heartbeat") };
