@@ -43,7 +43,7 @@ impl Store {
         for row in rows {
             insert_audit(&mut transaction, row).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// A page of the audit trail, newest first. Its cursor stays good while rows are added.
