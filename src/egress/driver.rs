@@ -23,7 +23,7 @@ use crate::{
     clock,
     domain::{CollectorSettings, GateCoverage, GateSettings, Health, OnOrder, Standing, Uptime, Waiting},
     recorder::Recorder,
-    store::{Buffer, Opened, PutAside, Store, StoreError},
+    store::{Buffer, Opened, PutAside, Store, StoreError, Writes},
     tls::Authorities,
 };
 
@@ -126,6 +126,12 @@ impl Egress {
     #[must_use]
     pub fn delivered(&self) -> watch::Receiver<Option<Uptime>> {
         self.outlets.delivered.subscribe()
+    }
+
+    /// How the writes of its buffer do.
+    #[must_use]
+    pub fn buffer_writes(&self) -> Writes {
+        self.buffer.writes().clone()
     }
 
     /// Tells the gate that its destinations changed. It carries nothing: the store is read again.

@@ -15,6 +15,7 @@ use super::{
     client::{ClientError, EndpointClient},
     listener::Listener,
     machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
+    metrics::Calls,
 };
 use crate::{
     clock::{self, Alarm},
@@ -106,6 +107,7 @@ pub struct Registration {
     unwritten: bool,
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
+    counted: Calls,
     pulse: Pulse,
 }
 
@@ -148,6 +150,7 @@ impl Registration {
             nudged: Arc::default(),
             unwritten: false,
             reread: None,
+            counted: Calls::default(),
             pulse: Pulse::unwatched(),
         })
     }
@@ -170,6 +173,12 @@ impl Registration {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// How its calls go.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.counted.clone()
     }
 
     /// Tells the registration that the stored configuration changed. It carries nothing: the store is
@@ -383,21 +392,25 @@ impl Registration {
 
     fn call(&mut self, id: CallId, call: Call, at_most: Duration) {
         let Some(client) = self.client.clone() else { return };
+        let counted = self.counted.clone();
         let handle = self.calls.spawn(async move {
+            let asked = clock::now().uptime;
             let outcome =
                 timeout(at_most, client.call(&call)).await.unwrap_or_else(|_elapsed| Err(timed_out(at_most)));
+            counted.ended(&call, clock::now().uptime.since(asked), &outcome);
             (id, outcome)
         });
         self.aborts.insert(id, handle);
     }
 
     fn say_farewell(&mut self, farewell: Farewell) {
-        let client = self.client.clone();
+        let (client, counted) = (self.client.clone(), self.counted.clone());
         self.farewells.spawn(async move {
             if let Some(client) = client {
                 let said = timeout(farewell.at_most, client.farewell(&farewell)).await;
                 let said = said.unwrap_or_else(|_elapsed| Err(timed_out(farewell.at_most)));
                 if let Err(failure) = said {
+                    counted.unheard(&failure);
                     tracing::warn!(
                         group = %farewell.group, reason = failure.detail,
                         "the session could not be given up; the endpoint will notice the silence"

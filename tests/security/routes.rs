@@ -9,11 +9,13 @@ use client_failover::{
         adapter::{self, Adapter},
         components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
+        metrics::{self, AdapterMetrics, Metrics},
         order,
         page::{self, Halves},
         secrets,
     },
     orders::Orders,
+    registration::Calls,
     reports::{Obeyers, Reports},
     store::{DataFolder, Store},
     tls::Authorities,
@@ -42,7 +44,15 @@ async fn routes(store: &Store) -> Routes {
         gate_wake: egress.wake(),
     };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
+    let measured = AdapterMetrics {
+        standing: adapter.standing.clone(),
+        calls: Calls::default(),
+        gate: egress.gate(),
+        buffer_writes: egress.buffer_writes(),
+    };
+    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
     health::routes(store.clone())
+        .merge(metrics::routes(metrics))
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
