@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { launch, open, quit } from './browser.mjs';
-import { BASE, FACET, Server, atEnd, until } from './server.mjs';
+import { BASE, FACET, Server, atEnd } from './server.mjs';
 
 before(launch);
 after(quit);
@@ -112,16 +112,4 @@ test('a page of another origin changes nothing and reads nothing', async (t) => 
   assert.ok(asked.length > 30, `it tried: ${asked}`);
   assert.deepEqual(await server.send('GET', FACET), []);
   assert.deepEqual(await server.send('GET', `${BASE}/groups`), []);
-});
-
-test('another site cannot show the page in a frame of its own', async (t) => {
-  const server = await Server.start(t, 'serve');
-  const page = await open(t);
-  await page.goto(await stranger(t));
-  await page.evaluate((address) => {
-    document.querySelector('iframe').src = address;
-  }, `${server.url}/`);
-  const went = () => page.frames().find((frame) => /^(http|chrome-error)/.test(frame.url()) && frame.parentFrame());
-  const frame = await until('the frame went somewhere', went);
-  assert.match(frame.url(), /^chrome-error/, 'but not to the page');
 });
