@@ -16,7 +16,11 @@ async function stranger(t) {
     answer.end('<!doctype html><title>stranger</title><iframe name="frame"></iframe>');
   });
   await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
-  atEnd(t, () => new Promise((closed) => server.close(closed)));
+  atEnd(t, () => {
+    server.close();
+    // A browser opens connections that it may need one day.
+    server.closeAllConnections();
+  });
   return `http://127.0.0.1:${server.address().port}/`;
 }
 
