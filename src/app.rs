@@ -31,6 +31,7 @@ use crate::{
         adapter::{self, Adapter},
         data_endpoints, gate, health,
         kit::Routes,
+        openapi,
         page::{self, Halves},
     },
     orders::{Hook, Orders},
@@ -153,11 +154,13 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         wake: registration.wake(),
         gate_wake: egress.wake(),
     };
+    let halves = Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() };
     let mut routes = health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
-        .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
+        .merge(page::routes(halves))
+        .merge(openapi::routes(halves))
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
@@ -193,8 +196,10 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
+    let halves = Halves { adapter: false, endpoint: true };
     let routes = health::routes(store.clone())
-        .merge(page::routes(Halves { adapter: false, endpoint: true }))
+        .merge(page::routes(halves))
+        .merge(openapi::routes(halves))
         .merge(half.host(settings.endpoint).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;

@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
         files: &[],
     },
     // JSON shapes of both interfaces, to and from domain.
-    Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
+    Room { name: "wire", may_import: &["domain"], crates: &["schemars", "serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members.
     Room {
         name: "store",
@@ -131,6 +131,7 @@ const ROOMS: &[Room] = &[
             "http_body_util",
             "hyper",
             "hyper_util",
+            "schemars",
             "serde",
             "serde_json",
             "tokio_rustls",

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Credentials, Fault, Faults, Field, HttpUrl, MASK, Name, TextError};
 
 /// The longest secret, in characters: room for a signed token used as a client secret.
-const SECRET_LIMIT: usize = 4_096;
+pub const SECRET_LIMIT: usize = 4_096;
 
 /// A server that requests are sent to: the proof that its members obey every rule.
 #[derive(Debug, Clone)]

@@ -34,7 +34,7 @@ mod transition;
 mod url;
 mod user;
 
-pub use access::{Access, AccessDraft};
+pub use access::{Access, AccessDraft, SECRET_LIMIT};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
     CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,
@@ -60,8 +60,8 @@ pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name,
-    SessionId, TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, INCARNATION_LIMIT, Incarnation,
+    NAME_LIMIT, Name, SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

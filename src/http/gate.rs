@@ -53,7 +53,7 @@ fn body(report: LaneReport) -> LaneBody {
     }
 }
 
-fn failure(refusal: Refusal) -> Failure {
+pub(super) fn failure(refusal: Refusal) -> Failure {
     let not_now = |error: &str, reason: String, resolution: &str| {
         Failure::new(StatusCode::SERVICE_UNAVAILABLE, error, reason, resolution).retry_after(RETRY_AFTER_S)
     };

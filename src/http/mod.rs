@@ -20,6 +20,7 @@ mod hosts;
 pub mod kit;
 mod live;
 mod notices;
+pub mod openapi;
 pub mod order;
 pub mod page;
 mod paging;

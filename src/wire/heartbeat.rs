@@ -1,11 +1,13 @@
 //! Heartbeats as a failover endpoint reads them, and their answers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     endpoint::{counter, missing, optional, read_role},
     members::{Field, Members, Reader, Unknown},
+    schema,
 };
 use crate::domain::{
     BootId, ClientRole, CoverageAges, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat,
@@ -129,10 +131,15 @@ fn whole_score(number: f64) -> Option<FailoverScore> {
 }
 
 /// What a gate has received and settled, in a heartbeat and in an answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Coverage")]
 pub(super) struct CoverageBody {
+    /// For how long the Primary's gate has received without a break.
+    #[schemars(with = "schema::Span")]
     covered_from_age: String,
+    /// How old the oldest request is that it has not settled.
+    #[schemars(with = "schema::Span")]
     oldest_unsettled_age: String,
 }
 
@@ -146,22 +153,36 @@ impl From<CoverageAges> for CoverageBody {
 }
 
 /// The answer to a heartbeat. Stock adapters drop an answer with a null in it, so there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "HeartbeatAnswer")]
 pub struct HeartbeatAnswerBody {
+    /// The role from now on. A Primary may act until 0.9 of its FailoverTimeout after it sent the heartbeat.
+    #[schemars(with = "schema::RoleNumber")]
     role: u8,
+    /// Up to when the Primary has processed data.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Time")]
     last_data_processed_time: Option<String>,
+    /// The epoch of the group's Primary.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::EpochNumber")]
     epoch: Option<u64>,
+    /// Why, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Sentence")]
     reason: Option<String>,
+    /// The group's FailoverTimeout.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Span")]
     failover_timeout: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     coverage: Option<CoverageBody>,
+    /// The receipt of the last hand-over, for the two it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ReceiptBody")]
     hand_over: Option<ReceiptBody>,
+    /// What the member should know, each a sentence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -182,15 +203,30 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
 }
 
 /// The receipt of a hand-over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Receipt")]
 struct ReceiptBody {
+    /// The new Primary's epoch.
+    #[schemars(with = "schema::EpochNumber")]
     epoch: u64,
+    /// The old Primary.
+    #[schemars(with = "schema::Id")]
     from: String,
+    /// The new one.
+    #[schemars(with = "schema::Id")]
     to: String,
+    /// Why.
+    #[schemars(with = "schema::GroupReasonWord")]
     cause: &'static str,
+    /// How it is known when the old one acted last.
+    #[schemars(with = "schema::LastActWord")]
     last_act: &'static str,
+    /// How long ago that was.
+    #[schemars(with = "schema::Span")]
     last_act_ago: String,
+    /// How long ago the new one acted first.
+    #[schemars(with = "schema::Span")]
     first_act_ago: String,
 }
 

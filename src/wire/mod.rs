@@ -20,4 +20,6 @@ pub mod members;
 pub mod order;
 pub mod overview;
 pub mod registration;
+pub mod request;
+pub mod schema;
 pub mod state;

@@ -1,0 +1,151 @@
+//! What the document has: what is served, whole, and the same until somebody means to change it.
+
+use std::{collections::BTreeSet, path::Path};
+
+use axum::{body::Body, http::Request};
+use http_body_util::BodyExt;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use crate::support::{
+    Server,
+    routes::{concrete, methods, router},
+    shape::indented,
+};
+
+const PATH: &str = "/api/openapi.json";
+
+/// What people look at: it is no interface.
+fn is_page(pattern: &str) -> bool {
+    matches!(pattern, "/" | "/api") || pattern.starts_with("/page/")
+}
+
+/// What no router knows: any path below it is the gate's.
+fn is_gate(path: &str) -> bool {
+    path.starts_with("/egress/")
+}
+
+/// Each operation of a document: its method, its path as patterns are written, and what it says.
+fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
+            let method = method.to_ascii_uppercase().parse().unwrap();
+            found.push((method, path.to_ascii_lowercase(), operation));
+        }
+    }
+    found
+}
+
+async fn document_of_both() -> (String, Value) {
+    let request = Request::builder().uri(PATH).header("host", "localhost").body(Body::empty()).unwrap();
+    let answer = router().await.0.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let document = serde_json::from_str(&text).unwrap();
+    (text, document)
+}
+
+#[tokio::test]
+async fn every_route_and_method_is_documented_and_no_other() {
+    let (_, document) = document_of_both().await;
+    let documented: BTreeSet<(String, String)> = operations(&document)
+        .into_iter()
+        .filter(|(_, path, _)| !is_gate(path))
+        .map(|(method, path, _)| (path, method.to_string()))
+        .collect();
+    let served: BTreeSet<(String, String)> = methods()
+        .await
+        .into_iter()
+        .filter(|(_, pattern)| !is_page(pattern))
+        .map(|(method, pattern)| (pattern.to_owned(), method.to_string()))
+        .collect();
+    let lacking: Vec<_> = served.difference(&documented).collect();
+    assert!(lacking.is_empty(), "src/http/openapi says nothing of {lacking:?}");
+    let invented: Vec<_> = documented.difference(&served).collect();
+    assert!(invented.is_empty(), "src/http/openapi says something of what is not served: {invented:?}");
+}
+
+#[tokio::test]
+async fn a_server_documents_the_halves_that_it_has() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (server, adapter, endpoint) in [
+        (Server::serve(folders[0].path(), &[]), true, false),
+        (Server::endpoint(folders[1].path(), &[]), false, true),
+        (Server::serve(folders[2].path(), &["--with-endpoint"]), true, true),
+    ] {
+        let document = server.get(PATH).await.json();
+        let operations = operations(&document);
+        let has = |start: &str| operations.iter().any(|(_, path, _)| path.starts_with(start));
+        assert_eq!(has("/api/v1/configuration/"), adapter);
+        assert_eq!(has("/egress/"), adapter);
+        assert_eq!(has("/api/v1/clientfailover/groups"), endpoint);
+        assert_eq!(has("/api/v1/tenants/"), endpoint);
+        assert!(has("/healthz") && has(PATH));
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert_eq!(
+            (schemas.contains_key("Refusal"), schemas.contains_key("EndpointRefusal")),
+            (true, endpoint)
+        );
+        // The router of the program is the one that was documented.
+        for (method, path, _) in operations.iter().filter(|(_, path, _)| !is_gate(path)) {
+            let answer = server.send(Method::TRACE, &concrete(path), None).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            let allowed = answer.headers["allow"].to_str().unwrap();
+            assert!(
+                allowed.split(',').any(|allowed| allowed == method.as_str()),
+                "{method} {path}: {allowed}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_operation_says_what_it_is_whom_it_serves_and_how_it_is_refused() {
+    let (text, document) = document_of_both().await;
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let what = format!("{method} {path}");
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{what} has another's id");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{what}");
+        let needs = operation["x-needs"].as_str().unwrap();
+        assert!(["nobody", "user", "administrator"].contains(&needs), "{what} needs {needs}");
+        let answers = operation["responses"].as_object().unwrap();
+        let statuses: Vec<&str> = answers.keys().map(String::as_str).collect();
+        assert!(statuses.iter().any(|status| status.starts_with('2') || *status == "default"), "{what}");
+        for status in ["400", "403", "414", "500"] {
+            assert!(statuses.contains(&status), "{what} lacks {status}");
+        }
+        assert_eq!(statuses.contains(&"401"), needs != "nobody", "{what}");
+        if operation["requestBody"]["content"].get("application/json").is_some() {
+            for status in ["408", "413", "415"] {
+                assert!(statuses.contains(&status), "{what} lacks {status}");
+            }
+            let examples = &operation["requestBody"]["content"]["application/json"]["examples"];
+            assert!(
+                examples.as_object().is_some_and(|examples| !examples.is_empty()),
+                "{what} has no example"
+            );
+        }
+    }
+    let mut names: Vec<&str> =
+        text.split("\"$ref\":\"#/").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        assert!(document.pointer(&format!("/{name}")).is_some(), "{name} is referred to and not there");
+    }
+}
+
+#[tokio::test]
+async fn the_document_changes_only_on_purpose() {
+    let (text, _) = document_of_both().await;
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("openapi", indented(&text)));
+}

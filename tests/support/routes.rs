@@ -1,0 +1,90 @@
+//! All routes of both halves, as the routers that serve them know them.
+
+use std::time::Duration;
+
+use axum::Router;
+use client_failover::{
+    domain::{Health, Standing},
+    egress::Egress,
+    endpoint::{self, Endpoint},
+    http::{
+        adapter::{self, Adapter},
+        components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        kit::Routes,
+        openapi, order,
+        page::{self, Halves},
+    },
+    orders::Orders,
+    reports::{Obeyers, Reports},
+    store::{DataFolder, Store},
+    tls::Authorities,
+};
+use reqwest::{Method, StatusCode};
+use tokio::sync::{Notify, watch};
+use tower::ServiceExt;
+
+use super::door;
+
+/// All routes of both halves, from the routers that serve them.
+async fn routes(store: &Store) -> Routes {
+    let standing = watch::Sender::new(Standing::default()).subscribe();
+    let orders = Orders::new(standing.clone());
+    let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
+    let egress = Egress::open(store.clone(), Duration::ZERO).await.unwrap();
+    let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
+    let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
+    let adapter = Adapter {
+        store: store.clone(),
+        standing,
+        wake: std::sync::Arc::new(Notify::new()),
+        gate_wake: egress.wake(),
+    };
+    let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
+    let halves = Halves { adapter: true, endpoint: true };
+    health::routes(store.clone())
+        .merge(gate::routes(egress.gate()))
+        .merge(data_endpoints::routes(adapter.clone()))
+        .merge(adapter::routes(adapter))
+        .merge(page::routes(halves))
+        .merge(openapi::routes(halves))
+        .merge(order::routes(orders))
+        .merge(components::routes(reports))
+        .merge(endpoint_routes::routes(endpoint))
+}
+
+/// A router of both halves.
+pub async fn router() -> (Router, Vec<&'static str>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let routes = routes(&store).await;
+    let patterns = routes.patterns().to_vec();
+    (routes.build(door(&store).await), patterns)
+}
+
+/// Each pattern with each of its methods, as the router itself says.
+pub async fn methods() -> Vec<(Method, &'static str)> {
+    let (router, patterns) = router().await;
+    let mut found = Vec::new();
+    for pattern in patterns {
+        let request = axum::http::Request::builder().method("TRACE").uri(concrete(pattern));
+        let request = request.header("host", "localhost").body(axum::body::Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
+        let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
+        for method in allowed.split(',').filter(|method| *method != "HEAD") {
+            found.push((method.parse().unwrap(), pattern));
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// A path that fits a pattern: the group `G`, and the session `S` of `user`.
+pub fn concrete(pattern: &str) -> String {
+    pattern
+        .replace("{group}", "G")
+        .replace("{session}", "S")
+        .replace("{tenant}", "t")
+        .replace("{namespace}", "n")
+        .replace("{id}", "C")
+}
