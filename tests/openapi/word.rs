@@ -3,8 +3,9 @@
 
 use std::{
     env,
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
 };
 
 use crate::support::Server;
@@ -51,35 +52,40 @@ fn inside() {
     let [of_both, of_endpoint] = folders.each_ref().map(|folder| folder.path());
     let both = Server::serve(&of_both.join("data"), &["--with-endpoint"]);
     let endpoint = Server::endpoint(&of_endpoint.join("data"), &[]);
-    let runs =
-        [(begin(&both, of_both), "serve --with-endpoint"), (begin(&endpoint, of_endpoint), "endpoint")];
-    for (run, half) in runs {
-        let Output { status, stdout, stderr } = run.wait_with_output().unwrap();
-        let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-        assert!(status.success(), "{half}:\n{said}");
-        println!("{half}:\n{said}");
-    }
-    for (server, half) in [(&both, "serve --with-endpoint"), (&endpoint, "endpoint")] {
-        assert!(!server.log().contains("panicked"), "{half}: {}", server.log());
-    }
+    thread::scope(|scope| {
+        scope.spawn(|| hold(&both, of_both));
+        scope.spawn(|| hold(&endpoint, of_endpoint));
+    });
 }
 
-fn begin(server: &Server, scratch: &Path) -> Child {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let (here, program) = (root.join("tests/openapi"), root.join("target/python/bin/schemathesis"));
-    assert!(program.exists(), "schemathesis is not installed: run scripts/test-python-setup first");
-    Command::new("timeout")
+/// Holds a server to what its document says.
+fn hold(server: &Server, scratch: &Path) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi");
+    let mut examples = Command::new(installed("python"));
+    must(examples.arg(here.join("examples.py")).arg(&server.url));
+    let mut made_up = Command::new("timeout");
+    made_up
         .arg(LIMIT_S)
-        .arg(program)
+        .arg(installed("schemathesis"))
         .arg("--config-file")
-        .arg(here.join("schemathesis.toml"))
-        .args(["run", &format!("{}/api/openapi.json", server.url)])
-        .env("PYTHONPATH", here)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(scratch)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .arg(here.join("schemathesis.toml"));
+    made_up.args(["run", &format!("{}/api/openapi.json", server.url)]);
+    made_up.env("PYTHONPATH", here).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(scratch);
+    must(&mut made_up);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// A program that scripts/test-python-setup has installed.
+fn installed(program: &str) -> PathBuf {
+    let there = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin").join(program);
+    assert!(there.exists(), "{program} is not installed: run scripts/test-python-setup first");
+    there
+}
+
+/// Runs it, and fails with what it said unless it went well.
+fn must(command: &mut Command) {
+    let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{said}");
+    println!("{said}");
 }

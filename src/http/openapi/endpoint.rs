@@ -93,10 +93,7 @@ fn groups() -> [Operation; 5] {
         of(Method::GET, "", "getVersion", "Which endpoint this is").answers(
             StatusCode::OK,
             "`Native` tells that the extensions are known.",
-            Content::answer::<VersionBody>(&format!(
-                r#"{{"Version":"{}","Native":1}}"#,
-                env!("CARGO_PKG_VERSION")
-            )),
+            Content::answer::<VersionBody>(r#"{"Version":"0.1.0","Native":1}"#),
         ),
         of(Method::GET, "/overview", "listOverviews", "Each group at a glance")
             .asks(skipped())

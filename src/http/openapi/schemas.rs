@@ -111,7 +111,7 @@ pub(super) fn nothing(_: &mut Schemas) -> Tree {
 
 /// A time in a query.
 pub(super) fn time() -> Schema {
-    json_schema!({ "type": "string", "format": "date-time" })
+    or_empty(&json_schema!({ "type": "string", "format": "date-time" }))
 }
 
 /// A number of things in a query.
@@ -121,7 +121,12 @@ pub(super) fn whole_number(default: usize) -> Schema {
 
 /// Words in a query, in any case.
 pub(super) fn any_case(words: impl IntoIterator<Item = &'static str>) -> Schema {
-    schema::any_case(words, &[])
+    or_empty(&schema::any_case(words, &[]))
+}
+
+/// Text in a query, which counts as left out where it is empty.
+fn or_empty(schema: &Schema) -> Schema {
+    json_schema!({ "anyOf": [schema, { "const": "" }] })
 }
 
 /// The query of a history, whose rows are of these kinds.
@@ -129,7 +134,7 @@ pub(super) fn page<K: Copy>(kinds: &[K], word: fn(K) -> &'static str) -> [Parame
     let limit = json_schema!({
         "type": "integer", "minimum": 1, "maximum": paging::PAGE_LIMIT, "default": paging::PAGE,
     });
-    let cursor = json_schema!({ "type": "string", "pattern": "^[0-9]{1,18}$" });
+    let cursor = or_empty(&json_schema!({ "type": "string", "pattern": "^[0-9]{1,18}$" }));
     [
         Parameter::new(
             "kind",

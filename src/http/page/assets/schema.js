@@ -35,9 +35,10 @@ export class Shapes {
       const words = shape.enum?.filter((word) => word !== null);
       return [{ ...shape, type: types.length > 1 ? types : types[0], enum: words }, types.length < shape.type.length];
     }
-    const others = shape.anyOf?.filter((one) => one.type !== 'null');
+    // What is empty counts as left out, which any parameter may be.
+    const others = shape.anyOf?.filter((one) => one.type !== 'null' && one.const !== '');
     if (others?.length === 1 && shape.anyOf.length === 2)
-      return [{ ...this.resolve(others[0]), ...shape, anyOf: undefined }, true];
+      return [{ anyOf: undefined, ...this.resolve(others[0]) }, shape.anyOf.some((one) => one.type === 'null')];
     return [shape, false];
   }
 
