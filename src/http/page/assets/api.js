@@ -26,8 +26,7 @@ const prose = (text) =>
     ),
   );
 
-const code = (text, name) =>
-  h('pre', { tabindex: 0, role: 'region', 'aria-label': name }, h('code', {}, text));
+const code = (text, name) => h('pre', { tabindex: 0, role: 'region', 'aria-label': name }, h('code', {}, text));
 
 function copyable(text, name) {
   const shown = code(text, name);
@@ -52,7 +51,9 @@ function curl(path, method, operation) {
   const [[kind, content] = []] = Object.entries(operation.requestBody?.content ?? {});
   const body = content && example(content);
   const data = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
-  const sent = content ? ` -H 'Content-Type: ${kind.replace('*/*', 'text/plain')}' -d '${data.replaceAll("'", "'\\''")}'` : '';
+  const sent = content
+    ? ` -H 'Content-Type: ${kind.replace('*/*', 'text/plain')}' -d '${data.replaceAll("'", "'\\''")}'`
+    : '';
   const stream = Object.values(operation.responses).some((answer) => answer.content?.['text/event-stream']);
   return `curl ${stream ? '-N ' : ''}${FLAGS[method]}'${address}'${sent}`;
 }
@@ -78,7 +79,15 @@ const table = (titles, rows, name) =>
     h(
       'table',
       {},
-      h('thead', {}, h('tr', {}, titles.map((title) => h('th', { scope: 'col' }, title)))),
+      h(
+        'thead',
+        {},
+        h(
+          'tr',
+          {},
+          titles.map((title) => h('th', { scope: 'col' }, title)),
+        ),
+      ),
       h('tbody', {}, rows),
     ),
   );
@@ -190,11 +199,21 @@ function show(description) {
       { 'aria-labelledby': id },
       h('h2', { id }, name),
       h('p', { class: 'hint' }, says),
-      h('div', { class: 'operations' }, mine.map((one) => one.node)),
+      h(
+        'div',
+        { class: 'operations' },
+        mine.map((one) => one.node),
+      ),
     );
     return { node, mine };
   });
-  const search = h('input', { type: 'search', id: 'search', 'aria-label': 'Search operations', placeholder: 'Search', oninput: filter });
+  const search = h('input', {
+    type: 'search',
+    id: 'search',
+    'aria-label': 'Search operations',
+    placeholder: 'Search',
+    oninput: filter,
+  });
 
   function filter() {
     const wanted = search.value.trim().toLowerCase().split(/\s+/);
@@ -214,7 +233,13 @@ function show(description) {
       h(
         'div',
         { class: 'about' },
-        h('p', {}, `${title}, version ${version}. As `, h('a', { href: '/api/openapi.json' }, 'OpenAPI'), ' for programs.'),
+        h(
+          'p',
+          {},
+          `${title}, version ${version}. As `,
+          h('a', { href: '/api/openapi.json' }, 'OpenAPI'),
+          ' for programs.',
+        ),
         prose(about),
       ),
       h('div', { class: 'search' }, search, count),
