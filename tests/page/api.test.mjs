@@ -37,7 +37,7 @@ test('an operation says its parameters, members, examples, answers and a command
   await page.locator('#listen > summary').click();
   await shows(page, '#listen', /Event Nudge.*Session.*Event Change/s);
   assert.ok((await page.evaluate(() => location.hash)) === '#listen', 'the address names what was opened');
-  for (const one of await page.locator('.operation:not([open]) > summary').all()) await one.click();
+  await page.evaluate(() => document.querySelectorAll('.operation').forEach((one) => (one.open = true)));
   await page.locator('#beat').getByText('Incarnation', { exact: true }).waitFor();
   await accessible(page);
   await fits(page);

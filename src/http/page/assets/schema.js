@@ -38,7 +38,10 @@ export class Shapes {
     // What is empty counts as left out, which any parameter may be.
     const others = shape.anyOf?.filter((one) => one.type !== 'null' && one.const !== '');
     if (others?.length === 1 && shape.anyOf.length === 2)
-      return [{ anyOf: undefined, ...this.resolve(others[0]) }, shape.anyOf.some((one) => one.type === 'null')];
+      return [
+        { ...shape, anyOf: undefined, ...this.resolve(others[0]) },
+        shape.anyOf.some((one) => one.type === 'null'),
+      ];
     return [shape, false];
   }
 
