@@ -2,75 +2,16 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use axum::{body::Body, http::Request};
-use http_body_util::BodyExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use tower::ServiceExt;
 
 use crate::support::{
     Server,
-    routes::{concrete, methods, router},
+    routes::{DOCUMENT, concrete, document_of_both, is_gate, operations},
 };
-
-const PATH: &str = "/api/openapi.json";
 
 /// How wide the snapshot is.
 const WIDTH: usize = 140;
-
-/// What people look at: it is no interface.
-fn is_page(pattern: &str) -> bool {
-    matches!(pattern, "/" | "/api") || pattern.starts_with("/page/")
-}
-
-/// What no router knows: any path below it is the gate's.
-fn is_gate(path: &str) -> bool {
-    path.starts_with("/egress/")
-}
-
-/// Each operation of a document: its method, its path as patterns are written, and what it says.
-fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
-    let mut found = Vec::new();
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
-        {
-            let method = method.to_ascii_uppercase().parse().unwrap();
-            found.push((method, path.to_ascii_lowercase(), operation));
-        }
-    }
-    found
-}
-
-/// The document of a server with both halves: as it is served, and read.
-async fn document_of_both() -> (String, Value) {
-    let request = Request::builder().uri(PATH).header("host", "localhost").body(Body::empty()).unwrap();
-    let answer = router().await.0.oneshot(request).await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "application/json");
-    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
-    let text = String::from_utf8(bytes.to_vec()).unwrap();
-    let document = serde_json::from_str(&text).unwrap();
-    (text, document)
-}
-
-#[tokio::test]
-async fn every_route_and_method_is_documented_and_no_other() {
-    let (_, document) = document_of_both().await;
-    let documented: BTreeSet<(String, String)> = operations(&document)
-        .into_iter()
-        .filter(|(_, path, _)| !is_gate(path))
-        .map(|(method, path, _)| (path, method.to_string()))
-        .collect();
-    let served: BTreeSet<(String, String)> = methods()
-        .await
-        .into_iter()
-        .filter(|(_, pattern)| !is_page(pattern))
-        .map(|(method, pattern)| (pattern.to_owned(), method.to_string()))
-        .collect();
-    let lacking: Vec<_> = served.difference(&documented).collect();
-    assert!(lacking.is_empty(), "src/http/openapi says nothing of {lacking:?}");
-    let invented: Vec<_> = documented.difference(&served).collect();
-    assert!(invented.is_empty(), "src/http/openapi says something of what is not served: {invented:?}");
-}
 
 #[tokio::test]
 async fn a_server_documents_the_halves_that_it_has() {
@@ -80,14 +21,14 @@ async fn a_server_documents_the_halves_that_it_has() {
         (Server::endpoint(folders[1].path(), &[]), false, true),
         (Server::serve(folders[2].path(), &["--with-endpoint"]), true, true),
     ] {
-        let document = server.get(PATH).await.json();
+        let document = server.get(DOCUMENT).await.json();
         let operations = operations(&document);
         let has = |start: &str| operations.iter().any(|(_, path, _)| path.starts_with(start));
         assert_eq!(has("/api/v1/configuration/"), adapter);
         assert_eq!(has("/egress/"), adapter);
         assert_eq!(has("/api/v1/clientfailover/groups"), endpoint);
         assert_eq!(has("/api/v1/tenants/"), endpoint);
-        assert!(has("/healthz") && has(PATH));
+        assert!(has("/healthz") && has(DOCUMENT));
         let schemas = document["components"]["schemas"].as_object().unwrap();
         assert_eq!(
             (schemas.contains_key("Refusal"), schemas.contains_key("EndpointRefusal")),

@@ -1,4 +1,6 @@
-//! Every route, every method, and everybody who may call it or not.
+//! Every route, every method, and everybody who may call it or not; and that each is documented.
+
+use std::collections::BTreeSet;
 
 use client_failover::http::access::{self, Need};
 use reqwest::{Method, StatusCode};
@@ -7,7 +9,7 @@ use crate::{
     guarded::{add_all, get, send},
     support::{
         Server,
-        routes::{concrete, methods},
+        routes::{concrete, document_of_both, is_gate, methods, operations},
     },
 };
 
@@ -16,6 +18,31 @@ async fn every_route_says_whom_it_serves() {
     for (method, pattern) in methods().await {
         assert!(access::row(&method, pattern).is_some(), "http/access.rs says nothing of {method} {pattern}");
     }
+}
+
+/// What people look at: it is no interface.
+fn is_page(pattern: &str) -> bool {
+    matches!(pattern, "/" | "/api") || pattern.starts_with("/page/")
+}
+
+#[tokio::test]
+async fn every_route_and_method_is_documented_and_no_other() {
+    let (_, document) = document_of_both().await;
+    let documented: BTreeSet<(String, String)> = operations(&document)
+        .into_iter()
+        .filter(|(_, path, _)| !is_gate(path))
+        .map(|(method, path, _)| (path, method.to_string()))
+        .collect();
+    let served: BTreeSet<(String, String)> = methods()
+        .await
+        .into_iter()
+        .filter(|(_, pattern)| !is_page(pattern))
+        .map(|(method, pattern)| (pattern.to_owned(), method.to_string()))
+        .collect();
+    let lacking: Vec<_> = served.difference(&documented).collect();
+    assert!(lacking.is_empty(), "src/http/openapi says nothing of {lacking:?}");
+    let invented: Vec<_> = documented.difference(&served).collect();
+    assert!(invented.is_empty(), "src/http/openapi says something of what is not served: {invented:?}");
 }
 
 /// What a request that may pass is answered with is its handler's affair; what it is not, is ours.

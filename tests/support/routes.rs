@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, body::Body, http::Request};
 use client_failover::{
     domain::{Health, Standing},
     egress::Egress,
@@ -19,11 +19,16 @@ use client_failover::{
     store::{DataFolder, Store},
     tls::Authorities,
 };
+use http_body_util::BodyExt;
 use reqwest::{Method, StatusCode};
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tower::ServiceExt;
 
 use super::door;
+
+/// Where a server describes its interfaces.
+pub const DOCUMENT: &str = "/api/openapi.json";
 
 /// All routes of both halves, from the routers that serve them.
 async fn routes(store: &Store) -> Routes {
@@ -66,8 +71,8 @@ pub async fn methods() -> Vec<(Method, &'static str)> {
     let (router, patterns) = router().await;
     let mut found = Vec::new();
     for pattern in patterns {
-        let request = axum::http::Request::builder().method("TRACE").uri(concrete(pattern));
-        let request = request.header("host", "localhost").body(axum::body::Body::empty()).unwrap();
+        let request = Request::builder().method("TRACE").uri(concrete(pattern));
+        let request = request.header("host", "localhost").body(Body::empty()).unwrap();
         let answer = router.clone().oneshot(request).await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
         let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
@@ -87,4 +92,33 @@ pub fn concrete(pattern: &str) -> String {
         .replace("{tenant}", "t")
         .replace("{namespace}", "n")
         .replace("{id}", "C")
+}
+
+/// What no router knows: any path below it is the gate's.
+pub fn is_gate(path: &str) -> bool {
+    path.starts_with("/egress/")
+}
+
+/// Each operation of a document: its method, its path as patterns are written, and what it says.
+pub fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
+            let method = method.to_ascii_uppercase().parse().unwrap();
+            found.push((method, path.to_ascii_lowercase(), operation));
+        }
+    }
+    found
+}
+
+/// The document of a server with both halves: as it is served, and read.
+pub async fn document_of_both() -> (String, Value) {
+    let request = Request::builder().uri(DOCUMENT).header("host", "localhost").body(Body::empty()).unwrap();
+    let answer = router().await.0.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let document = serde_json::from_str(&text).unwrap();
+    (text, document)
 }

@@ -1,6 +1,6 @@
 //! The interfaces as a document for programs: OpenAPI 3.1, made from the program that serves it.
 //!
-//! Promises: it has what this server serves and nothing else (`tests/openapi` asks the router); shapes are those of
+//! Promises: it has what this server serves and nothing else (`tests/security` asks the router); shapes are those of
 //! `wire`, limits those of `domain`, refusals and their examples those that handlers answer with, and whom an operation
 //! serves is what `access` says.
 //!
