@@ -78,16 +78,16 @@ fn order(schema: &Value) -> Vec<String> {
 /// The schema with its properties in this order, others after them.
 fn arranged(schema: Value, order: &[String]) -> Tree {
     let Value::Object(members) = schema else { return schema.into() };
-    let arranged = members.into_iter().map(|(name, value)| match value {
-        Value::Object(mut properties) if name == "properties" => {
+    let arranged = members.into_iter().map(|(name, mut value)| match value.as_object_mut() {
+        Some(properties) if name == "properties" => {
             let mut known: Vec<(String, Tree)> = order
                 .iter()
                 .filter_map(|name| Some((name.clone(), properties.remove(name)?.into())))
                 .collect();
-            known.extend(properties.into_iter().map(|(name, value)| (name, value.into())));
+            known.extend(std::mem::take(properties).into_iter().map(|(name, value)| (name, value.into())));
             (name, Tree::Object(known))
         }
-        value => (name, value.into()),
+        Some(_) | None => (name, value.into()),
     });
     Tree::Object(arranged.collect())
 }

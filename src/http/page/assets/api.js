@@ -141,6 +141,8 @@ function answer(shapes, status, said) {
   if (!inside.length) return h('li', {}, h('p', { class: 'bare' }, summary));
   const details = h('details', {}, h('summary', {}, summary));
   details.addEventListener('toggle', () => details.append(...inside.flat(Infinity).filter(Boolean)), { once: true });
+  // What is answered to a request that goes well is what most look for.
+  details.open = status.startsWith('2');
   return h('li', {}, details);
 }
 
