@@ -10,6 +10,7 @@
 mod words;
 
 mod access;
+mod buffer;
 mod change;
 mod collector;
 mod component;
@@ -35,6 +36,7 @@ mod url;
 mod user;
 
 pub use access::{Access, AccessDraft, SECRET_LIMIT};
+pub use buffer::{Block, Tally, Waiting};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
     CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,

@@ -21,9 +21,9 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Wall},
+    domain::{AdapterState, BootId, Coverage, Health, Order, Proof, Standing, Uptime, Waiting, Wall},
     recorder::Recorder,
-    store::{Buffer, BufferReader, Store, StoreError, Waiting},
+    store::{Buffer, BufferReader, Store, StoreError},
     tls::Authorities,
 };
 

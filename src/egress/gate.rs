@@ -21,8 +21,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{Order, Wall},
-    store::Tally,
+    domain::{Order, Tally, Wall},
 };
 
 /// How long a body may take to arrive: who dribbles is given up.

@@ -12,8 +12,8 @@ use super::{
     request::Request,
 };
 use crate::{
-    domain::BootId,
-    store::{Block, Buffer, BufferChange, StoreError},
+    domain::{Block, BootId},
+    store::{Buffer, BufferChange, StoreError},
 };
 
 /// How many pieces of work one commit takes at the most.

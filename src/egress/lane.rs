@@ -1,26 +1,26 @@
-//! One destination's lane: what waits for it, what is under way, and what became of the rest.
+//! One destination's lane: its books, which whoever takes, writes and sends share.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::sync::Notify;
 
-use super::machine::{Admission, Settlement, Span, admission, is_proved};
+pub(super) use super::machine::ledger::{News, Turned};
+use super::machine::{
+    Settlement,
+    ledger::{self, Ledger, Terms},
+};
 use crate::{
     clock,
-    domain::{BootId, Coverage, DataEndpoint, Now, Order, Proof, Uptime, Wall},
-    store::{Block, Tally, Waiting},
+    domain::{Block, BootId, Coverage, DataEndpoint, Now, Order, Proof, Tally, Uptime, Waiting, Wall},
 };
 
 /// One destination's lane. Outlives its configuration: what waits stays, whoever is configured.
 #[derive(Debug)]
 pub(super) struct Lane {
     id: String,
-    /// How long a collector may keep a sample: who sends nothing for longer may have stopped reading.
-    hold_back: Duration,
     state: Mutex<State>,
     /// Tells whoever sends what waits that something does.
     pub(super) waits: Notify,
@@ -28,49 +28,9 @@ pub(super) struct Lane {
 
 #[derive(Debug)]
 struct State {
-    /// What waits and is on disk, oldest first.
-    blocks: VecDeque<Block>,
-    /// How many requests wait, those that are being written included.
-    waiting: u64,
-    /// How much room they take.
-    bytes: u64,
-    /// When requests that are under way were received: neither settled nor on disk.
-    under_way: BTreeMap<(Uptime, u64), Wall>,
-    next_ticket: u64,
-    tally: Tally,
-    /// Since when something came all the time, and everything that came was taken.
-    covered_from: Uptime,
-    last_arrival: Option<Uptime>,
-    last_received: Option<Wall>,
-    /// What was lost or refused in this run.
-    news: News,
+    ledger: Ledger,
     /// Why the destination settles nothing now; empty while it does.
     outage: Option<String>,
-}
-
-/// What happened in this run that people should know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct News {
-    /// Dropped because the buffer was full.
-    pub(super) dropped: u64,
-    /// Refused by the destination, and the last status it said.
-    pub(super) refused: u64,
-    pub(super) refused_with: u16,
-    /// Not taken because the buffer was full.
-    pub(super) turned_away: u64,
-    /// Not taken, or dropped by setting, while standing by.
-    pub(super) stood_by: u64,
-}
-
-/// Why a request is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turned {
-    /// This adapter stands by.
-    StandsBy,
-    /// This adapter stands by, and the setting is to say nothing of it.
-    Swallowed,
-    /// The buffer is full.
-    Full,
 }
 
 /// What becomes of a request that is taken.
@@ -86,8 +46,7 @@ pub(super) enum Taken {
 #[derive(Debug)]
 pub(super) struct Ticket {
     lane: Arc<Lane>,
-    arrival: Uptime,
-    number: u64,
+    ticket: ledger::Ticket,
 }
 
 /// Room in the buffer for one request. Given back when it is dropped, unless the request was written.
@@ -100,21 +59,8 @@ pub(super) struct Reserved {
 
 impl Lane {
     pub(super) fn new(id: &str, waiting: Option<Waiting>, hold_back: Duration, now: Uptime) -> Self {
-        let (tally, blocks) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
-        let state = State {
-            waiting: blocks.iter().map(left).sum(),
-            bytes: blocks.iter().map(|block| block.bytes).sum(),
-            blocks: blocks.into(),
-            under_way: BTreeMap::new(),
-            next_ticket: 0,
-            tally,
-            covered_from: now,
-            last_arrival: None,
-            last_received: None,
-            news: News::default(),
-            outage: None,
-        };
-        Self { id: id.to_owned(), hold_back, state: Mutex::new(state), waits: Notify::new() }
+        let state = State { ledger: Ledger::new(waiting, hold_back, now), outage: None };
+        Self { id: id.to_owned(), state: Mutex::new(state), waits: Notify::new() }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -127,14 +73,10 @@ impl Lane {
 
     /// Whether requests that carry data are refused now, so that their bodies need not be read; counts one.
     pub(super) fn refuses(&self, order: &Order, endpoint: &DataEndpoint, now: Uptime) -> bool {
-        let refuses = admission(order, false, false, endpoint.standby_answer()) == Admission::Refuse;
-        if refuses {
-            self.state().stand_by(Turned::StandsBy, now);
-        }
-        refuses
+        self.state().ledger.refuses(order, terms(endpoint), now)
     }
 
-    /// Takes a request that was received at `now`, or turns it away. `unsettled` says that the destination had
+    /// Takes a request that was received at `arrival`, or turns it away. `unsettled` says that the destination had
     /// its chance, and did not settle it.
     pub(super) fn take(
         self: &Arc<Self>,
@@ -144,45 +86,36 @@ impl Lane {
         unsettled: bool,
         now: Uptime,
     ) -> Result<Taken, Turned> {
-        let mut state = self.state();
-        match admission(order, false, unsettled || state.waiting > 0, endpoint.standby_answer()) {
-            Admission::Pass => Ok(Taken::Pass(state.ticket(self, arrival))),
-            Admission::Keep { dropping_oldest } => {
-                let over = state.make_room(size, endpoint.max_buffer_bytes(), dropping_oldest, now)?;
-                state.waiting += 1;
-                state.bytes += size;
-                let ticket = state.ticket(self, arrival);
-                Ok(Taken::Keep(Reserved { ticket, bytes: size, written: false }, over))
+        let taken = self.state().ledger.take(order, terms(endpoint), (arrival, size), unsettled, now)?;
+        let ticket = |ticket| Ticket { lane: Arc::clone(self), ticket };
+        Ok(match taken {
+            ledger::Taken::Pass(number) => Taken::Pass(ticket(number)),
+            ledger::Taken::Keep(number, over) => {
+                Taken::Keep(Reserved { ticket: ticket(number), bytes: size, written: false }, over)
             }
-            Admission::Refuse => Err(state.stand_by(Turned::StandsBy, now)),
-            Admission::Swallow => Err(state.stand_by(Turned::Swallowed, now)),
-        }
+        })
     }
 
-    /// What was passed on is settled.
+    /// What was passed on was answered.
     pub(super) fn settled(&self, settlement: Settlement, status: u16) {
-        self.state().count(settlement, status);
+        let mut state = self.state();
+        state.ledger.settle(settlement, status);
+        state.works(settlement);
     }
 
     /// The next number for a request that waits.
     pub(super) fn number(&self) -> u64 {
-        let mut state = self.state();
-        state.tally.last_sequence += 1;
-        state.tally.last_sequence
+        self.state().ledger.number()
     }
 
     pub(super) fn tally(&self) -> Tally {
-        self.state().tally
+        self.state().ledger.tally()
     }
 
     /// A block is on disk.
     pub(super) fn written(&self, block: Block, reserved: Vec<Reserved>) {
-        let mut state = self.state();
-        // What was reserved is an estimate; the block's own size counts from now on.
-        let estimated: u64 = reserved.iter().map(|reserved| reserved.bytes).sum();
-        state.bytes = (state.bytes + block.bytes).saturating_sub(estimated);
-        state.blocks.push_back(block);
-        drop(state);
+        let estimated = reserved.iter().map(|reserved| reserved.bytes).sum();
+        self.state().ledger.written(block, estimated);
         for mut room in reserved {
             room.written = true;
             drop(room);
@@ -192,7 +125,7 @@ impl Lane {
 
     /// The block whose turn it is.
     pub(super) fn front(&self) -> Option<Block> {
-        self.state().blocks.front().cloned()
+        self.state().ledger.front().cloned()
     }
 
     /// The first open request of `block` is settled. Gives how many of it are, and whether it is over.
@@ -203,86 +136,44 @@ impl Lane {
         status: u16,
     ) -> Option<(u32, bool)> {
         let mut state = self.state();
-        let front = state.blocks.front_mut().filter(|front| front.id == block)?;
-        front.settled += 1;
-        let (settled, over) = (front.settled, front.settled >= front.entries);
-        state.waiting = state.waiting.saturating_sub(1);
-        if over {
-            state.remove_front();
-        }
-        state.count(settlement, status);
-        Some((settled, over))
+        let settled = state.ledger.settle_front(block, settlement, status)?;
+        state.works(settlement);
+        Some(settled)
     }
 
     /// A block that cannot be read is over.
     pub(super) fn give_up_front(&self, block: i64, now: Uptime) {
-        let mut state = self.state();
-        if state.blocks.front().is_some_and(|front| front.id == block) {
-            let lost = state.blocks.front().map_or(0, left);
-            state.waiting = state.waiting.saturating_sub(lost);
-            state.remove_front();
-            state.lose(lost, now);
-        }
+        self.state().ledger.give_up_front(block, now);
     }
 
     /// Takes out what `proof` proves to be settled elsewhere; gives the blocks that are over.
     pub(super) fn trim(&self, proof: &Proof, margin: Duration, boot: &BootId) -> Vec<i64> {
-        let mut state = self.state();
-        let (mut over, mut requests, mut bytes) = (Vec::new(), 0, 0);
-        state.blocks.retain(|block| {
-            let span = Span { boot: &block.boot, first: block.first.uptime, last: block.last.uptime };
-            let proved = is_proved(&span, proof, margin, boot);
-            if proved {
-                over.push(block.id);
-                requests += left(block);
-                bytes += block.bytes;
-            }
-            !proved
-        });
-        state.waiting = state.waiting.saturating_sub(requests);
-        state.bytes = state.bytes.saturating_sub(bytes);
-        state.tally.proved += requests;
-        over
+        self.state().ledger.trim(proof, margin, boot)
     }
 
-    /// What it has received and settled. Silence proves nothing for longer than a collector may hold back: the
-    /// collector may have stopped reading, and then the other member has what this one never saw.
+    /// What it has received and settled.
     pub(super) fn coverage(&self, boot: &BootId) -> Coverage {
-        let state = self.state();
-        let under_way = state.under_way.keys().next().map(|(at, _)| *at);
-        // Blocks are in the order in which they were written; one that was passed on first, in vain, is older
-        // than its block's turn. What waits since another boot is older than any uptime.
-        let uptime = |block: &Block| if block.boot == *boot { block.first.uptime } else { Uptime::default() };
-        let waiting = state.blocks.iter().map(uptime).min();
-        let heard_until = state.last_arrival.map_or(state.covered_from, |at| at + self.hold_back);
-        Coverage {
-            covered_from: state.covered_from,
-            unsettled_from: [under_way, waiting, Some(heard_until)].into_iter().flatten().min(),
-        }
+        self.state().ledger.coverage(boot)
     }
 
     /// Something may have been missed until now: what is covered begins anew.
     pub(super) fn cover_anew(&self, now: Uptime) {
-        self.state().covered_from = now;
+        self.state().ledger.cover_anew(now);
     }
 
     /// The arrival up to which everything received is settled; empty before the first.
     pub(super) fn settled_until(&self) -> Option<Wall> {
-        let state = self.state();
-        let under_way = state.under_way.values().next().copied();
-        let waiting = state.blocks.iter().map(|block| block.first.wall).min();
-        [under_way, waiting].into_iter().flatten().min().or(state.last_received)
+        self.state().ledger.settled_until()
     }
 
     /// How many requests wait, and how much room they take.
     pub(super) fn load(&self) -> (u64, u64) {
-        let state = self.state();
-        (state.waiting, state.bytes)
+        self.state().ledger.load()
     }
 
     /// What happened in this run.
     pub(super) fn totals(&self) -> News {
-        self.state().news
+        self.state().ledger.news()
     }
 
     /// Says why the destination settles nothing, or that it does again.
@@ -296,86 +187,21 @@ impl Lane {
 }
 
 impl State {
-    fn ticket(&mut self, lane: &Arc<Lane>, arrival: Now) -> Ticket {
-        if self.last_arrival.is_none_or(|last| arrival.uptime > last + lane.hold_back) {
-            self.covered_from = self.covered_from.max(arrival.uptime);
-        }
-        self.last_arrival = self.last_arrival.max(Some(arrival.uptime));
-        self.next_ticket += 1;
-        let number = self.next_ticket;
-        self.under_way.insert((arrival.uptime, number), arrival.wall);
-        self.last_received = Some(self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall)));
-        Ticket { lane: Arc::clone(lane), arrival: arrival.uptime, number }
-    }
-
-    /// Room for `size`; gives the blocks that were dropped for it.
-    fn make_room(
-        &mut self,
-        size: u64,
-        limit: u64,
-        dropping_oldest: bool,
-        now: Uptime,
-    ) -> Result<Vec<i64>, Turned> {
-        let mut over = Vec::new();
-        // What is being written leaves no room, however much is dropped.
-        let on_disk: u64 = self.blocks.iter().map(|block| block.bytes).sum();
-        let dropping_oldest = dropping_oldest && self.bytes.saturating_sub(on_disk) + size <= limit;
-        while self.bytes + size > limit {
-            let Some(oldest) = self.blocks.front().filter(|_| dropping_oldest) else {
-                self.news.turned_away += 1;
-                self.covered_from = now;
-                return Err(Turned::Full);
-            };
-            over.push(oldest.id);
-            let lost = left(oldest);
-            self.waiting = self.waiting.saturating_sub(lost);
-            self.remove_front();
-            self.lose(lost, now);
-        }
-        Ok(over)
-    }
-
-    fn lose(&mut self, lost: u64, now: Uptime) {
-        self.tally.dropped += lost;
-        self.news.dropped += lost;
-        self.covered_from = now;
-    }
-
-    fn remove_front(&mut self) {
-        if let Some(front) = self.blocks.pop_front() {
-            self.bytes = self.bytes.saturating_sub(front.bytes);
-        }
-    }
-
-    fn stand_by(&mut self, turned: Turned, now: Uptime) -> Turned {
-        self.news.stood_by += 1;
-        self.covered_from = now;
-        turned
-    }
-
-    fn count(&mut self, settlement: Settlement, status: u16) {
+    /// Who settles something works.
+    fn works(&mut self, settlement: Settlement) {
         if settlement != Settlement::Open {
             self.outage = None;
-        }
-        match settlement {
-            Settlement::Acknowledged => self.tally.acknowledged += 1,
-            Settlement::Refused => {
-                self.tally.refused += 1;
-                self.news.refused += 1;
-                self.news.refused_with = status;
-            }
-            Settlement::Open => {}
         }
     }
 }
 
-fn left(block: &Block) -> u64 {
-    u64::from(block.entries.saturating_sub(block.settled))
+const fn terms(endpoint: &DataEndpoint) -> Terms {
+    Terms { standby: endpoint.standby_answer(), limit: endpoint.max_buffer_bytes() }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.lane.state().under_way.remove(&(self.arrival, self.number));
+        self.lane.state().ledger.arrived(self.ticket);
     }
 }
 
@@ -388,70 +214,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.written {
-            let mut state = self.ticket.lane.state();
-            state.waiting = state.waiting.saturating_sub(1);
-            state.bytes = state.bytes.saturating_sub(self.bytes);
-            // It was received, and is not kept.
-            state.covered_from = clock::now().uptime;
+            self.ticket.lane.state().ledger.not_written(self.bytes, clock::now().uptime);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOLD_BACK: Duration = Duration::from_secs(10);
-
-    fn at(secs: u64) -> Uptime {
-        Uptime::new(Duration::from_secs(secs))
-    }
-
-    fn lane() -> Arc<Lane> {
-        Arc::new(Lane::new("d", None, HOLD_BACK, at(100)))
-    }
-
-    /// A request that arrives, and is settled at once.
-    fn arrives(lane: &Arc<Lane>, secs: u64) {
-        let arrival = Now { uptime: at(secs), wall: Wall::default() };
-        let ticket = lane.state().ticket(lane, arrival);
-        drop(ticket);
-    }
-
-    fn covered(lane: &Lane) -> (Uptime, Option<Uptime>) {
-        let Coverage { covered_from, unsettled_from } = lane.coverage(&BootId::new("this"));
-        (covered_from, unsettled_from)
-    }
-
-    #[test]
-    fn silence_covers_no_more_than_a_collector_may_hold_back() {
-        let lane = lane();
-        assert_eq!(covered(&lane), (at(100), Some(at(100))), "nothing came, and nothing is known");
-        arrives(&lane, 200);
-        assert_eq!(covered(&lane), (at(200), Some(at(210))), "the collector begins here");
-        arrives(&lane, 210);
-        assert_eq!(covered(&lane), (at(200), Some(at(220))), "it may have held back for so long");
-        arrives(&lane, 221);
-        assert_eq!(covered(&lane), (at(221), Some(at(231))), "what it did not read was not received");
-        lane.cover_anew(at(225));
-        assert_eq!(covered(&lane).0, at(225));
-    }
-
-    #[test]
-    fn what_is_not_settled_is_as_old_as_the_oldest_whichever_block_has_it() {
-        let lane = lane();
-        arrives(&lane, 200);
-        arrives(&lane, 205);
-        let block = |id, first| {
-            let first = Now { uptime: at(first), wall: Wall::from_micros(i64::try_from(first).unwrap()) };
-            let boot = BootId::new("this");
-            Block { id, first_sequence: 1, entries: 1, settled: 0, bytes: 10, boot, first, last: first }
-        };
-        // The second was passed on first, and hung.
-        lane.state().blocks.extend([block(1, 204), block(2, 201)]);
-        assert_eq!(covered(&lane).1, Some(at(201)));
-        assert_eq!(lane.settled_until(), Some(Wall::from_micros(201)));
-        let other = lane.coverage(&BootId::new("another"));
-        assert_eq!(other.unsettled_from, Some(Uptime::default()), "older than any uptime of this boot");
     }
 }

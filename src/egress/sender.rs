@@ -16,10 +16,7 @@ use super::{
     request::Request,
     view::{View, retry_after},
 };
-use crate::{
-    clock,
-    store::{Block, BufferReader},
-};
+use crate::{clock, domain::Block, store::BufferReader};
 
 /// After how many settled requests that is written down; what a crash sends again at the most.
 const WRITE_EVERY: u32 = 64;

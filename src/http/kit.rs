@@ -1,34 +1,19 @@
-//! What all handlers share: routes in any case, bodies, and refusals that explain themselves.
+//! What all handlers share: bodies, answers, and refusals that explain themselves.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     body::{Body, Bytes},
     extract::{ConnectInfo, FromRequest, FromRequestParts, Request},
-    http::{HeaderValue, StatusCode, Uri, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
-    routing::MethodRouter,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
-use tower::{
-    ServiceExt, service_fn,
-    util::{BoxCloneSyncService, MapRequestLayer},
-};
-use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
-use super::door::{self, Door, told, told_of_another};
+pub use super::routes::Routes;
 use crate::{
     domain::{Fault, Faults},
     wire::{
@@ -87,24 +72,6 @@ impl Failure {
             to_json(&AdapterError { error, reason, resolution })
         }
     }
-
-    fn unknown_path() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "The path is unknown.",
-            "Nothing is served under this path.",
-            "Check the path; the README lists all of them.",
-        )
-    }
-
-    fn wrong_verb() -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "The method is not allowed here.",
-            "This path does not answer to the request's method.",
-            "Use one of the methods in the Allow header.",
-        )
-    }
 }
 
 impl From<Faults> for Failure {
@@ -146,14 +113,8 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Which interface a path belongs to, and so which shape its refusals have.
-pub(super) fn is_endpoint(path: &str) -> bool {
-    ["/api/v1/clientfailover", "/api/v1/tenants"]
-        .iter()
-        .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
-}
-
-fn render(endpoint: bool, mut response: Response) -> Response {
+/// The answer with a body that says why, if it refuses.
+pub(super) fn render(endpoint: bool, mut response: Response) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
     let operation_id = Uuid::new_v4().to_string();
     let Failure { status, error, reason, retry_after_s, .. } = failure.as_ref();
@@ -190,178 +151,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         ([(header::CONTENT_TYPE, JSON)], json_bytes(&self.0)).into_response()
     }
-}
-
-/// All routes of a listener. Patterns are written in lower case with `{name}` for an identifier.
-#[derive(Debug, Default)]
-pub struct Routes {
-    router: Router,
-    patterns: Vec<&'static str>,
-    raw: Option<Raw>,
-}
-
-/// What answers requests whose addresses stay as they were written.
-#[derive(Debug, Clone)]
-struct Raw {
-    owns: fn(&str) -> bool,
-    service: BoxCloneSyncService<Request, Response, Infallible>,
-}
-
-impl Routes {
-    /// No route yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds what answers under `pattern`.
-    #[must_use]
-    pub fn route(mut self, pattern: &'static str, methods: MethodRouter) -> Self {
-        debug_assert_eq!(pattern, pattern.to_ascii_lowercase(), "patterns are in lower case");
-        self.router = self.router.route(pattern, methods);
-        self.patterns.push(pattern);
-        self
-    }
-
-    /// All patterns, in the order they were added.
-    #[must_use]
-    pub fn patterns(&self) -> &[&'static str] {
-        &self.patterns
-    }
-
-    /// Adds all routes of `other`.
-    #[must_use]
-    pub fn merge(mut self, other: Self) -> Self {
-        self.router = self.router.merge(other.router);
-        self.patterns.extend(other.patterns);
-        self.raw = self.raw.or(other.raw);
-        self
-    }
-
-    /// Lets `answer` have every request whose path it `owns`, once the door lets it in, as it was sent.
-    #[must_use]
-    pub fn raw<F>(
-        mut self,
-        owns: fn(&str) -> bool,
-        answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Future<Output = Response> + Send + 'static,
-    {
-        let service = service_fn(move |request| {
-            let answered = CarriedOut::new(answer(request));
-            async { Ok(render(false, answered.await)) }
-        });
-        self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
-        self
-    }
-
-    /// The service that answers them.
-    ///
-    /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
-    /// what was begun is carried out although its client hangs up, the door lets in who may, panics become
-    /// refusals, and the router chooses the handler. What is answered raw passes the same door.
-    pub fn build(self, door: Arc<Door>) -> Router {
-        let Self { router, patterns, raw } = self;
-        let patterns: Arc<[&'static str]> = patterns.into();
-        let inner = router
-            .fallback(async || Failure::unknown_path())
-            .method_not_allowed_fallback(async || Failure::wrong_verb())
-            .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
-            .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
-                let endpoint = is_endpoint(request.uri().path());
-                // In a task of its own: a client that hangs up must not end a handler between what it
-                // stored and what it applies.
-                let answered = TaskTracker::new().spawn(next.run(request)).await;
-                told(render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response())))
-            }));
-        let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
-        let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
-        let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
-        let service = BoxCloneSyncService::new(service);
-        Router::new().fallback_service(service_fn(move |request: Request| {
-            let (raw, service, door) = (raw.clone(), service.clone(), Arc::clone(&door));
-            async move {
-                if !owns(request.uri().path()) {
-                    return service.oneshot(request).await;
-                }
-                let answered = door.pass(request, |request| async {
-                    raw.oneshot(request).await.unwrap_or_else(|never| match never {})
-                });
-                Ok(told_of_another(render(false, answered.await)))
-            }
-        }))
-    }
-}
-
-/// A future that is carried out to its end, in a task of its own, although nobody waits for it any more.
-struct CarriedOut<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
-
-impl<F: Future<Output: Send> + Send + 'static> CarriedOut<F> {
-    fn new(work: F) -> Self {
-        Self(Some(Box::pin(work)))
-    }
-}
-
-impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
-    type Output = Response;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
-        let Some(work) = self.0.as_mut() else { return Poll::Pending };
-        let done = std::task::ready!(work.as_mut().poll(context));
-        self.0 = None;
-        Poll::Ready(done)
-    }
-}
-
-impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOut<F> {
-    fn drop(&mut self) {
-        if let Some(work) = self.0.take() {
-            TaskTracker::new().spawn(work);
-        }
-    }
-}
-
-/// Rewrites the fixed segments of a known path to lower case and drops a trailing slash;
-/// identifiers and unknown paths stay as they were written.
-fn canonical(patterns: &[&'static str], mut request: Request) -> Request {
-    if let Some(path) = canonical_path(patterns, request.uri().path()) {
-        let path_and_query = match request.uri().query() {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        };
-        // A host that the absolute form names stays: the door asks for it.
-        let mut parts = request.uri().clone().into_parts();
-        parts.path_and_query = path_and_query.parse().ok();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
-        }
-    }
-    request
-}
-
-fn canonical_path(patterns: &[&'static str], path: &str) -> Option<String> {
-    let trimmed = path.strip_suffix('/').unwrap_or(path);
-    let pattern = patterns.iter().find(|pattern| {
-        let mut segments = trimmed.split('/');
-        let fits = pattern.split('/').all(|expected| {
-            segments.next().is_some_and(|segment| {
-                if expected.starts_with('{') {
-                    !segment.is_empty()
-                } else {
-                    expected.eq_ignore_ascii_case(segment)
-                }
-            })
-        });
-        fits && segments.next().is_none()
-    })?;
-    let segments = pattern.split('/').zip(trimmed.split('/'));
-    let canonical: Vec<&str> = segments
-        .map(|(expected, segment)| if expected.starts_with('{') { segment } else { expected })
-        .collect();
-    let canonical = canonical.join("/");
-    (canonical != path).then_some(canonical)
 }
 
 /// A failure that is ours: the answer is generic, the truth goes to the log.
@@ -533,23 +322,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATTERNS: [&str; 3] = ["/api/v1/groups", "/api/v1/groups/{g}", "/api/v1/groups/{g}/status"];
-
-    #[test]
-    fn fixed_segments_match_in_any_case_and_identifiers_stay() {
-        let path = |path| canonical_path(&PATTERNS, path);
-        assert_eq!(path("/API/v1/Groups/").as_deref(), Some("/api/v1/groups"));
-        assert_eq!(path("/api/v1/GROUPS/Status/STATUS").as_deref(), Some("/api/v1/groups/Status/status"));
-        assert_eq!(path("/api/v1/groups/A%2Fb/").as_deref(), Some("/api/v1/groups/A%2Fb"));
-        assert_eq!(path("/api/v1/groups/A"), None);
-        assert_eq!(path("/api/v1/groups//"), None);
-        assert_eq!(path("/other"), None);
     }
 }

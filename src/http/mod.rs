@@ -25,6 +25,7 @@ pub mod order;
 pub mod page;
 mod paging;
 mod patience;
+mod routes;
 mod serve;
 
 pub use door::{Caller, Door};

@@ -28,7 +28,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use buffer::{Block, Buffer, BufferChange, BufferReader, Tally, Waiting};
+pub use buffer::{Buffer, BufferChange, BufferReader};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use data_endpoints::StoredDataEndpoint;
 pub use endpoint::HostedRecords;

@@ -11,8 +11,9 @@ use super::{
 use crate::{
     http::{
         access::Need,
-        kit::{Failure, is_endpoint, to_json},
+        kit::{Failure, to_json},
         page::Halves,
+        routes::is_endpoint,
     },
     wire::{
         error::{AdapterError, EndpointError},

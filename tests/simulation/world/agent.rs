@@ -4,29 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 
 use client_failover::{
     domain::{CallFailure, FailoverScore, FailureKind, Health, Incarnation, Now, Standing},
-    registration::machine::{Answer, Call, Effect, Event as Step, Farewell, Identity, Machine},
+    registration::machine::{Answer, Call, Effect, Event as Step, Identity, Machine},
 };
 
 use super::{
     World,
-    clock::{Instant, MILLISECOND, SECOND},
+    clock::{Instant, MILLISECOND},
     collector::{Collector, Said},
-    event::{Ask, AtSite, Event, Pid, Request, Return, Route, SiteId},
-    site::{Item, Kind, Native, Parting, Process, Recorder, Row},
+    event::{Ask, AtSite, Event, Request, Return, Route, SiteId},
+    site::{Item, Kind, Native, Process, Recorder, Row},
     stock::Stock,
 };
 
 /// How long a promotion waits for its record.
 const RECORD_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
-
-/// How long a process may take to say farewell and write its last rows.
-const LAST_WORDS: u64 = 7 * SECOND;
-
-/// How long whoever obeys may take to stop when the process is told to.
-const STOPS_WITHIN: u64 = 3 * SECOND;
-
-/// The wait before a store that refused is asked again.
-const RETRY: u64 = 500 * MILLISECOND;
 
 impl World {
     /// A new run of the process at `site`, unless one runs there.
@@ -109,7 +100,7 @@ impl World {
         }
     }
 
-    fn work(&mut self, site: SiteId) {
+    pub(crate) fn work(&mut self, site: SiteId) {
         let mut idle_ticks = 0;
         while self.sites[site].runs() && self.violation.is_none() {
             let Some(native) = self.sites[site].native() else { return };
@@ -287,42 +278,6 @@ impl World {
         end
     }
 
-    fn part(&mut self, site: SiteId, farewell: Farewell) {
-        let at_most = farewell.at_most;
-        let clock = &self.sites[site].clock;
-        let ends = clock.awake(self.now) + clock.true_span(at_most);
-        let Some(native) = self.sites[site].native() else { return };
-        native.partings_made += 1;
-        let id = native.partings_made;
-        native.partings.push(Parting { id, farewell, said: 0, deleting: false, ends });
-        self.time_out(site, Route::Farewell(id), at_most);
-        self.say_next(site, id);
-    }
-
-    /// The next word of a farewell: a heartbeat after the answer to the one before, then DELETE.
-    fn say_next(&mut self, site: SiteId, id: u32) {
-        let Some(native) = self.sites[site].native() else { return };
-        let Some(parting) = native.partings.iter_mut().find(|parting| parting.id == id) else { return };
-        let Farewell { group, session, heartbeats, .. } = &parting.farewell;
-        let ask = match heartbeats.get(parting.said) {
-            Some(heartbeat) => Ask::Call(Call::Heartbeat(group.clone(), session.clone(), heartbeat.clone())),
-            None => {
-                parting.deleting = true;
-                Ask::Delete(group.clone(), session.clone())
-            }
-        };
-        parting.said += 1;
-        self.ask(site, Route::Farewell(id), ask);
-    }
-
-    fn end_farewell(&mut self, site: SiteId, id: u32) {
-        let Some(native) = self.sites[site].native() else { return };
-        let Some(index) = native.partings.iter().position(|parting| parting.id == id) else { return };
-        let parting = native.partings.swap_remove(index);
-        native.inbox.push_back(Step::FarewellEnded(parting.farewell.endpoint, parting.farewell.group));
-        self.leave_if_done(site);
-    }
-
     /// An answer, or the end of waiting for one.
     pub(crate) fn call_ended(&mut self, site: SiteId, route: Route, outcome: Result<Answer, CallFailure>) {
         match route {
@@ -348,20 +303,6 @@ impl World {
         self.go_on(site);
     }
 
-    fn farewell_answered(&mut self, site: SiteId, id: u32, heard: bool) {
-        let Some(native) = self.sites[site].native() else { return };
-        let Some(parting) = native.partings.iter_mut().find(|parting| parting.id == id) else { return };
-        if parting.deleting {
-            return self.end_farewell(site, id);
-        }
-        if heard {
-            self.judge.tenures.member_heard(self.now, &self.sites[site].disk.session);
-        } else {
-            parting.said = parting.farewell.heartbeats.len();
-        }
-        self.say_next(site, id);
-    }
-
     pub(crate) fn call_timed_out(&mut self, site: SiteId, route: Route) {
         if let Route::Farewell(id) = route {
             self.end_farewell(site, id);
@@ -376,95 +317,6 @@ impl World {
         let Some(native) = self.sites[site].native() else { return };
         if native.listens.is_some() && !native.inbox.iter().any(|event| matches!(event, Step::Nudged)) {
             native.inbox.push_back(Step::Nudged);
-            self.work(site);
-        }
-    }
-
-    /// The process is told to stop, and is gone once its last words are said and written.
-    pub(crate) fn stop_agent(&mut self, site: SiteId) {
-        let now = self.now;
-        let pid = self.sites[site].pid().unwrap_or(0);
-        let uptime = self.site_now(site).uptime;
-        let Some(native) = self.sites[site].native() else { return };
-        if native.stops_by.is_none() {
-            let patience = native.collector.as_ref().map_or(0, |_| STOPS_WITHIN);
-            native.stops_by = Some(now + patience + LAST_WORDS);
-            native.inbox.push_front(Step::Stop(uptime + std::time::Duration::from_micros(patience)));
-            self.push(patience + LAST_WORDS, Event::Site(site, pid, AtSite::Exit));
-            self.judge.member_was_disturbed(site, self.now);
-            self.work(site);
-            self.leave_if_done(site);
-        }
-    }
-
-    fn leave_if_done(&mut self, site: SiteId) {
-        let runs = self.sites[site].runs();
-        let pid = self.sites[site].pid().unwrap_or(0);
-        let Some(native) = self.sites[site].native() else { return };
-        let done = native.stops_by.is_some()
-            && native.partings.is_empty()
-            && native.recorder.is_idle()
-            && native.todo.is_empty()
-            && !native.inbox.iter().any(|event| matches!(event, Step::Stop(_)));
-        if done && runs {
-            self.exit(site, pid);
-        }
-    }
-
-    pub(crate) fn exit(&mut self, site: SiteId, pid: Pid) {
-        self.log(|_| format!("site {site}: run-{pid} is gone"));
-        self.sites[site].process = None;
-        self.judge.sink.forget(pid);
-        self.judge.member_was_disturbed(site, self.now);
-        if self.healed_at.is_some() {
-            self.start(site);
-        }
-    }
-
-    /// Hands the history's queue to the disk, one batch at a time.
-    fn write_history(&mut self, site: SiteId) {
-        let slow = self.now < self.sites[site].disk_trouble_until;
-        let latency = self.dice.between(0, if slow { 60 } else { 6 }) * MILLISECOND;
-        let pid = self.sites[site].pid().unwrap_or(0);
-        let Some(native) = self.sites[site].native() else { return };
-        if !native.recorder.busy && !native.recorder.queue.is_empty() {
-            native.recorder.busy = true;
-            let batch = std::mem::take(&mut native.recorder.queue);
-            native.recorder.writing.extend(batch);
-            self.push(latency, Event::Site(site, pid, AtSite::Written));
-        }
-    }
-
-    /// The disk has answered the history's writer. While the process cannot look, it looks later.
-    pub(crate) fn history_written(&mut self, site: SiteId) {
-        let place = &self.sites[site];
-        let pid = place.pid().unwrap_or(0);
-        if self.now < place.disk_trouble_until && self.dice.percent(place.disk_fails) {
-            self.push(RETRY, Event::Site(site, pid, AtSite::Written));
-            return;
-        }
-        let Some(native) = self.sites[site].native() else { return };
-        let written = std::mem::take(&mut native.recorder.writing);
-        native.recorder.busy = false;
-        let done = native.recorder.queue.is_empty();
-        if done && native.awaits_record {
-            (native.awaits_record, native.waited) = (false, true);
-        }
-        for item in written {
-            match item {
-                Item::Row(row) => self.sites[site].disk.rows.push(row),
-                Item::Known(known) => self.sites[site].disk.known = Some(known),
-            }
-        }
-        self.write_history(site);
-        self.work(site);
-        self.leave_if_done(site);
-    }
-
-    pub(crate) fn waited_for_record(&mut self, site: SiteId, waits: u32) {
-        let Some(native) = self.sites[site].native() else { return };
-        if native.awaits_record && native.waits == waits {
-            (native.awaits_record, native.waited) = (false, true);
             self.work(site);
         }
     }

@@ -1,5 +1,7 @@
 //! What the gate decides: pure, so that every situation can be written down in a table.
 
+pub mod ledger;
+
 use std::time::Duration;
 
 use crate::domain::{BootId, Order, Proof, StandbyAnswer, Uptime};

@@ -1,0 +1,58 @@
+//! What waits at the egress gate, and what became of the rest.
+
+use super::{BootId, Now};
+
+/// Requests that were written together: all but what they carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Its row.
+    pub id: i64,
+    /// The number of its first request; the others follow.
+    pub first_sequence: u64,
+    /// How many requests it has.
+    pub entries: u32,
+    /// How many of them, from the first on, are settled; fewer than there are.
+    pub settled: u32,
+    /// How large it is.
+    pub bytes: u64,
+    /// In which boot they were received.
+    pub boot: BootId,
+    /// When its first request was received.
+    pub first: Now,
+    /// When its last request was received.
+    pub last: Now,
+}
+
+impl Block {
+    /// How many of its requests are not settled.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        u64::from(self.entries.saturating_sub(self.settled))
+    }
+}
+
+/// How many requests of a destination were settled, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// The highest number that was given to a request that waits.
+    pub last_sequence: u64,
+    /// Acknowledged by the destination.
+    pub acknowledged: u64,
+    /// Refused by the destination.
+    pub refused: u64,
+    /// Dropped because the buffer was full.
+    pub dropped: u64,
+    /// Left the buffer because the Primary was proved to have settled the same.
+    pub proved: u64,
+}
+
+/// One destination as its buffer knew it when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The destination.
+    pub destination: String,
+    /// Its counts.
+    pub tally: Tally,
+    /// What waits for it, oldest first.
+    pub blocks: Vec<Block>,
+}
