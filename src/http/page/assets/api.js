@@ -26,7 +26,7 @@ const prose = (text) =>
     ),
   );
 
-const code = (text, name) => h('pre', { tabindex: 0, role: 'region', 'aria-label': name }, h('code', {}, text));
+const code = (text, name) => h('pre', { tabindex: 0, role: 'group', 'aria-label': name }, h('code', {}, text));
 
 function copyable(text, name) {
   const shown = code(text, name);
@@ -69,13 +69,13 @@ function parameters(shapes, all) {
       h('td', {}, prose(description)),
     ),
   );
-  return [h('h4', {}, 'Parameters'), table(['Name', 'What it may be', 'What it is'], rows, 'Parameters')];
+  return [h('h3', {}, 'Parameters'), table(['Name', 'What it may be', 'What it is'], rows, 'Parameters')];
 }
 
 const table = (titles, rows, name) =>
   h(
     'div',
-    { class: 'frame', tabindex: 0, role: 'region', 'aria-label': name },
+    { class: 'frame', tabindex: 0, role: 'group', 'aria-label': name },
     h(
       'table',
       {},
@@ -94,7 +94,7 @@ const table = (titles, rows, name) =>
 
 function members(shapes, schema, name) {
   return shapes.tables(schema).map(({ title, rows }) => [
-    title && h('p', { class: 'hint' }, title),
+    title && h('div', { class: 'hint' }, prose(title)),
     rows.length > 0 &&
       table(
         ['Member', 'What it may be', 'What it is'],
@@ -172,8 +172,8 @@ function operationView(shapes, path, method, operation, ofPath) {
         prose(operation.description),
         copyable(curl(path, method, operation), `A command that calls ${operation.summary}`),
         parameters(shapes, [...ofPath, ...(operation.parameters ?? [])]),
-        body && [h('h4', {}, 'Body'), content(shapes, body, 'the body')],
-        h('h4', {}, 'Answers'),
+        body && [h('h3', {}, 'Body'), content(shapes, body, 'the body')],
+        h('h3', {}, 'Answers'),
         h(
           'ul',
           { class: 'answers' },
@@ -242,7 +242,7 @@ function show(description) {
           h('a', { href: '/api/openapi.json' }, 'OpenAPI'),
           ' for programs.',
         ),
-        prose(about),
+        h('details', {}, h('summary', {}, 'What holds for all of them'), prose(about)),
       ),
       h('div', { class: 'search' }, search, count),
       empty,
