@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod collector;
 pub mod command;
+pub mod demo;
 pub mod domain;
 pub mod egress;
 pub mod endpoint;

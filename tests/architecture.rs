@@ -171,10 +171,22 @@ const ROOMS: &[Room] = &[
         // The host's name for a certificate.
         files: &[("entrance.rs", &["rustix", "tokio_rustls"])],
     },
+    // A pair to break, with a sink and a network of its own.
+    Room {
+        name: "demo",
+        may_import: &["domain", "clock", "collector"],
+        crates: &["rustix", "serde_json"],
+        files: &[
+            ("mod.rs", &["tempfile"]),
+            ("ask.rs", &["reqwest"]),
+            ("collector.rs", &["reqwest"]),
+            ("sink.rs", &["axum"]),
+        ],
+    },
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app"],
+        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app", "demo"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

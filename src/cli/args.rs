@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     access_args::AccessArgs,
     collector_args::CollectorProcess,
+    demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     listening_args::ListeningArgs,
     user::UserArgs,
@@ -75,6 +76,11 @@ pub(super) enum Command {
     Why(WhyArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
+    /// Show failover on this machine: a pair of adapters to stop, kill, freeze and cut off.
+    Demo(DemoArgs),
+    /// The collector of the demo.
+    #[command(hide = true)]
+    DemoCollector(DemoCollectorArgs),
 }
 
 #[derive(Debug, Args)]
@@ -298,7 +304,9 @@ impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
-            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) => None,
+            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) | Self::Demo(_) | Self::DemoCollector(_) => {
+                None
+            }
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

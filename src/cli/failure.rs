@@ -6,7 +6,7 @@ use super::{
     remote::{Refusal, RemoteError},
     table::plain,
 };
-use crate::{settings::SettingsError, telemetry::TelemetryError};
+use crate::{demo::DemoError, settings::SettingsError, telemetry::TelemetryError};
 
 /// Wrong usage or settings, as clap's.
 pub(super) const USAGE: u8 = 2;
@@ -95,6 +95,22 @@ impl From<SettingsError> for Failure {
 impl From<TelemetryError> for Failure {
     fn from(error: TelemetryError) -> Self {
         Self::Settings(chain(&error))
+    }
+}
+
+impl From<DemoError> for Failure {
+    fn from(error: DemoError) -> Self {
+        match &error {
+            DemoError::NoTerminal | DemoError::Script { .. } | DemoError::BadWord(_) => {
+                Self::Settings(chain(&error))
+            }
+            DemoError::System(_)
+            | DemoError::NoText
+            | DemoError::NotStarted { .. }
+            | DemoError::Ask(_)
+            | DemoError::TooLate(_)
+            | DemoError::LeftBehind(_) => Self::failed("The demo failed", &error),
+        }
     }
 }
 

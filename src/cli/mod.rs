@@ -5,16 +5,18 @@
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
 //! everything else to standard error. A table never shows a secret, and no flag takes one.
 //!
-//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector.
+//! `guard` and `launch`, which nobody is shown, are what `serve` starts for a collector; `demo-collector` is the
+//! collector of the demo.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine. It imports only settings, collector, telemetry, app, auth, tls and domain; `remote.rs`
+//! this machine. It imports only settings, collector, telemetry, app, demo, auth, tls and domain; `remote.rs`
 //! alone speaks HTTP.
 
 mod access_args;
 mod args;
 mod client;
 mod collector_args;
+mod demo_args;
 mod failure;
 mod group_args;
 mod groups;
@@ -30,9 +32,10 @@ use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{app, collector, settings, telemetry};
+use crate::{app, collector, demo, settings, telemetry};
 use args::{Command, EndpointArgs, Line, ServeArgs};
 use collector_args::{CollectorProcess, GuardArgs};
+use demo_args::DemoCollectorArgs;
 use failure::Failure;
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
@@ -90,6 +93,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
+        Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
+        Command::DemoCollector(args) => demo_collector(&runtime, &args),
     };
     // Whatever still blocks has had its time; the process ends all the same.
     runtime.shutdown_timeout(LAST_WAIT);
@@ -113,4 +118,10 @@ fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
     runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
+}
+
+fn demo_collector(runtime: &Runtime, args: &DemoCollectorArgs) -> Result<(), Failure> {
+    runtime
+        .block_on(demo::collect(&args.url, args.began()))
+        .map_err(|error| Failure::failed("The collector of the demo failed", &error))
 }

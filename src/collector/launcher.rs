@@ -43,7 +43,8 @@ pub struct Launch {
 
 impl Launch {
     /// The command line that says all this.
-    pub(super) fn arguments(&self) -> Vec<OsString> {
+    #[must_use]
+    pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> =
             vec!["launch".into(), "--guard".into(), self.guard.to_string().into()];
         let places = [("--cgroup", &self.cgroup), ("--working-dir", &self.working_dir)];
