@@ -1,6 +1,8 @@
 //! Wiring and shutdown: which rooms there are, in which order they begin and end.
 
+pub mod check;
 mod entrance;
+mod status;
 
 use std::{
     io,
@@ -18,6 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use entrance::{Entrance, Open};
+use status::Status;
 
 use crate::{
     auth::IssuerError,
@@ -37,6 +40,7 @@ use crate::{
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
     reports::{Obeyers, Reports},
+    service::{Manager, Rounds},
     settings::{EndpointSettings, HostedEndpoint, ServeSettings},
     store::{DataFolder, FolderError, KeyState, Store, StoreError},
     telemetry::Repeats,
@@ -134,18 +138,25 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .collector
         .as_ref()
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
-    let collector_health = health.subscribe();
-    let egress = Egress::open(store.clone(), settings.hold_back).await?.trusting(entrance.authorities());
+    let egress = Egress::open(store.clone(), settings.egress).await?;
+    let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
     half.stop_limit += stops_within;
-    let obedience = Obedience { health: reports.health(), coverage: egress.coverage(), stops_within };
+    let obedience = Obedience {
+        health: reports.health(),
+        coverage: egress.coverage(),
+        delivered: egress.delivered(),
+        stops_within,
+    };
     let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
         .await?
-        .trusting(entrance.authorities());
+        .trusting(entrance.authorities())
+        .watched(half.rounds.watch("registration"));
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
@@ -180,8 +191,9 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, Some(registration.standing()));
+    half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
-    half.services.spawn(egress.run(registration.standing(), collector_health, half.stop_services.clone()));
+    half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
 }
@@ -215,6 +227,8 @@ struct Half {
     stop_workers: CancellationToken,
     services: JoinSet<io::Result<()>>,
     stop_services: CancellationToken,
+    rounds: Rounds,
+    status: Status,
     /// How long all this may take.
     stop_limit: Duration,
 }
@@ -230,6 +244,8 @@ impl Half {
             stop_workers: CancellationToken::new(),
             services,
             stop_services,
+            rounds: Rounds::default(),
+            status: Status::default(),
             stop_limit: STOP_LIMIT,
         }
     }
@@ -242,7 +258,9 @@ impl Half {
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         let routes = http::endpoint::routes(endpoint.clone());
-        self.services.spawn(endpoint.run(self.stop_services.clone()));
+        self.status.endpoint = Some(endpoint.clone());
+        let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
+        self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
         Ok(routes)
     }
 
@@ -261,11 +279,15 @@ impl Half {
     ) -> Result<(), AppError> {
         let router = routes.build(way_in.door);
         self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
+        let (manager, stop) = (Manager::of_environment(), self.stop_services.clone());
+        manager.ready();
         let outcome = tokio::select! {
             () = signal => Ok(()),
             Some(ended) = self.workers.join_next() => flat(ended),
             Some(ended) = self.services.join_next() => flat(ended),
+            attended = manager.attend(&self.rounds, || self.status.text(), &stop) => attended,
         };
+        manager.stopping();
         tracing::info!("stopping");
         if timeout(self.stop_limit, self.end()).await.is_err() {
             tracing::error!("something does not end; the process ends without it");

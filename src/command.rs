@@ -2,7 +2,7 @@
 //!
 //! Promises: past the limit, or when nobody waits for it any more, the command is killed with everything that
 //! it started in its process group; it has no standard input; of what it writes the beginning is kept, the
-//! rest thrown away, so that neither a silent nor a talkative one hangs. It imports no room.
+//! rest thrown away, so that neither a silent nor a talkative one hangs. It imports only `service`.
 //!
 //! Does not: end what a command left behind that ended in time, or what it moved into another process group.
 
@@ -14,6 +14,8 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+
+use crate::service;
 
 /// How much of what a command writes is kept, in bytes: enough for an error message.
 const KEPT: usize = 1_024;
@@ -55,6 +57,9 @@ pub async fn run(
     let (program, arguments) = command.split_first().ok_or(CommandError::Nothing)?;
     let mut command = Command::new(program);
     command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+    for name in service::VARIABLES {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut running = Running::new(command.spawn().map_err(CommandError::Start)?);
     let (status, said) = timeout(limit, running.ended())

@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod collector;
@@ -23,6 +24,7 @@ pub mod orders;
 mod recorder;
 pub mod registration;
 pub mod reports;
+pub mod service;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

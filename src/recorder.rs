@@ -164,6 +164,8 @@ fn log(row: &Transition) {
             | Reason::Ceded
             | Reason::BufferOverflowed
             | Reason::BufferFull
+            | Reason::GateOverloaded
+            | Reason::BufferDamaged
             | Reason::DestinationRefused
             | Reason::DestinationFailed
     );

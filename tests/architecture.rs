@@ -25,8 +25,10 @@ const ROOMS: &[Room] = &[
     Room { name: "domain", may_import: &[], crates: &[], files: &[] },
     // The only place that asks for the time, or waits for it.
     Room { name: "clock", may_import: &["domain"], crates: &["rustix"], files: &[] },
+    // What a service manager is told, and whether loops go round.
+    Room { name: "service", may_import: &["clock"], crates: &[], files: &[] },
     // Runs a command of the operator's within a time limit.
-    Room { name: "command", may_import: &[], crates: &["rustix"], files: &[] },
+    Room { name: "command", may_import: &["service"], crates: &["rustix"], files: &[] },
     // What servers show of themselves, and whom clients trust.
     Room {
         name: "tls",
@@ -41,7 +43,9 @@ const ROOMS: &[Room] = &[
         name: "store",
         may_import: &["domain"],
         crates: &["sqlx", "chacha20poly1305"],
+        // Whose process it is.
         files: &[
+            ("folder.rs", &["rustix"]),
             ("configuration.rs", &["serde_json"]),
             ("data_endpoints.rs", &["serde_json"]),
             ("group_history.rs", &["serde_json"]),
@@ -54,7 +58,7 @@ const ROOMS: &[Room] = &[
     // Keeps this adapter registered. rustix tells the driver the host's name.
     Room {
         name: "registration",
-        may_import: &["domain", "wire", "clock", "store", "tls", "login", "recorder"],
+        may_import: &["domain", "wire", "clock", "service", "store", "tls", "login", "recorder"],
         crates: &[],
         files: &[
             ("client.rs", &["reqwest", "serde", "serde_json"]),
@@ -65,7 +69,7 @@ const ROOMS: &[Room] = &[
     // Starts, stops and guards the collector. nix looks users up.
     Room {
         name: "collector",
-        may_import: &["domain", "clock", "store", "recorder"],
+        may_import: &["domain", "clock", "service", "store", "recorder"],
         crates: &["rustix"],
         files: &[("launcher.rs", &["nix"])],
     },
@@ -94,7 +98,14 @@ const ROOMS: &[Room] = &[
         ],
     },
     // The failover endpoint we host.
-    Room { name: "endpoint", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
+    Room { name: "endpoint", may_import: &["domain", "clock", "service", "store"], crates: &[], files: &[] },
+    // One file that has everything but the key and what waits at the gate.
+    Room {
+        name: "backup",
+        may_import: &["domain", "clock", "store", "endpoint"],
+        crates: &[],
+        files: &[("file.rs", &["ring"])],
+    },
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
@@ -153,6 +164,7 @@ const ROOMS: &[Room] = &[
         may_import: &[
             "domain",
             "clock",
+            "service",
             "wire",
             "store",
             "tls",
@@ -168,8 +180,8 @@ const ROOMS: &[Room] = &[
             "telemetry",
         ],
         crates: &[],
-        // The host's name for a certificate.
-        files: &[("entrance.rs", &["rustix", "tokio_rustls"])],
+        // The host's name for a certificate; the room on a disk.
+        files: &[("entrance.rs", &["rustix", "tokio_rustls"]), ("place.rs", &["rustix"])],
     },
     // A pair to break, with a sink and a network of its own.
     Room {
@@ -186,7 +198,7 @@ const ROOMS: &[Room] = &[
     // The command line. serde_json reads answers for tables.
     Room {
         name: "cli",
-        may_import: &["domain", "tls", "collector", "auth", "settings", "telemetry", "app", "demo"],
+        may_import: &["domain", "tls", "collector", "backup", "auth", "settings", "telemetry", "app", "demo"],
         crates: &["clap"],
         files: &[
             ("client.rs", &["serde", "serde_json"]),

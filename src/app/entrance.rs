@@ -129,7 +129,7 @@ impl Open {
     }
 }
 
-fn refuse_exposure(listen: SocketAddr, tls: bool, login: bool) -> Result<(), AppError> {
+pub(super) fn refuse_exposure(listen: SocketAddr, tls: bool, login: bool) -> Result<(), AppError> {
     let missing = match (tls, login) {
         (true, true) => return Ok(()),
         (false, true) => "TLS is missing",

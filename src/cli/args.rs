@@ -7,6 +7,8 @@ use url::Url;
 
 use super::{
     access_args::AccessArgs,
+    backup::{BackupArgs, RestoreArgs},
+    check::CheckArgs,
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
@@ -74,6 +76,12 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
+    Check(CheckArgs),
+    /// Copy everything in a data folder but its key to one file, beside a running server.
+    Backup(BackupArgs),
+    /// Put a backup in the place of what is in a data folder; its server must be stopped.
+    Restore(RestoreArgs),
     /// Say who may log in to a server: add, remove or list users, or change a password.
     User(UserArgs),
     /// Show failover on this machine: a pair of adapters to stop, kill, freeze and cut off.
@@ -124,7 +132,6 @@ impl ServeArgs {
             history_days: self.history_days,
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
-            hold_back: None,
             session_retention: self.session_retention,
             // A command line can be read by others, and is no place for a collector's variables.
             ..ServePartial::default()
@@ -304,9 +311,14 @@ impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
         match self {
-            Self::Serve(_) | Self::Endpoint(_) | Self::User(_) | Self::Demo(_) | Self::DemoCollector(_) => {
-                None
-            }
+            Self::Serve(_)
+            | Self::Endpoint(_)
+            | Self::User(_)
+            | Self::Check(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Demo(_)
+            | Self::DemoCollector(_) => None,
             Self::Get(args) => Some(("--url", &args.remote.url)),
             Self::Set(args) => Some(("--url", &args.remote.url)),
             Self::Add(args) => Some(("--url", &args.remote.url)),

@@ -1,5 +1,6 @@
-//! The command line: `serve` and `endpoint` run a half; `user` says who may log in; every other command asks a
-//! running adapter, or a running failover endpoint about its groups.
+//! The command line: `serve` and `endpoint` run a half; `user` says who may log in, `backup` and `restore`
+//! copy a data folder and put it back, `check` looks at what a half needs; every other command asks a running adapter, or a running failover endpoint
+//! about its groups.
 //!
 //! Promises: it ends with 0 when it was done, 1 when it was refused or failed, 2 when the usage or
 //! the settings are wrong, 3 when the server was not reached. Answers go to standard output,
@@ -9,15 +10,18 @@
 //! collector of the demo.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine. It imports only settings, collector, telemetry, app, demo, auth, tls and domain; `remote.rs`
-//! alone speaks HTTP.
+//! this machine, `backup.rs` has `backup` copy. It imports only settings, collector, telemetry, app, demo, auth, backup,
+//! tls and domain; `remote.rs` alone speaks HTTP.
 
 mod access_args;
 mod args;
+mod backup;
+mod check;
 mod client;
 mod collector_args;
 mod demo_args;
 mod failure;
+mod folder_args;
 mod group_args;
 mod groups;
 mod listening_args;
@@ -32,6 +36,8 @@ use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
+use clap::CommandFactory;
+
 use crate::{app, collector, demo, settings, telemetry};
 use args::{Command, EndpointArgs, Line, ServeArgs};
 use collector_args::{CollectorProcess, GuardArgs};
@@ -43,6 +49,12 @@ const WORKERS: usize = 2;
 
 /// How long a write that blocks may keep the process from ending.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// The command line's definition, for manuals and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    args::CommandLine::command()
+}
 
 /// Runs the command that this process was started with.
 #[must_use]
@@ -91,6 +103,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Backup(args) => runtime.block_on(backup::back_up(args)),
+        Command::Restore(args) => runtime.block_on(backup::restore(args)),
+        Command::Check(args) => runtime.block_on(check::check(args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
         Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),

@@ -1,10 +1,10 @@
 //! The commands about users: they change the data folder of this machine, whether its server runs or not.
 
-use std::{fmt::Write, path::PathBuf};
+use std::fmt::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{client::print, failure::Failure, password};
+use super::{client::print, failure::Failure, folder_args::FolderArgs, password};
 use crate::{
     auth::{self, UserChange, UserError},
     domain::{UserName, UserRole},
@@ -42,13 +42,6 @@ struct OneUserArgs {
     name: UserName,
     #[command(flatten)]
     folder: FolderArgs,
-}
-
-#[derive(Debug, Args)]
-struct FolderArgs {
-    /// The server's data folder.
-    #[arg(long, env = "CLIENT_FAILOVER_DATA_DIR", value_name = "FOLDER", default_value = "./data")]
-    data_dir: PathBuf,
 }
 
 /// `user`: shows or changes users.

@@ -12,6 +12,9 @@ use std::{
 /// Writing 1 to it kills all that is in the group, at once (Linux 5.14 and later).
 const KILL: &str = "cgroup.kill";
 
+/// What the name of a group begins with, before its guard's number.
+const PREFIX: &str = "client-failover-";
+
 /// The group of one run of a collector.
 #[derive(Debug)]
 pub(super) struct Cgroup(PathBuf);
@@ -23,6 +26,7 @@ impl Cgroup {
     /// When there is no cgroup v2 here, or none that this process may use.
     pub(super) fn make(guard: u32) -> io::Result<Self> {
         let path = path(guard)?;
+        path.parent().into_iter().for_each(sweep);
         fs::create_dir(&path)?;
         let made = Self(path);
         if made.0.join(KILL).exists() {
@@ -70,7 +74,19 @@ fn path(guard: u32) -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let group = own_group(&own, &mounts);
     let group = group.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no cgroup v2"))?;
-    Ok(group.join(format!("client-failover-{guard}")))
+    Ok(group.join(format!("{PREFIX}{guard}")))
+}
+
+/// Removes empty groups of guards that are dead: one that was killed together with its agent has left its own.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let guard = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok());
+        if guard.is_some_and(|guard| !Path::new("/proc").join(guard.to_string()).exists()) {
+            // The system refuses it while something is in it.
+            Cgroup(entry.path()).remove();
+        }
+    }
 }
 
 /// The folder of the group that this process is in, by what the kernel says of it and of the mounts.
@@ -88,6 +104,28 @@ fn own_group(own: &str, mounts: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_a_dead_guard_has_left_empty_is_swept_away() {
+        let parent = tempfile::tempdir().unwrap();
+        let own = format!("{PREFIX}{}", std::process::id());
+        // No process has the highest number that fits.
+        let dead = format!("{PREFIX}{}", u32::MAX);
+        let full = format!("{PREFIX}{}", u32::MAX - 1);
+        for name in [&own, &dead, &full, "client-failover-x", "other"] {
+            fs::create_dir(parent.path().join(name)).unwrap();
+        }
+        fs::write(parent.path().join(&full).join("cgroup.procs"), "1").unwrap();
+        sweep(parent.path());
+        let mut left: Vec<_> = fs::read_dir(parent.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let mut wanted = vec![own, full, "client-failover-x".to_owned(), "other".to_owned()];
+        wanted.sort();
+        assert_eq!(left, wanted);
+    }
 
     #[test]
     fn the_own_group_is_found_where_it_is_mounted() {

@@ -15,6 +15,7 @@ use crate::{
     clock::{self, Alarm},
     domain::{AdapterState, CollectorSettings, Health, Order, Standing, Uptime},
     recorder::Recorder,
+    service,
     store::Store,
 };
 
@@ -55,13 +56,7 @@ impl Collector {
     /// What a collector's [`Health`] is before anything was ordered.
     #[must_use]
     pub fn first_health() -> Health {
-        Health {
-            obeyed: 0,
-            score: None,
-            state: Some(AdapterState::Starting),
-            last_data: None,
-            warnings: Vec::new(),
-        }
+        Health { obeyed: 0, state: Some(AdapterState::Starting), ..Health::NOTHING_PROTECTED }
     }
 
     /// How long a collector may take to stop, whatever it or its guard does: the time that the settings give it,
@@ -225,6 +220,8 @@ fn environment(
     own: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> BTreeMap<OsString, OsString> {
     let mut environment: BTreeMap<_, _> = own.into_iter().collect();
+    // A collector that knows the same service manager would speak in the adapter's name.
+    environment.retain(|name, _| service::VARIABLES.iter().all(|own| name != own));
     if settings.user.is_some() {
         environment.retain(|name, _| OWN_TO_A_USER.iter().all(|own| name != own));
     }
@@ -280,7 +277,14 @@ mod tests {
             epoch: Epoch::new(7),
             ..Order::default()
         };
-        let own = [("A", "own"), ("B", "own"), ("HOME", "/root"), ("CLIENT_FAILOVER_EPOCH", "3")];
+        let own = [
+            ("A", "own"),
+            ("B", "own"),
+            ("HOME", "/root"),
+            ("CLIENT_FAILOVER_EPOCH", "3"),
+            ("NOTIFY_SOCKET", "/run/systemd/notify"),
+            ("WATCHDOG_PID", "1"),
+        ];
         let env = [("B", "set"), ("CLIENT_FAILOVER_ROLE", "set")];
         assert_eq!(
             found(&settings(None, &env), acting, &own),

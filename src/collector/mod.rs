@@ -10,7 +10,7 @@
 //! Does not: promise anything while agent and guard are frozen together, about a process with rights that the guard
 //! has not (set-uid programs under an unprivileged adapter), about bytes that are handed to the kernel, or, where the
 //! system gives no cgroup v2, about processes that a collector forked, once its guard was killed. It imports domain,
-//! clock, recorder and store. Its clock is the boot clock, in agent and guard alike.
+//! clock, service, recorder and store. Its clock is the boot clock, in agent and guard alike.
 //!
 //! `machine` decides, `driver` does. `leash` is the agent's end of a guard, `guard` the guard's process, and `launcher`
 //! what becomes the collector; `talk` is what agent and guard say to each other, `tree` and `cgroup` are how a

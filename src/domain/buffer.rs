@@ -29,6 +29,12 @@ impl Block {
     pub fn left(&self) -> u64 {
         u64::from(self.entries.saturating_sub(self.settled))
     }
+
+    /// The number of the first that is not settled.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.first_sequence + u64::from(self.settled)
+    }
 }
 
 /// How many requests of a destination were settled, and how.
@@ -44,6 +50,8 @@ pub struct Tally {
     pub dropped: u64,
     /// Left the buffer because the Primary was proved to have settled the same.
     pub proved: u64,
+    /// How many of the dropped were told in the receipt of a hand-over.
+    pub dropped_told: u64,
 }
 
 /// One destination as its buffer knew it when it was opened.

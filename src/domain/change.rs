@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Epoch, FailoverScore, Name, SessionId, Wall};
+use super::{Epoch, FailoverScore, Name, SessionId, Wall, delivery::millis};
 
 words! {
     /// What kind of thing happened in a group.
@@ -130,6 +130,8 @@ pub struct Receipt {
     pub last_act_ago: Duration,
     /// How long ago the new one acted first.
     pub first_act_ago: Duration,
+    /// How long ago the gate of the old one delivered last, as it had said; empty where it has said nothing.
+    pub last_delivered_ago: Option<Duration>,
 }
 
 impl Receipt {
@@ -145,9 +147,8 @@ impl Receipt {
     pub fn sentence(&self) -> String {
         let Self { epoch, from, to, .. } = self;
         let gap = self.gap_us();
-        let span =
-            format!("{:.1} ms", std::time::Duration::from_micros(gap.unsigned_abs()).as_secs_f64() * 1e3);
-        match (self.last_act, gap) {
+        let span = millis(Duration::from_micros(gap.unsigned_abs()));
+        let acted = match (self.last_act, gap) {
             _ if from == to => format!("{to} acts again under epoch {epoch}; nobody acted for {span}"),
             (LastAct::Said, ..0) => {
                 format!("{to} took over from {from} under epoch {epoch}; both acted for {span}")
@@ -160,6 +161,13 @@ impl Receipt {
                     "{to} took over from {from} under epoch {epoch}, {span} after the last heartbeat of {from}"
                 )
             }
+        };
+        let delivered = self.last_delivered_ago.map(|ago| ago.saturating_sub(self.first_act_ago));
+        match delivered {
+            Some(before) => {
+                format!("{acted}; the gate of {from} had delivered last {} before {to} acted", millis(before))
+            }
+            None => acted,
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct NativeHeartbeat {
     pub loss: Option<EndpointLoss>,
     /// What the egress gate of a Primary has received and settled; empty without one.
     pub coverage: Option<CoverageAges>,
+    /// How long ago its gate delivered last, under its last permission to; empty where it has delivered nothing.
+    pub delivered_ago: Option<Duration>,
 }
 
 impl NativeHeartbeat {

@@ -16,9 +16,11 @@ mod collector;
 mod component;
 mod config;
 mod data_endpoint;
+mod delivery;
 mod draft;
 mod fault;
 mod field;
+mod gate;
 mod group;
 mod health;
 mod heartbeat;
@@ -46,9 +48,11 @@ pub use component::{
 };
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
 pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
+pub use delivery::{Deliveries, HandOver};
 pub use draft::Draft;
 pub use fault::{Fault, Faults};
 pub use field::Field;
+pub use gate::GateSettings;
 pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,

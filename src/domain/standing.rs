@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    ConfigurationId, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId, Mode, Proof, Reason, Role,
-    SessionId, Uptime, Wall,
+    ConfigurationId, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId, HandOver, Mode, Proof,
+    Reason, Role, SessionId, Uptime, Wall,
 };
 
 /// Permission to act: a deadline, not a flag. The greater one lasts longer.
@@ -113,6 +113,11 @@ pub struct Standing {
     pub last_data: Option<Wall>,
     /// What the last answer proved of the Primary's gate.
     pub proof: Option<Proof>,
+    /// Whether the registration waits for the egress gate before it says that acting has stopped. Until it does the
+    /// gate sends nothing.
+    pub gated: bool,
+    /// The last hand-over from or to this adapter, in this run.
+    pub hand_over: Option<Box<HandOver>>,
     /// The adapter's state.
     pub adapter_state: AdapterState,
     /// What an operator should know, each a sentence.

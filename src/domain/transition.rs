@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{AdapterState, Epoch, FailoverScore, GroupId, Mode, Role, SessionId, Wall};
+use super::{AdapterState, Epoch, FailoverScore, GroupId, Mode, Now, Role, SessionId, Standing, Wall};
 
 words! {
     /// What kind of event a row of the history is.
@@ -77,6 +77,8 @@ words! {
         TookOver,
         /// Another adapter took over from this one.
         HandedOver,
+        /// The gate has counted what it delivered of a hand-over.
+        Delivered,
         /// No answer arrived within the lease.
         LeaseExpired,
         /// The endpoint could not be reached for one FailoverTimeout after a start as Primary.
@@ -127,6 +129,10 @@ words! {
         BufferOverflowed,
         /// A Primary's buffer is full: requests were not taken.
         BufferFull,
+        /// The requests under way take all the memory that they may: others were not taken.
+        GateOverloaded,
+        /// The gate's buffer could not be used, and was put aside: what waited in it is not sent.
+        BufferDamaged,
         /// A component reported it.
         Reported,
         /// A component has not reported again within its time to live.
@@ -296,4 +302,33 @@ pub struct Transition {
     /// Of a hand-over: what lay between the last act of one adapter and the first of the other, in
     /// microseconds, below zero where both acted.
     pub gap_us: Option<i64>,
+}
+
+impl Transition {
+    /// Something that happened at `now` where `standing` is the adapter's: of whoever else than the registration tells.
+    #[must_use]
+    pub fn observed(
+        standing: &Standing,
+        now: Now,
+        kind: TransitionKind,
+        reason: Reason,
+        explanation: String,
+    ) -> Self {
+        Self {
+            at: now.wall,
+            kind,
+            reason,
+            explanation,
+            role: standing.role_at(now.uptime),
+            mode: standing.applied_mode,
+            adapter_state: standing.adapter_state,
+            group: standing.group.clone(),
+            session: standing.session.clone(),
+            epoch: standing.epoch,
+            score: Some(standing.score),
+            last_data: standing.last_data,
+            round_trip: None,
+            gap_us: None,
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use hyper::{
@@ -59,6 +60,12 @@ impl Tenure {
             Acting::Unbounded => u64::MAX,
         };
         self.deadline_ns.store(deadline, Ordering::Release);
+    }
+
+    /// When it ends without anybody saying so.
+    pub(super) fn deadline(&self) -> Option<Uptime> {
+        let deadline = self.deadline_ns.load(Ordering::Acquire);
+        (deadline != u64::MAX).then(|| Uptime::new(Duration::from_nanos(deadline)))
     }
 
     /// Whether something may be sent now.

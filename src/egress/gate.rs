@@ -1,22 +1,23 @@
 //! Takes requests from the collector: passes them on, keeps them, or turns them away.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc};
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     Response, StatusCode,
     body::{Body, Bytes},
     http::request::Parts,
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 
 use super::{
+    body::{self, Held, Memory, Unread},
     forward::Undelivered,
     keeper::Keeper,
-    lane::{Lane, News, Reserved, Taken, Turned},
+    lane::{Lane, News, Taken, Turned},
     machine::{Settlement, settlement},
     pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
+    ticket::Reserved,
     view::{Route, View},
 };
 use crate::{
@@ -24,14 +25,12 @@ use crate::{
     domain::{Order, Tally, Wall},
 };
 
-/// How long a body may take to arrive: who dribbles is given up.
-const BODY_TIME: Duration = Duration::from_secs(60);
-
 /// The gate, for whoever has requests. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Gate {
     views: watch::Receiver<Arc<View>>,
     keeper: Keeper,
+    memory: Memory,
 }
 
 /// What a request is answered.
@@ -52,20 +51,24 @@ pub enum Refusal {
     BadId,
     /// The path is none that can be sent.
     BadPath,
-    /// The body did not arrive within [`BODY_TIME`].
-    TooSlow,
-    /// The body could not be read to its end.
-    Broken,
-    /// The body is larger than this many MiB.
-    TooLarge(u32),
+    /// The body was not read; why.
+    Unread(Unread),
     /// This adapter stands by and keeps nothing.
     StandsBy,
     /// The buffer is full.
     Full,
     /// The buffer cannot be written; why.
     NotWritten(String),
+    /// The destination does not accept the gate's login.
+    NotLoggedIn,
     /// What only asks could not be answered; why.
     Unreachable(String),
+}
+
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        Self::Unread(unread)
+    }
 }
 
 /// How a destination does, and what became of what was sent to it.
@@ -83,6 +86,8 @@ pub struct LaneReport {
     pub tally: Tally,
     /// Not taken because the buffer was full, in this run.
     pub turned_away: u64,
+    /// Not taken because the requests under way took all the memory that they may, in this run.
+    pub overloaded: u64,
     /// Not taken, or dropped by setting, while standing by, in this run.
     pub stood_by: u64,
     /// Why it settles nothing now; empty while it does.
@@ -92,7 +97,7 @@ pub struct LaneReport {
 impl LaneReport {
     fn of(lane: &Lane) -> Self {
         let (waiting, waiting_bytes) = lane.load();
-        let News { turned_away, stood_by, .. } = lane.totals();
+        let News { turned_away, overloaded, stood_by, .. } = lane.totals();
         Self {
             id: lane.id().to_owned(),
             waiting,
@@ -100,6 +105,7 @@ impl LaneReport {
             settled_until: lane.settled_until(),
             tally: lane.tally(),
             turned_away,
+            overloaded,
             stood_by,
             outage: lane.outage(),
         }
@@ -107,8 +113,8 @@ impl LaneReport {
 }
 
 impl Gate {
-    pub(super) const fn new(views: watch::Receiver<Arc<View>>, keeper: Keeper) -> Self {
-        Self { views, keeper }
+    pub(super) const fn new(views: watch::Receiver<Arc<View>>, keeper: Keeper, memory: Memory) -> Self {
+        Self { views, keeper, memory }
     }
 
     /// Whether a path is one of the gate's, `/egress/{Id}/…`.
@@ -140,8 +146,8 @@ impl Gate {
         if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
             return Err(Refusal::StandsBy);
         }
-        let body =
-            collect(body, &route).await.inspect_err(|_refused| route.lane.cover_anew(clock::now().uptime))?;
+        let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
+        let body = read.inspect_err(|unread| route.lane.missed(*unread, clock::now().uptime))?;
         let request = whole(parts, target, body);
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
@@ -178,7 +184,7 @@ impl Gate {
             (None, Ok(_)) => return Err(Refusal::Unreachable("it cannot be asked".to_owned())),
         };
         match asks.send(request, view.stamp()).await {
-            Ok(answer) => Ok(Answer::Passed(answer)),
+            Ok(answer) => passed_back(answer),
             Err(Undelivered::BadTarget) => Err(Refusal::BadPath),
             Err(Undelivered::Over) => Err(Refusal::StandsBy),
             Err(Undelivered::Failed(why)) => Err(Refusal::Unreachable(why)),
@@ -210,7 +216,7 @@ impl Gate {
                 // It cannot be kept: the collector hears what the destination said, if it said anything.
                 Err(turned) => {
                     if let Some(Some(answer)) = passed {
-                        return Ok(Answer::Passed(answer));
+                        return passed_back(answer);
                     }
                     return turned_away(turned, passed.is_some(), route);
                 }
@@ -253,7 +259,7 @@ async fn pass(route: &Route, request: &Request, view: &View) -> Passed {
         Ok(answer) => {
             let status = answer.status().as_u16();
             let settled = settlement(status);
-            lane.settled(settled, status);
+            lane.settled(settled, status, clock::now());
             if settled == Settlement::Open {
                 lane.set_outage(Some(&format!("it answers {}", answer.status())));
                 return Passed::Open(Some(answer));
@@ -282,27 +288,18 @@ fn success(route: &Route) -> StatusCode {
     StatusCode::from_u16(route.endpoint.buffered_answer()).unwrap_or(StatusCode::NO_CONTENT)
 }
 
-async fn collect<B>(body: B, route: &Route) -> Result<Bytes, Refusal>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let limit = route.endpoint.max_request_bytes();
-    let too_large = || Refusal::TooLarge(route.endpoint.max_request_mb());
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
-    }
-    let read = timeout(BODY_TIME, Limited::new(body, limit).collect()).await;
-    match read.map_err(|_elapsed| Refusal::TooSlow)? {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_broken) => Err(Refusal::Broken),
+/// The destination's answer, for the collector. What 401 and 407 refuse is the gate's login; to the collector they would
+/// mean its own.
+fn passed_back(answer: Response<AnswerBody>) -> Result<Answer, Refusal> {
+    match answer.status() {
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(Refusal::NotLoggedIn),
+        _ => Ok(Answer::Passed(answer)),
     }
 }
 
 /// The request as it is passed on. It has arrived when all of it has.
-fn whole(parts: Parts, target: String, body: Bytes) -> Request {
+fn whole(parts: Parts, target: String, (body, held): (Bytes, Held)) -> Request {
     let Parts { method, mut headers, .. } = parts;
     strip(&mut headers);
-    Request { arrival: clock::now(), method, target, headers, body }
+    Request { arrival: clock::now(), method, target, headers, body, _held: Some(held) }
 }

@@ -1,18 +1,20 @@
 //! Writes what waits: the one writer of the buffer, many requests to a commit.
 //!
 //! A request is answered once its commit is on disk. While one commit is being written, all that come gather for
-//! the next, so that a commit costs each of them little however many they are.
+//! the next, so that a commit costs each of them little however many they are. That something is settled is not waited
+//! for by anybody, and shares a commit with what comes a little later.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
-
-use super::{
-    lane::{Lane, Reserved},
-    request::Request,
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
 };
+
+use super::{lane::Lane, request::Request, ticket::Reserved};
 use crate::{
-    domain::{Block, BootId},
+    clock,
+    domain::{Block, BootId, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -21,6 +23,9 @@ const BATCH: usize = 1_024;
 
 /// How large a block grows: what a promotion reads at a time.
 const BLOCK_BYTES: usize = 1024 * 1024;
+
+/// How long changes may wait that nobody waits for: what was settled within it is sent again after a crash.
+const LAZY: Duration = Duration::from_millis(50);
 
 /// How soon changes that could not be written are tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -94,23 +99,27 @@ struct Growing {
 pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> Buffer {
     let mut batch = Vec::with_capacity(BATCH);
     let mut changes: Vec<(Arc<Lane>, BufferChange)> = Vec::new();
+    // When changes are written that nobody waits for.
+    let mut due: Option<Uptime> = None;
     loop {
-        if changes.is_empty() {
-            if works.0.recv_many(&mut batch, BATCH).await == 0 {
-                return buffer;
-            }
-        } else {
-            // Something could not be written: the disk may be full, and what comes is turned away until it is not.
-            let waited = tokio::time::timeout(RETRY, works.0.recv_many(&mut batch, BATCH)).await;
-            if waited == Ok(0) {
-                return buffer;
-            }
+        let receiving = works.0.recv_many(&mut batch, BATCH);
+        let received = match due {
+            Some(due) => timeout(due.since(clock::now().uptime), receiving).await.ok(),
+            None => Some(receiving.await),
+        };
+        if received == Some(0) {
+            return buffer;
         }
         let mut growing = Vec::new();
         let stop = gather(batch.drain(..), &mut growing, &mut changes, &boot);
+        let now = clock::now().uptime;
+        if growing.is_empty() && !stop && changes.len() < BATCH && now < *due.get_or_insert(now + LAZY) {
+            continue;
+        }
         if let Err(error) = write(&mut buffer, growing, &mut changes).await {
             tracing::error!(%error, "the egress buffer cannot be written");
         }
+        due = (!changes.is_empty()).then(|| clock::now().uptime + RETRY);
         if stop {
             return buffer;
         }
@@ -183,38 +192,50 @@ async fn write(
     mut growing: Vec<Growing>,
     changes: &mut Vec<(Arc<Lane>, BufferChange)>,
 ) -> Result<(), StoreError> {
-    let mut tallies = HashMap::new();
+    let appended: Vec<_> = growing.iter_mut().map(Growing::append).collect();
+    let others: Vec<_> =
+        changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone())).collect();
     let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
-    for lane in lanes {
-        tallies.entry(lane.id()).or_insert_with(|| lane.tally());
-    }
-    let tallies: Vec<_> = tallies.into_iter().map(|(id, tally)| (id.to_owned(), tally)).collect();
-    let appended = growing.iter_mut().map(|growing| {
-        let content = std::mem::take(&mut growing.content);
-        (growing.lane.id().to_owned(), BufferChange::Append(growing.block.clone(), content))
-    });
-    let others = changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone()));
-    let all: Vec<_> = appended.chain(others).collect();
-    match buffer.write(&all, &tallies).await {
+    let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
+    let tallies: Vec<_> = tallies.into_iter().collect();
+    let is_alone = growing.is_empty();
+    match buffer.write(appended.into_iter().chain(others.iter().cloned()), &tallies).await {
         Ok(ids) => {
             changes.clear();
-            for (id, growing) in ids.into_iter().zip(growing) {
-                let Growing { lane, mut block, kept, .. } = growing;
-                block.id = id;
-                let (reserved, told): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-                lane.written(block, reserved);
-                for done in told {
-                    // Whoever waited may have hung up; the request is kept all the same.
-                    done.send(Ok(())).ok();
-                }
-            }
+            ids.into_iter().zip(growing).for_each(|(id, growing)| growing.finish(id));
             Ok(())
         }
         Err(error) => {
             for (_, done) in growing.into_iter().flat_map(|growing| growing.kept) {
                 done.send(Err(error.to_string())).ok();
             }
+            // Where nothing more can be added, the disk being full, something can be taken out.
+            let settled = !is_alone && buffer.write(others.into_iter(), &tallies).await.is_ok();
+            // What is damaged cannot be taken out, and must not keep others from being added.
+            if settled || error.is_damage() {
+                changes.clear();
+            }
             Err(error)
+        }
+    }
+}
+
+impl Growing {
+    /// Its change of the buffer, with all that it carries.
+    fn append(&mut self) -> (String, BufferChange) {
+        let content = std::mem::take(&mut self.content);
+        (self.lane.id().to_owned(), BufferChange::Append(self.block.clone(), content))
+    }
+
+    /// It is on disk, under this row.
+    fn finish(self, id: i64) {
+        let Self { lane, mut block, kept, .. } = self;
+        block.id = id;
+        let (reserved, told): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        lane.written(block, reserved);
+        for done in told {
+            // Whoever waited may have hung up; the request is kept all the same.
+            done.send(Ok(())).ok();
         }
     }
 }

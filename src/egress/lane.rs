@@ -8,14 +8,15 @@ use std::{
 use tokio::sync::Notify;
 
 pub(super) use super::machine::ledger::{News, Turned};
-use super::machine::{
-    Settlement,
-    ledger::{self, Ledger, Terms},
+use super::{
+    body::Unread,
+    machine::{
+        Settlement,
+        ledger::{self, Account, Ledger, Terms},
+    },
+    ticket::{Reserved, Ticket},
 };
-use crate::{
-    clock,
-    domain::{Block, BootId, Coverage, DataEndpoint, Now, Order, Proof, Tally, Uptime, Waiting, Wall},
-};
+use crate::domain::{Block, BootId, Coverage, DataEndpoint, Now, Order, Proof, Tally, Uptime, Waiting, Wall};
 
 /// One destination's lane. Outlives its configuration: what waits stays, whoever is configured.
 #[derive(Debug)]
@@ -40,21 +41,6 @@ pub(super) enum Taken {
     Pass(Ticket),
     /// It is written down; the blocks that made room for it are over.
     Keep(Reserved, Vec<i64>),
-}
-
-/// A request that is under way, from its arrival until it is settled or on disk.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    lane: Arc<Lane>,
-    ticket: ledger::Ticket,
-}
-
-/// Room in the buffer for one request. Given back when it is dropped, unless the request was written.
-#[derive(Debug)]
-pub(super) struct Reserved {
-    ticket: Ticket,
-    bytes: u64,
-    written: bool,
 }
 
 impl Lane {
@@ -87,19 +73,18 @@ impl Lane {
         now: Uptime,
     ) -> Result<Taken, Turned> {
         let taken = self.state().ledger.take(order, terms(endpoint), (arrival, size), unsettled, now)?;
-        let ticket = |ticket| Ticket { lane: Arc::clone(self), ticket };
         Ok(match taken {
-            ledger::Taken::Pass(number) => Taken::Pass(ticket(number)),
+            ledger::Taken::Pass(number) => Taken::Pass(Ticket::new(Arc::clone(self), number)),
             ledger::Taken::Keep(number, over) => {
-                Taken::Keep(Reserved { ticket: ticket(number), bytes: size, written: false }, over)
+                Taken::Keep(Reserved::new(Ticket::new(Arc::clone(self), number), size), over)
             }
         })
     }
 
     /// What was passed on was answered.
-    pub(super) fn settled(&self, settlement: Settlement, status: u16) {
+    pub(super) fn settled(&self, settlement: Settlement, status: u16, now: Now) {
         let mut state = self.state();
-        state.ledger.settle(settlement, status);
+        state.ledger.settle(settlement, status, now);
         state.works(settlement);
     }
 
@@ -114,18 +99,33 @@ impl Lane {
 
     /// A block is on disk.
     pub(super) fn written(&self, block: Block, reserved: Vec<Reserved>) {
-        let estimated = reserved.iter().map(|reserved| reserved.bytes).sum();
-        self.state().ledger.written(block, estimated);
-        for mut room in reserved {
-            room.written = true;
-            drop(room);
-        }
+        self.state().ledger.written(block, reserved.iter().map(Reserved::bytes).sum());
+        reserved.into_iter().for_each(Reserved::written);
         self.waits.notify_one();
     }
 
-    /// The block whose turn it is.
-    pub(super) fn front(&self) -> Option<Block> {
-        self.state().ledger.front().cloned()
+    /// A request is no longer under way.
+    pub(super) fn arrived(&self, ticket: ledger::Ticket) {
+        self.state().ledger.arrived(ticket);
+    }
+
+    /// A request that was to be kept, for which so many bytes were reserved, could not be written.
+    pub(super) fn not_written(&self, reserved: u64, now: Uptime) {
+        self.state().ledger.not_written(reserved, now);
+    }
+
+    /// A request was not read: what it had is missing here.
+    pub(super) fn missed(&self, unread: Unread, now: Uptime) {
+        let mut state = self.state();
+        state.ledger.cover_anew(now);
+        if unread == Unread::NoMemory {
+            state.ledger.count_overload();
+        }
+    }
+
+    /// The blocks whose turn it is: as many as take no more room than `bytes`, but one at the least.
+    pub(super) fn first(&self, bytes: u64) -> Vec<Block> {
+        self.state().ledger.first(bytes)
     }
 
     /// The first open request of `block` is settled. Gives how many of it are, and whether it is over.
@@ -134,9 +134,10 @@ impl Lane {
         block: i64,
         settlement: Settlement,
         status: u16,
+        now: Now,
     ) -> Option<(u32, bool)> {
         let mut state = self.state();
-        let settled = state.ledger.settle_front(block, settlement, status)?;
+        let settled = state.ledger.settle_front(block, settlement, status, now)?;
         state.works(settlement);
         Some(settled)
     }
@@ -164,6 +165,16 @@ impl Lane {
     /// The arrival up to which everything received is settled; empty before the first.
     pub(super) fn settled_until(&self) -> Option<Wall> {
         self.state().ledger.settled_until()
+    }
+
+    /// Sending is permitted from now on: what is delivered is counted anew.
+    pub(super) fn begin_account(&self) {
+        self.state().ledger.begin_account();
+    }
+
+    /// What was delivered since then, and whether all that waited then is settled.
+    pub(super) fn account(&self) -> (Account, bool) {
+        self.state().ledger.account()
     }
 
     /// How many requests wait, and how much room they take.
@@ -197,24 +208,4 @@ impl State {
 
 const fn terms(endpoint: &DataEndpoint) -> Terms {
     Terms { standby: endpoint.standby_answer(), limit: endpoint.max_buffer_bytes() }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.lane.state().ledger.arrived(self.ticket);
-    }
-}
-
-impl Reserved {
-    pub(super) fn lane(&self) -> &Arc<Lane> {
-        &self.ticket.lane
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if !self.written {
-            self.ticket.lane.state().ledger.not_written(self.bytes, clock::now().uptime);
-        }
-    }
 }

@@ -11,11 +11,14 @@
 //! adapter; the destination must take it twice. It cannot call back what a destination has received. Uptimes decide;
 //! wall time is for people.
 //!
-//! `machine` decides, `gate` takes requests, `keeper` writes what waits, `sender` sends it, `driver` follows the
-//! orders. It imports `domain`, `clock`, `store`, `recorder`, `tls` and `login`.
+//! `machine` decides, `gate` takes requests, `lane` knows what waits, `keeper` writes it and `sender` sends it,
+//! `follower` follows the orders. It imports `domain`, `clock`, `store`, `recorder`, `tls` and `login`.
 
+mod body;
 mod connection;
+mod destinations;
 mod driver;
+mod follower;
 mod forward;
 mod gate;
 mod keeper;
@@ -25,9 +28,13 @@ mod news;
 mod pool;
 mod request;
 mod sender;
+mod telling;
+mod ticket;
 mod tls;
 mod view;
 
+pub use body::Unread;
 pub use driver::{Egress, OpenError};
+pub use follower::Before;
 pub use gate::{Answer, Gate, LaneReport, Refusal};
 pub use pool::AnswerBody;

@@ -37,6 +37,11 @@ impl Newsroom {
         Self { recorder, told: HashMap::new() }
     }
 
+    /// The buffer that was there at the start could not be used.
+    pub(super) fn tell_damage(&self, standing: &Standing, what: String) {
+        self.recorder.record(row(standing, Reason::BufferDamaged, what));
+    }
+
     /// Looks at the lanes, and tells what is new of them.
     pub(super) fn look<'a>(&mut self, standing: &Standing, lanes: impl Iterator<Item = &'a Arc<Lane>>) {
         let now = clock::now().uptime;
@@ -87,6 +92,15 @@ impl Told {
                 format!("the buffer of {:?} is full: {turned_away} requests were not taken", lane.id());
             news.push((Reason::BufferFull, text));
         }
+        let overloaded = totals.overloaded - self.totals.overloaded;
+        if overloaded > 0 && self.may_tell(Reason::GateOverloaded, now) {
+            self.totals.overloaded = totals.overloaded;
+            let text = format!(
+                "the requests under way take all the memory that they may: {overloaded} for {:?} were not taken",
+                lane.id()
+            );
+            news.push((Reason::GateOverloaded, text));
+        }
         if outage.is_some() != self.outage {
             let reason = if self.outage { Reason::DestinationRestored } else { Reason::DestinationFailed };
             // That it works again is told once its failing was.
@@ -113,21 +127,5 @@ impl Told {
 }
 
 fn row(standing: &Standing, reason: Reason, explanation: String) -> Transition {
-    let now = clock::now();
-    Transition {
-        at: now.wall,
-        kind: TransitionKind::Egress,
-        reason,
-        explanation,
-        role: standing.role_at(now.uptime),
-        mode: standing.applied_mode,
-        adapter_state: standing.adapter_state,
-        group: standing.group.clone(),
-        session: standing.session.clone(),
-        epoch: standing.epoch,
-        score: Some(standing.score),
-        last_data: standing.last_data,
-        round_trip: None,
-        gap_us: None,
-    }
+    Transition::observed(standing, clock::now(), TransitionKind::Egress, reason, explanation)
 }

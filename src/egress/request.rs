@@ -8,6 +8,7 @@ use hyper::{
     header::{self, HeaderName, HeaderValue},
 };
 
+use super::body::Held;
 use crate::domain::{Now, Uptime, Wall};
 
 /// Where the gate's paths begin; in any case, like all paths here.
@@ -31,14 +32,16 @@ const NOT_PASSED: [HeaderName; 13] = [
     header::EXPECT,
 ];
 
-/// Headers of an answer that end here.
-const NOT_PASSED_BACK: [HeaderName; 6] = [
+/// Headers of an answer that end here: of the connection, and of the login, which is the gate's.
+const NOT_PASSED_BACK: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
+    header::PROXY_AUTHENTICATE,
+    header::WWW_AUTHENTICATE,
 ];
 
 /// Under which epoch, and by whom, a request is sent. The collector cannot claim them.
@@ -46,7 +49,7 @@ pub(super) const EPOCH: HeaderName = HeaderName::from_static("x-failover-epoch")
 pub(super) const SESSION: HeaderName = HeaderName::from_static("x-failover-session");
 
 /// A request, whole.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Request {
     pub(super) arrival: Now,
     pub(super) method: Method,
@@ -54,6 +57,8 @@ pub(super) struct Request {
     pub(super) target: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The memory that the body takes; empty for what was read from the buffer.
+    pub(super) _held: Option<Held>,
 }
 
 /// The destination's Id, still percent-encoded, and what follows it, of one of the gate's addresses.
@@ -140,7 +145,7 @@ impl Request {
             headers.append(name, HeaderValue::from_bytes(get(from)?).ok()?);
         }
         let body = Bytes::copy_from_slice(get(from)?);
-        Some(Self { arrival: Now { uptime, wall }, method, target, headers, body })
+        Some(Self { arrival: Now { uptime, wall }, method, target, headers, body, _held: None })
     }
 }
 
@@ -224,6 +229,7 @@ mod tests {
             target: "/a/../b?c".to_owned(),
             headers: two,
             body: Bytes::from_static(b"\x00\xff"),
+            _held: None,
         };
         let mut written = Vec::new();
         request.encode(&mut written);

@@ -21,9 +21,25 @@ pub(super) struct View {
     pub(super) routes: HashMap<String, Arc<Route>>,
     /// Whether the destinations were read at all.
     pub(super) read: bool,
+    /// Whether the registration knows that the gate has to obey. Until then there is no destination: nothing may be
+    /// sent that a demotion would not wait for.
+    pub(super) gated: bool,
 }
 
 impl View {
+    /// What is published of it.
+    pub(super) fn published(&self) -> Self {
+        let Self { order, ref stamp, ref tenure, ref routes, read, gated } = *self;
+        let read = read && (gated || routes.is_empty());
+        let routes = if gated { routes.clone() } else { HashMap::new() };
+        Self { order, stamp: stamp.clone(), tenure: tenure.clone(), routes, read, gated }
+    }
+
+    /// The lanes of all destinations.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Arc<Lane>> {
+        self.routes.values().map(|route| &route.lane)
+    }
+
     /// Whether it is known where to send, and what the order is: not at first, and nothing may be refused for
     /// good then, or dropped.
     pub(super) const fn is_ready(&self) -> bool {

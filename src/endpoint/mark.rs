@@ -45,7 +45,8 @@ impl Mark {
     }
 
     /// The mark in `folder`; none when there is none, or none that can be read.
-    pub(super) fn read(folder: &Path) -> Option<Self> {
+    #[must_use]
+    pub fn read(folder: &Path) -> Option<Self> {
         let text = fs::read_to_string(folder.join(NAME)).ok()?;
         let mut words = text.split_ascii_whitespace();
         let mark = Self {
@@ -61,7 +62,10 @@ impl Mark {
 
     /// Puts the mark on disk: in place, with one wait for the disk. A power cut meanwhile may tear it, and
     /// a torn mark is none: the next start waits.
-    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
         let text = format!("{:<SIZE$}\n", self.text());
         let path = folder.join(NAME);
         match File::options().write(true).open(&path) {

@@ -8,7 +8,7 @@
 //! Does not promise: that a stock member stops when it is told, or knows when its lease is over.
 //! There the epoch on the data is the defence. It does not fence anybody itself.
 //!
-//! It may import `domain`, `clock` and `store`; `machine` imports `domain` alone.
+//! It may import `domain`, `clock`, `service` and `store`; `machine` imports `domain` alone.
 
 mod driver;
 pub mod machine;

@@ -3,25 +3,24 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
-    extract::{FromRequestParts, State},
-    http::{StatusCode, header, request::Parts},
+    extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Notify, watch};
-use uuid::Uuid;
 
 use super::{
-    door::{Caller, Warnings},
-    kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes, internal},
+    door::Warnings,
+    facet::{Asker, created, fresh_id, of_id, together},
+    kit::{Failure, Json, JsonBody, Path, Query, Routes, internal},
     live,
     paging::{Asked, Page},
 };
 use crate::{
     clock,
-    domain::{ConfigurationId, Draft, FailoverConfig, Fault, Faults, Field, Standing, TransitionKind, Wall},
-    store::{Change, HistoryQuery, KeyState, Requester, Store, StoreError, StoredConfiguration},
+    domain::{Draft, FailoverConfig, Faults, Standing, TransitionKind, Wall},
+    store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
         state::{FailoverBody, FailoverStateBody, HistoryBody},
@@ -56,20 +55,6 @@ pub fn routes(adapter: Adapter) -> Routes {
         .route("/api/v1/diagnostics/failoverhistory", get(history).with_state(adapter))
 }
 
-/// Who asks for a change.
-pub(super) struct Asker(pub(super) Requester);
-
-impl<S: Send + Sync> FromRequestParts<S> for Asker {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        let Peer(from) = Peer::from_request_parts(parts, state).await?;
-        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
-        Ok(Self(Requester { user, from }))
-    }
-}
-
 async fn get_all(State(adapter): State<Adapter>) -> Result<Response, Failure> {
     let stored = adapter.store.configuration().await?;
     let bodies: Vec<_> = stored.iter().map(|stored| ConfigurationBody::from(&stored.config)).collect();
@@ -94,10 +79,7 @@ async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Resu
         })
         .await?;
     let Change::Create(config) = change else { return Err(internal("a POST that did not create")) };
-    let id = utf8_percent_encode(config.id().as_str(), NON_ALPHANUMERIC);
-    let location = format!("/api/v1/configuration/System/ClientFailover/{id}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConfigurationBody::from(&config)))
-        .into_response())
+    Ok(created("System/ClientFailover", config.id(), ConfigurationBody::from(&config)))
 }
 
 async fn put(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Result<StatusCode, Failure> {
@@ -117,8 +99,7 @@ async fn put_one(
     by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
-    let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft.id, &mut faults);
+    let (draft, faults) = of_id(&id, read_draft(body.0)?, |draft| &draft.id);
     adapter
         .change(by, |stored| {
             let config = with_id(stored, &id)?;
@@ -145,8 +126,7 @@ async fn patch_one(
     by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
-    let (draft, mut faults) = read_draft(body.0)?;
-    check_id(&id, &draft.id, &mut faults);
+    let (draft, faults) = of_id(&id, read_draft(body.0)?, |draft| &draft.id);
     adapter
         .change(by, |stored| {
             let config = with_id(stored, &id)?;
@@ -225,37 +205,12 @@ impl Adapter {
 
 /// The configuration that a POST or PUT asks for, with every fault of the body and of the rules.
 fn whole(draft: Draft, faults: Faults, stored: Option<&FailoverConfig>) -> Result<FailoverConfig, Failure> {
-    let fresh = ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)?;
-    together(faults, draft.complete(stored, fresh))
+    together(faults, draft.complete(stored, fresh_id()?))
 }
 
 /// The same for a PATCH.
 fn patched(draft: Draft, faults: Faults, stored: &FailoverConfig) -> Result<FailoverConfig, Failure> {
     together(faults, draft.patch(stored))
-}
-
-/// What the rules say of a draft, with the faults that were found in its body.
-pub(super) fn together<T>(mut faults: Faults, ruled: Result<T, Faults>) -> Result<T, Failure> {
-    match ruled {
-        Ok(value) => Ok(faults.or(value)?),
-        Err(others) => {
-            faults.merge(others);
-            Err(faults.into())
-        }
-    }
-}
-
-pub(super) fn check_id(id: &str, given: &Field<String>, faults: &mut Faults) {
-    if let Field::Value(given) = given
-        && given != id
-    {
-        let reason = format!("is {given:?} in the body but {id:?} in the path");
-        faults.push(Fault::new(
-            "Id",
-            reason,
-            "Give the same Id in both places, or leave it out of the body.",
-        ));
-    }
 }
 
 fn with_id<'a>(stored: Option<&'a StoredConfiguration>, id: &str) -> Result<&'a FailoverConfig, Failure> {
@@ -318,7 +273,9 @@ impl From<StoreError> for Failure {
             StoreError::KeyExposed(_)
             | StoreError::KeyNotMade { .. }
             | StoreError::NotMade(_)
-            | StoreError::Unreadable(_) => internal(error),
+            | StoreError::Unreadable(_)
+            | StoreError::Newer(_)
+            | StoreError::Damaged(_) => internal(error),
         }
     }
 }

@@ -1,23 +1,21 @@
 //! The facet of the egress gate: the destinations that a collector sends to through it.
 
-use axum::{
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use uuid::Uuid;
-
 use super::{
-    adapter::{Adapter, Asker, check_id, together},
-    kit::{Failure, Json, JsonBody, Path, Routes, internal},
+    adapter::Adapter,
+    facet::{Asker, created, fresh_id, of_id, together},
+    kit::{Failure, Json, JsonBody, Path, Routes},
 };
 use crate::{
     clock,
-    domain::{ConfigurationId, DataEndpoint, DataEndpointDraft, Fault, Faults},
+    domain::{DataEndpoint, DataEndpointDraft, Fault, Faults},
     store::StoredDataEndpoint,
     wire::data_endpoint::{DESTINATIONS_LIMIT, DataEndpointBody, read_data_endpoint, read_data_endpoints},
+};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
 };
 
 /// The routes of the facet.
@@ -60,15 +58,11 @@ async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Resu
             Ok(all)
         })
         .await?;
-    let mut bodies: Vec<_> = added.iter().map(DataEndpointBody::from).collect();
-    let (Some(only), None, false) = (bodies.pop(), bodies.pop(), is_array) else {
-        let bodies: Vec<_> = added.iter().map(DataEndpointBody::from).collect();
-        return Ok((StatusCode::CREATED, Json(bodies)).into_response());
-    };
-    let id = added.first().map_or("", |added| added.id().as_str());
-    let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
-    let location = format!("/api/v1/configuration/Egress/DataEndpoints/{id}");
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(only)).into_response())
+    if let ([only], false) = (added.as_slice(), is_array) {
+        return Ok(created("Egress/DataEndpoints", only.id(), DataEndpointBody::from(only)));
+    }
+    let bodies: Vec<_> = added.iter().map(DataEndpointBody::from).collect();
+    Ok((StatusCode::CREATED, Json(bodies)).into_response())
 }
 
 /// Replaces all.
@@ -89,16 +83,8 @@ async fn put_one(
     by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
-    let (draft, mut faults) = read_data_endpoint(body.0)?;
-    check_id(&id, &draft.id, &mut faults);
-    adapter
-        .change_destinations(by, |stored| {
-            let index = index_of(stored, &id)?;
-            let replaced = together(faults, draft.complete(Some(&stored[index].endpoint), fresh_id()?))?;
-            Ok(with(stored, index, Some(replaced)))
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    let fresh = fresh_id()?;
+    adapter.change_destination(&id, by, body, |draft, stored| draft.complete(Some(stored), fresh)).await
 }
 
 async fn patch_one(
@@ -107,16 +93,7 @@ async fn patch_one(
     by: Asker,
     body: JsonBody,
 ) -> Result<StatusCode, Failure> {
-    let (draft, mut faults) = read_data_endpoint(body.0)?;
-    check_id(&id, &draft.id, &mut faults);
-    adapter
-        .change_destinations(by, |stored| {
-            let index = index_of(stored, &id)?;
-            let patched = together(faults, draft.patch(&stored[index].endpoint))?;
-            Ok(with(stored, index, Some(patched)))
-        })
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
+    adapter.change_destination(&id, by, body, |draft, stored| draft.patch(stored)).await
 }
 
 async fn delete_one(
@@ -129,6 +106,24 @@ async fn delete_one(
 }
 
 impl Adapter {
+    /// Changes one destination to what `rule` makes of it and of the draft in `body`.
+    async fn change_destination(
+        &self,
+        id: &str,
+        by: Asker,
+        body: JsonBody,
+        rule: impl FnOnce(DataEndpointDraft, &DataEndpoint) -> Result<DataEndpoint, Faults>,
+    ) -> Result<StatusCode, Failure> {
+        let (draft, faults) = of_id(id, read_data_endpoint(body.0)?, |draft| &draft.id);
+        self.change_destinations(by, |stored| {
+            let index = index_of(stored, id)?;
+            let changed = together(faults, rule(draft, &stored[index].endpoint))?;
+            Ok(with(stored, index, Some(changed)))
+        })
+        .await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+
     /// Changes the destinations as `decide` says, and wakes the gate and the registration.
     async fn change_destinations(
         &self,
@@ -177,10 +172,6 @@ fn with(stored: &[StoredDataEndpoint], index: usize, by: Option<DataEndpoint>) -
     let mut all: Vec<_> = stored.iter().map(|stored| stored.endpoint.clone()).collect();
     all.splice(index..=index, by);
     all
-}
-
-fn fresh_id() -> Result<ConfigurationId, Failure> {
-    ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)
 }
 
 fn index_of(stored: &[StoredDataEndpoint], id: &str) -> Result<usize, Failure> {

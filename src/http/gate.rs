@@ -10,7 +10,7 @@ use axum::{
 
 use super::kit::{Failure, Json, Routes};
 use crate::{
-    egress::{Answer, Gate, LaneReport, Refusal},
+    egress::{Answer, Gate, LaneReport, Refusal, Unread},
     wire::egress::LaneBody,
 };
 
@@ -48,15 +48,13 @@ fn body(report: LaneReport) -> LaneBody {
         proved: report.tally.proved,
         dropped: report.tally.dropped,
         turned_away: report.turned_away,
+        overloaded: report.overloaded,
         stood_by: report.stood_by,
         outage: report.outage,
     }
 }
 
 pub(super) fn failure(refusal: Refusal) -> Failure {
-    let not_now = |error: &str, reason: String, resolution: &str| {
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, error, reason, resolution).retry_after(RETRY_AFTER_S)
-    };
     match refusal {
         Refusal::Unknown(id) => Failure::new(
             StatusCode::NOT_FOUND,
@@ -76,24 +74,7 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
             "With the base address before it, it is no path of HTTP.",
             "Check the path and the query.",
         ),
-        Refusal::Broken => Failure::new(
-            StatusCode::BAD_REQUEST,
-            "The body could not be read.",
-            "The connection broke while the body was read; nothing of it was kept.",
-            "Send the request again.",
-        ),
-        Refusal::TooSlow => Failure::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "The body did not arrive in time.",
-            "It was not complete within a minute; nothing of it was kept.",
-            "Send the request again, all of it at once.",
-        ),
-        Refusal::TooLarge(limit) => Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is too large.",
-            format!("It has more than {limit} MiB."),
-            "Send smaller requests, or raise MaxRequestSizeMB of both adapters.",
-        ),
+        Refusal::Unread(unread) => not_read(unread),
         Refusal::StandsBy => not_now(
             "This adapter stands by.",
             "Another adapter is Primary, and the mode keeps nothing here.".to_owned(),
@@ -109,6 +90,12 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
             format!("{why}."),
             "Free space on the disk of the data folder; nothing of this request was kept.",
         ),
+        Refusal::NotLoggedIn => Failure::new(
+            StatusCode::BAD_GATEWAY,
+            "The data endpoint does not accept the gate's login.",
+            "It refused the credentials that are configured for it; those of this request end at the gate.",
+            "Correct the credentials of the data endpoint in the configuration.",
+        ),
         Refusal::Unreachable(why) => Failure::new(
             StatusCode::BAD_GATEWAY,
             "The data endpoint cannot be asked.",
@@ -116,4 +103,37 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
             "Check that it runs, and its Endpoint in the configuration.",
         ),
     }
+}
+
+fn not_read(unread: Unread) -> Failure {
+    match unread {
+        Unread::Broken => Failure::new(
+            StatusCode::BAD_REQUEST,
+            "The body could not be read.",
+            "The connection broke while the body was read; nothing of it was kept.",
+            "Send the request again.",
+        ),
+        Unread::TooSlow => Failure::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body did not arrive in time.",
+            "It was not complete within a minute; nothing of it was kept.",
+            "Send the request again, all of it at once.",
+        ),
+        Unread::TooLarge(limit) => Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large.",
+            format!("It has more than {} MiB.", limit / 1024 / 1024),
+            "Send smaller requests, or raise MaxRequestSizeMB of both adapters.",
+        ),
+        Unread::NoMemory => not_now(
+            "The gate is overloaded.",
+            "The requests under way take all the memory that they may; nothing of this one was kept."
+                .to_owned(),
+            "Send fewer at a time, or raise memory_mb in [egress].",
+        ),
+    }
+}
+
+fn not_now(error: &str, reason: String, resolution: &str) -> Failure {
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, error, reason, resolution).retry_after(RETRY_AFTER_S)
 }

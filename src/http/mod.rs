@@ -14,6 +14,7 @@ pub mod data_endpoints;
 mod door;
 pub mod endpoint;
 mod events;
+mod facet;
 pub mod gate;
 pub mod health;
 mod hosts;

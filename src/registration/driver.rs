@@ -23,6 +23,7 @@ use crate::{
         Incarnation, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
+    service::Pulse,
     store::{Store, StoreError},
     tls::Authorities,
 };
@@ -57,6 +58,8 @@ pub struct Obedience {
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
     pub coverage: watch::Receiver<Option<Coverage>>,
+    /// When its gate delivered last, under its last permission to.
+    pub delivered: watch::Receiver<Option<Uptime>>,
     /// How long they may take to stop when the process is told to.
     pub stops_within: Duration,
 }
@@ -67,7 +70,8 @@ impl Obedience {
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
         let (_, coverage) = watch::channel(None);
-        Self { health, coverage, stops_within: Duration::ZERO }
+        let (_, delivered) = watch::channel(None);
+        Self { health, coverage, delivered, stops_within: Duration::ZERO }
     }
 }
 
@@ -101,6 +105,7 @@ pub struct Registration {
     unwritten: bool,
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
+    pulse: Pulse,
 }
 
 impl Registration {
@@ -142,6 +147,7 @@ impl Registration {
             nudged: Arc::default(),
             unwritten: false,
             reread: None,
+            pulse: Pulse::unwatched(),
         })
     }
 
@@ -149,6 +155,13 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
+        self
+    }
+
+    /// The same, with a loop that is watched.
+    #[must_use]
+    pub fn watched(mut self, pulse: Pulse) -> Self {
+        self.pulse = pulse;
         self
     }
 
@@ -234,6 +247,7 @@ impl Registration {
                     return Ok(Some(Event::Tick));
                 }
                 () = nudged.notified() => return Ok(Some(Event::Nudged)),
+                () = self.pulse.asked() => {}
             }
         }
     }
@@ -286,7 +300,7 @@ impl Registration {
     }
 
     async fn step(&mut self, event: Event) {
-        self.machine.cover(*self.obedience.coverage.borrow());
+        self.machine.hear_gate(*self.obedience.coverage.borrow(), *self.obedience.delivered.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }

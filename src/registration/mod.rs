@@ -8,13 +8,15 @@
 //! Does not: fence anything itself. A collector that goes on past the deadline is the collector
 //! room's to stop. Wall time is never compared with another machine's; `acting_until` is uptime.
 //!
-//! `machine` decides, `driver` does, `client` and `listener` speak HTTP.
+//! `machine` decides, `driver` does, `client` and `listener` speak HTTP; `look` asks an endpoint for whoever sets up.
 
 mod client;
 mod driver;
 mod listener;
+mod look;
 pub mod machine;
 mod redact;
 
 pub use client::ClientError;
 pub use driver::{Obedience, Registration, StartError};
+pub use look::{LookError, Looked, look};

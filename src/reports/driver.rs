@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition, TransitionKind,
+        ComponentId, ComponentView, Health, Now, Order, Probe, Report, Standing, Transition, TransitionKind,
         Uptime,
     },
     recorder::Recorder,
@@ -225,20 +225,6 @@ async fn look_again(reports: Reports, prober: Prober, probe: Probe) {
 }
 
 fn row(change: Change, standing: &Standing, now: Uptime) -> Transition {
-    Transition {
-        at: change.at,
-        kind: TransitionKind::Component,
-        reason: change.reason,
-        explanation: change.explanation,
-        role: standing.role_at(now),
-        mode: standing.applied_mode,
-        adapter_state: standing.adapter_state,
-        group: standing.group.clone(),
-        session: standing.session.clone(),
-        epoch: standing.epoch,
-        score: Some(standing.score),
-        last_data: standing.last_data,
-        round_trip: None,
-        gap_us: None,
-    }
+    let at = Now { uptime: now, wall: change.at };
+    Transition::observed(standing, at, TransitionKind::Component, change.reason, change.explanation)
 }

@@ -9,6 +9,7 @@
 //! It imports only `domain`.
 
 mod collector;
+mod egress;
 mod listening;
 mod order;
 mod probe;
@@ -24,12 +25,13 @@ use std::{
 };
 
 pub use collector::CollectorPartial;
+pub use egress::EgressPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
-use crate::domain::{CollectorSettings, EndpointLoss, Probe};
+use crate::domain::{CollectorSettings, EndpointLoss, GateSettings, Probe};
 use source::{Environment, File, PREFIX, Source};
 
 /// The port of the adapter's interface; the vendor's adapters use it too.
@@ -40,9 +42,6 @@ const ENDPOINT_PORT: u16 = 5591;
 
 /// How long the endpoint remembers a session that has fallen silent: one day.
 const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long a collector may keep a sample before it hands it in: more than what collectors gather for a batch.
-const HOLD_BACK: Duration = Duration::from_secs(10);
 
 /// How the adapter half runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +58,8 @@ pub struct ServeSettings {
     pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
-    /// How long a collector may keep a sample before it hands it in to the egress gate.
-    pub hold_back: Duration,
+    /// How the egress gate works.
+    pub egress: GateSettings,
     /// The failover endpoint that it hosts beside itself, if it does.
     pub hosted_endpoint: Option<HostedEndpoint>,
     /// The collector that it protects, if it does.
@@ -106,7 +105,8 @@ pub struct ServePartial {
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub with_endpoint: Option<bool>,
-    pub hold_back: Option<Duration>,
+    /// The table of the same name.
+    pub egress: EgressPartial,
     /// Without effect unless an endpoint is hosted.
     pub session_retention: Option<Duration>,
     /// The table of the same name.
@@ -147,7 +147,7 @@ impl Partial for ServePartial {
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             with_endpoint: source.take("with_endpoint"),
-            hold_back: source.take("egress.hold_back"),
+            egress: EgressPartial::take(source),
             session_retention: source.take("session_retention"),
             listening: ListeningPartial::take(source),
             collector: CollectorPartial::take(source),
@@ -165,7 +165,7 @@ impl Partial for ServePartial {
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
-            hold_back: self.hold_back.or(weaker.hold_back),
+            egress: self.egress.or(weaker.egress),
             session_retention: self.session_retention.or(weaker.session_retention),
             collector: self.collector.or(weaker.collector),
             order: self.order.or(weaker.order),
@@ -186,7 +186,7 @@ impl ServePartial {
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
-            hold_back: self.hold_back.unwrap_or(HOLD_BACK),
+            egress: self.egress.complete(),
             hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
             collector,
             order,

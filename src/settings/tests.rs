@@ -72,6 +72,9 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         ("log_format", "json"),
         ("with_endpoint", "true"),
         ("egress.hold_back", "20s"),
+        ("egress.drain_concurrency", "4"),
+        ("egress.memory_mb", "64"),
+        ("egress.score_when_down", "40"),
         ("session_retention", "1h"),
     ];
     let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
@@ -88,7 +91,12 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
         log_format: LogFormat::Json,
-        hold_back: Duration::from_secs(20),
+        egress: GateSettings {
+            hold_back: Duration::from_secs(20),
+            drain_concurrency: 4.try_into()?,
+            memory_bytes: 64 * 1024 * 1024,
+            score_when_down: crate::domain::FailoverScore::new(40),
+        },
         hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
         collector: None,
         order: OrderSettings::default(),
@@ -112,7 +120,8 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         [
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
-             history_days, log_format, with_endpoint, egress.hold_back, session_retention, tls_cert, tls_key, \
+             history_days, log_format, with_endpoint, egress.hold_back, egress.drain_concurrency, \
+             egress.memory_mb, egress.score_when_down, session_retention, tls_cert, tls_key, \
              tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \
              collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \

@@ -2,7 +2,7 @@
 //!
 //! Not the store's: requests come by the thousand, and neither a role nor a row of history may wait for them.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashMap, fs, io, path::Path, time::Duration};
 
 use sqlx::{
     Connection, SqliteConnection, SqlitePool,
@@ -13,7 +13,7 @@ use super::{BUSY_TIMEOUT, StoreError};
 use crate::domain::{Block, BootId, Now, Tally, Uptime, Waiting, Wall};
 
 /// The buffer's name in the data folder.
-const BUFFER: &str = "egress.db";
+pub(super) const BUFFER: &str = "egress.db";
 
 /// One change of the buffer.
 #[derive(Debug, Clone)]
@@ -26,6 +26,26 @@ pub enum BufferChange {
     Remove(i64),
 }
 
+/// The buffer, opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// It.
+    pub buffer: Buffer,
+    /// What waits in it.
+    pub waiting: Vec<Waiting>,
+    /// The one that was there before, if it could not be used.
+    pub put_aside: Option<PutAside>,
+}
+
+/// A buffer that could not be used.
+#[derive(Debug)]
+pub struct PutAside {
+    /// Its name in the data folder from now on.
+    pub name: String,
+    /// Why it could not be used.
+    pub error: StoreError,
+}
+
 /// The open buffer.
 #[derive(Debug)]
 pub struct Buffer {
@@ -35,11 +55,24 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Opens the buffer in the data folder, which this process holds, and tells what waits in it.
+    /// Opens the buffer in the data folder, which this process holds, and tells what waits in it. One that is damaged
+    /// is put aside under a name that says so, and a new one is begun: collecting goes on.
     ///
     /// # Errors
-    /// When it cannot be opened or read.
-    pub async fn open(folder: &Path) -> Result<(Self, Vec<Waiting>), StoreError> {
+    /// When it cannot be opened or read for another reason, or cannot be put aside.
+    pub async fn open(folder: &Path, now: Wall) -> Result<Opened, StoreError> {
+        match Self::open_here(folder).await {
+            Ok((buffer, waiting)) => Ok(Opened { buffer, waiting, put_aside: None }),
+            Err(error) if error.is_damage() => {
+                let name = put_aside(folder, now).map_err(StoreError::NotMade)?;
+                let (buffer, waiting) = Self::open_here(folder).await?;
+                Ok(Opened { buffer, waiting, put_aside: Some(PutAside { name, error }) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn open_here(folder: &Path) -> Result<(Self, Vec<Waiting>), StoreError> {
         super::folder::make_private(&folder.join(BUFFER))?;
         let options = SqliteConnectOptions::new()
             .filename(folder.join(BUFFER))
@@ -70,7 +103,7 @@ impl Buffer {
     /// When the buffer cannot; then nothing was changed.
     pub async fn write(
         &mut self,
-        changes: &[(String, BufferChange)],
+        changes: impl Iterator<Item = (String, BufferChange)> + Send,
         tallies: &[(String, Tally)],
     ) -> Result<Vec<i64>, StoreError> {
         if self.writer.is_in_transaction() {
@@ -79,20 +112,21 @@ impl Buffer {
         }
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         for (destination, tally) in tallies {
-            let [last, acknowledged, refused, dropped, proved] =
-                [tally.last_sequence, tally.acknowledged, tally.refused, tally.dropped, tally.proved]
-                    .map(integer);
+            let [last, acknowledged, refused, proved] =
+                [tally.last_sequence, tally.acknowledged, tally.refused, tally.proved].map(integer);
+            let [dropped, told] = [tally.dropped, tally.dropped_told].map(integer);
             sqlx::query!(
-                "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved)
-                 values (?1, ?2, ?3, ?4, ?5, ?6)
-                 on conflict (id) do update set
-                    last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5, proved = ?6",
+                "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved, dropped_told)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 on conflict (id) do update set last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5,
+                    proved = ?6, dropped_told = ?7",
                 destination,
                 last,
                 acknowledged,
                 refused,
                 dropped,
-                proved
+                proved,
+                told
             )
             .execute(&mut *transaction)
             .await?;
@@ -152,20 +186,44 @@ impl Buffer {
 pub struct BufferReader(SqlitePool);
 
 impl BufferReader {
-    /// What a block carries; nothing if it is over.
+    /// What `blocks` of `destination` carry, by their rows; those that are over are missing.
     ///
     /// # Errors
     /// When the buffer cannot be read.
-    pub async fn content(&self, block: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(sqlx::query_scalar!("select content from block where id = ?", block)
-            .fetch_optional(&self.0)
-            .await?)
+    pub async fn contents(
+        &self,
+        destination: &str,
+        blocks: &[Block],
+    ) -> Result<HashMap<i64, Vec<u8>>, StoreError> {
+        let ids = || blocks.iter().map(|block| block.id);
+        let (first, last) = (ids().min().unwrap_or(0), ids().max().unwrap_or(0));
+        let rows = sqlx::query!(
+            "select id, content from block where id between ? and ? and destination = ?",
+            first,
+            last,
+            destination
+        )
+        .fetch_all(&self.0)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.content)).collect())
     }
+}
+
+/// Gives the buffer, and what SQLite keeps beside it, another name.
+fn put_aside(folder: &Path, now: Wall) -> io::Result<String> {
+    let name = format!("egress-damaged-{}.db", now.to_string().replace(':', "-"));
+    for suffix in ["-wal", "-shm", ""] {
+        let from = folder.join(format!("{BUFFER}{suffix}"));
+        if from.exists() {
+            fs::rename(from, folder.join(format!("{name}{suffix}")))?;
+        }
+    }
+    Ok(name)
 }
 
 async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, StoreError> {
     let destinations = sqlx::query!(
-        "select id, last_sequence, acknowledged, refused, dropped, proved from destination order by id"
+        "select id, last_sequence, acknowledged, refused, dropped, proved, dropped_told from destination order by id"
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -179,6 +237,7 @@ async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, Stor
                 refused: count(row.refused),
                 dropped: count(row.dropped),
                 proved: count(row.proved),
+                dropped_told: count(row.dropped_told),
             },
             blocks: Vec::new(),
         })

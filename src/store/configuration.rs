@@ -282,20 +282,6 @@ pub(super) fn row_of_change(by: &Requester, now: Now, observed: &Standing, done:
         _ => format!(": {members}"),
     };
     let explanation = format!("{} was {verb} by {} from {from}{which}", done.what, by.user);
-    Row {
-        at: now.wall,
-        kind: TransitionKind::ConfigurationChanged,
-        reason: Reason::ConfigurationChanged,
-        explanation,
-        role: observed.role_at(now.uptime),
-        mode: observed.applied_mode,
-        adapter_state: observed.adapter_state,
-        group: observed.group.clone(),
-        session: observed.session.clone(),
-        epoch: observed.epoch,
-        score: Some(observed.score),
-        last_data: observed.last_data,
-        round_trip: None,
-        gap_us: None,
-    }
+    let changed = (TransitionKind::ConfigurationChanged, Reason::ConfigurationChanged);
+    Row::observed(observed, now, changed.0, changed.1, explanation)
 }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::StoreError;
+use super::{DATABASE, StoreError};
 
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,17 @@ pub enum FolderError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// It is another user's, and what we made in it would be in that user's way.
+    #[error(
+        "the data folder {} belongs to the user {owner}; run this as that user: sudo -u '#{owner}' client-failover …",
+        .path.display()
+    )]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
     /// Others can enter it.
     #[error("the data folder {} is open to others; run: chmod 700 {}", .0.display(), .0.display())]
     Exposed(PathBuf),
@@ -63,7 +74,8 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
-    _lock: File,
+    /// None where it is only looked at.
+    _lock: Option<File>,
 }
 
 impl DataFolder {
@@ -86,10 +98,45 @@ impl DataFolder {
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
         let lock = lock.map_err(|source| FolderError::NotWritable { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: fs::canonicalize(&path).unwrap_or(path), _lock: lock }),
+            Ok(()) => Ok(Self { path: fs::canonicalize(&path).unwrap_or(path), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(source)) => Err(FolderError::NotWritable { path, source }),
         }
+    }
+
+    /// The same for a command beside the server: what it makes must be the server's user's, too.
+    ///
+    /// # Errors
+    /// As [`DataFolder::hold`], and when the database, or the folder where there is none yet, is another user's.
+    pub fn hold_as_owner(path: &Path) -> Result<Self, FolderError> {
+        let us = rustix::process::geteuid().as_raw();
+        match fs::metadata(path.join(DATABASE)).or_else(|_| fs::metadata(path)) {
+            Ok(found) if found.uid() != us => {
+                Err(FolderError::Foreign { path: path.to_owned(), owner: found.uid() })
+            }
+            _ => Self::hold(path),
+        }
+    }
+
+    /// Whether a server uses the folder now.
+    ///
+    /// # Errors
+    /// When its lock cannot be opened.
+    pub fn is_in_use(path: &Path) -> io::Result<bool> {
+        match File::open(path.join("lock")) {
+            Ok(lock) => Ok(matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A folder that is only looked at: nothing is made, and a server may use it.
+    ///
+    /// # Errors
+    /// When others can enter it or read what is in it.
+    pub fn look(path: &Path) -> Result<Self, FolderError> {
+        refuse_exposed(path)?;
+        Ok(Self { path: path.to_owned(), _lock: None })
     }
 
     /// Where it is.
@@ -102,15 +149,22 @@ impl DataFolder {
 /// Refuses a folder that others than its owner can enter, and files in it that they could read. An empty
 /// one has nothing to tell yet, and is made private. The key is refused where it is read.
 fn check_private(path: &Path) -> Result<(), FolderError> {
-    let open = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OTHERS != 0);
-    if open(path) {
-        let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-        let closed = empty && fs::set_permissions(path, Permissions::from_mode(0o700)).is_ok();
-        if !closed {
-            return Err(FolderError::Exposed(path.to_owned()));
-        }
+    if is_open(path) && fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+        // Where it cannot be made private it is refused.
+        fs::set_permissions(path, Permissions::from_mode(0o700)).ok();
     }
-    match PRIVATE.iter().map(|name| path.join(name)).find(|file| file.is_file() && open(file)) {
+    refuse_exposed(path)
+}
+
+fn is_open(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.mode() & OTHERS != 0)
+}
+
+fn refuse_exposed(path: &Path) -> Result<(), FolderError> {
+    if is_open(path) {
+        return Err(FolderError::Exposed(path.to_owned()));
+    }
+    match PRIVATE.iter().map(|name| path.join(name)).find(|file| file.is_file() && is_open(file)) {
         Some(file) => Err(FolderError::FileExposed(file)),
         None => Ok(()),
     }

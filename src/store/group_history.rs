@@ -48,6 +48,7 @@ struct ChangeRow {
     last_act: Option<String>,
     first_act_us: Option<i64>,
     gap_us: Option<i64>,
+    last_delivered_us: Option<i64>,
 }
 
 impl Store {
@@ -81,7 +82,7 @@ impl Store {
         let mut found = sqlx::query_as!(
             ChangeRow,
             "select sequence, at_us, kind, reason, explanation, session_id, epoch, asked_by, members,
-                    from_session_id, last_act, first_act_us, gap_us
+                    from_session_id, last_act, first_act_us, gap_us, last_delivered_us
              from endpoint_change
              where tenant = ?1 and namespace = ?2 and group_id = ?3 and sequence < ?4
                    and (?5 is null or kind = ?5)
@@ -122,10 +123,13 @@ pub(super) async fn insert_change(
     let last_act = receipt.map(|receipt| receipt.last_act.as_str());
     let first_act_at = receipt.map(|receipt| change.at.minus(receipt.first_act_ago).micros());
     let gap = receipt.map(Receipt::gap_us);
+    let delivered_at =
+        receipt.and_then(|receipt| receipt.last_delivered_ago).map(|ago| change.at.minus(ago).micros());
     sqlx::query!(
         "insert into endpoint_change (tenant, namespace, group_id, at_us, kind, reason, explanation, session_id,
-            epoch, asked_by, members, from_session_id, last_act_us, last_act, first_act_us, gap_us)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            epoch, asked_by, members, from_session_id, last_act_us, last_act, first_act_us, gap_us,
+            last_delivered_us)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         tenant,
         namespace,
         group,
@@ -141,7 +145,8 @@ pub(super) async fn insert_change(
         last_act_at,
         last_act,
         first_act_at,
-        gap
+        gap,
+        delivered_at
     )
     .execute(&mut **transaction)
     .await?;
@@ -212,6 +217,7 @@ impl ChangeRow {
                 last_act,
                 last_act_ago,
                 first_act_ago,
+                last_delivered_ago: self.last_delivered_us.map(|us| at.since(Wall::from_micros(us))),
             });
         }
         Ok(change)

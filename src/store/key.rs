@@ -92,6 +92,11 @@ impl Sealer {
         Ok(sealer)
     }
 
+    /// For a look at a store in which nothing is sealed: no key is needed, and none is made.
+    pub(super) const fn unneeded() -> Self {
+        Self { key: None, state: KeyState::Usable }
+    }
+
     /// Whether secrets can be sealed and opened.
     pub(super) const fn state(&self) -> &KeyState {
         &self.state

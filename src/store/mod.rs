@@ -10,6 +10,7 @@
 mod access;
 mod buffer;
 mod configuration;
+mod copy;
 mod data_endpoints;
 mod endpoint;
 mod error;
@@ -17,6 +18,7 @@ mod folder;
 mod group_history;
 mod history;
 mod identity;
+mod inspection;
 mod key;
 mod users;
 
@@ -28,8 +30,9 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use buffer::{Buffer, BufferChange, BufferReader};
+pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
+pub use copy::{Replacement, copy_database};
 pub use data_endpoints::StoredDataEndpoint;
 pub use endpoint::HostedRecords;
 pub use error::StoreError;
@@ -37,6 +40,7 @@ pub use folder::{DataFolder, FolderError};
 pub use group_history::{ChangePage, ChangeQuery};
 pub use history::{HistoryPage, HistoryQuery};
 pub use identity::StoredIdentity;
+pub use inspection::{Inspection, inspect};
 pub use key::{KeyState, Sealer};
 pub use users::{Account, Accounts, AccountsError};
 

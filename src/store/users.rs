@@ -43,7 +43,7 @@ impl Accounts {
     /// # Errors
     /// When the folder or its database cannot be used.
     pub async fn open(folder: &Path) -> Result<Self, AccountsError> {
-        let store = match DataFolder::hold(folder) {
+        let store = match DataFolder::hold_as_owner(folder) {
             Ok(held) => Some(Store::open(held).await?),
             // A server has opened, and so brought to this schema, what is in it.
             Err(FolderError::InUse(_)) => None,

@@ -16,5 +16,5 @@ mod shown;
 pub use authorities::Authorities;
 pub use certificate::Files;
 pub use error::TlsError;
-pub use self_signed::make as self_signed;
+pub use self_signed::{files as self_signed_files, make as self_signed};
 pub use shown::Shown;

@@ -22,13 +22,19 @@ const KEY: &str = "tls-key.pem";
 /// every machine that does.
 const YEARS: i16 = 10;
 
+/// Where the certificate in `folder` is, once it is made.
+#[must_use]
+pub fn files(folder: &Path) -> Files {
+    Files { certificate: folder.join(CERTIFICATE), key: folder.join(KEY) }
+}
+
 /// The certificate in `folder`, which is made for `host`, this machine's loopback, and the address
 /// `listen`, if there is none.
 ///
 /// # Errors
 /// When it cannot be made or written, or only half of it is there.
 pub fn make(folder: &Path, host: &str, listen: IpAddr, now: Wall) -> Result<Files, TlsError> {
-    let files = Files { certificate: folder.join(CERTIFICATE), key: folder.join(KEY) };
+    let files = files(folder);
     match (files.certificate.exists(), files.key.exists()) {
         (true, true) => return Ok(files),
         (false, false) => {}

@@ -37,6 +37,9 @@ pub struct LaneBody {
     /// Not taken because the buffer was full, since the server started.
     #[schemars(with = "schema::Counter")]
     pub turned_away: u64,
+    /// Not taken because the requests under way took all the memory that they may, since the server started.
+    #[schemars(with = "schema::Counter")]
+    pub overloaded: u64,
     /// Not taken, or dropped by setting, while standing by, since the server started.
     #[schemars(with = "schema::Counter")]
     pub stood_by: u64,

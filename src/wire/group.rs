@@ -219,6 +219,7 @@ struct HandOverBody {
     first_act_time: String,
     /// How long nobody acted, by one boot clock; below zero where both did.
     gap_milliseconds: f64,
+    last_delivered_time: Option<String>,
 }
 
 impl HandOverBody {
@@ -230,6 +231,7 @@ impl HandOverBody {
             last_act_time: at.minus(receipt.last_act_ago).to_string(),
             first_act_time: at.minus(receipt.first_act_ago).to_string(),
             gap_milliseconds: milliseconds(receipt.gap_us()),
+            last_delivered_time: receipt.last_delivered_ago.map(|ago| at.minus(ago).to_string()),
         }
     }
 }

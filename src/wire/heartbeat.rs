@@ -68,9 +68,10 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
             "Epoch is the highest epoch that was answered in this group.",
         ));
     }
-    // What cannot be read of these two is not known; neither changes a role.
+    // What cannot be read of these is not known; none changes a role.
     let applied_for = reader.text("AppliedFor").value().as_deref().and_then(parse_span);
     let loss = reader.text("EndpointLoss").value().as_deref().and_then(EndpointLoss::parse);
+    let delivered_ago = reader.text("LastDeliveredAge").value().as_deref().and_then(parse_span);
     Some(NativeHeartbeat {
         incarnation,
         replaces,
@@ -82,6 +83,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
         epoch,
         loss,
         coverage: read_coverage(reader),
+        delivered_ago,
     })
 }
 
@@ -228,6 +230,8 @@ struct ReceiptBody {
     /// How long ago the new one acted first.
     #[schemars(with = "schema::Span")]
     first_act_ago: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_delivered_ago: Option<String>,
 }
 
 impl From<&Receipt> for ReceiptBody {
@@ -240,6 +244,7 @@ impl From<&Receipt> for ReceiptBody {
             last_act: receipt.last_act.as_str(),
             last_act_ago: format_span(receipt.last_act_ago),
             first_act_ago: format_span(receipt.first_act_ago),
+            last_delivered_ago: receipt.last_delivered_ago.map(format_span),
         }
     }
 }

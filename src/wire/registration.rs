@@ -78,6 +78,8 @@ struct NativeBody {
     endpoint_loss: Option<&'static str>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     coverage: Option<CoverageBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_delivered_age: Option<String>,
 }
 
 impl From<&Heartbeat> for HeartbeatBody {
@@ -93,6 +95,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             epoch: native.epoch.map(Epoch::get),
             endpoint_loss: native.loss.map(EndpointLoss::as_str),
             coverage: native.coverage.map(CoverageBody::from),
+            last_delivered_age: native.delivered_ago.map(format_span),
         });
         Self {
             failover_score: heartbeat.score.get(),
@@ -180,6 +183,7 @@ fn read_receipt(value: &Value) -> Option<Receipt> {
         last_act: LastAct::parse(text("LastAct")?)?,
         last_act_ago: parse_span(text("LastActAgo")?)?,
         first_act_ago: parse_span(text("FirstActAgo")?)?,
+        last_delivered_ago: text("LastDeliveredAgo").and_then(parse_span),
     })
 }
 

@@ -152,6 +152,9 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         check_process(&server);
     }
     assert_clean("the dump", ask(&data, ".dump").as_bytes());
+    let mut backup = Command::new(PROGRAM);
+    backup.arg("backup").arg(data.join("a backup")).arg("--data-dir").arg(&data);
+    assert!(backup.status().unwrap().success());
     assert_eq!(server.terminate().code(), Some(0));
     check_folder(&data);
     assert!(server.log().contains("TRACE"), "everything is logged");

@@ -158,7 +158,7 @@ async fn a_standby_that_keeps_nothing_refuses_or_swallows_by_setting() {
 
 #[tokio::test]
 async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothing_else_does() {
-    let site = Site::hold_back("Hot", json!({}), "1s").await;
+    let site = Site::with("Hot", json!({}), &[("HOLD_BACK", "1s")]).await;
     assert_eq!(site.post("old").await.status, StatusCode::NO_CONTENT);
     let old = clock::now().uptime;
     // The margin is T (1 s) and the hold-back (1 s): proofs of the last 2 s prove nothing.

@@ -4,6 +4,7 @@
 
 mod buffering;
 mod facet;
+mod limits;
 mod pair;
 mod passing;
 mod sink;
@@ -35,15 +36,17 @@ struct Site {
 impl Site {
     /// An adapter of `mode` whose only destination is `d`, with `members` besides; Secondary until told.
     async fn start(mode: &str, members: Value) -> Self {
-        Self::hold_back(mode, members, "10s").await
+        Self::with(mode, members, &[]).await
     }
 
-    /// The same, whose collector may keep a sample so long.
-    async fn hold_back(mode: &str, members: Value, hold_back: &str) -> Self {
+    /// The same, with settings of the table `[egress]`.
+    async fn with(mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(support::PROGRAM);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
-        command.env("CLIENT_FAILOVER_EGRESS_HOLD_BACK", hold_back);
+        for (setting, value) in settings {
+            command.env(format!("CLIENT_FAILOVER_EGRESS_{setting}"), value);
+        }
         let server = Server::from_command(command, folder.path());
         let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
         endpoint.answer_role("Secondary");

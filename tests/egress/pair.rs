@@ -70,3 +70,48 @@ async fn a_killed_primary_of_a_hot_pair_loses_nothing() {
     assert_eq!(last.len(), 1);
     assert_eq!(b.send(Method::POST, "/egress/d/data", Some("600")).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let endpoint = Server::endpoint(folders[0].path(), &[]);
+    let base = format!("{}/api/v1/clientfailover", endpoint.url);
+    let (a, b) = (Server::serve(folders[1].path(), &[]), Server::serve(folders[2].path(), &[]));
+    let sink = Sink::start().await;
+    for server in [&a, &b] {
+        configure(server, &json!({ "Id": "d", "Endpoint": sink.origin() })).await;
+        server.configure(&support::configuration(&base, "G", "00:00:02")).await;
+        if server.url == a.url {
+            a.until_role("Primary").await;
+        }
+    }
+    b.until_history("Registered", "RegistrationAccepted").await;
+    let post = async |server: &Server| server.send(Method::POST, "/egress/d/data", Some("1")).await.status;
+    assert_eq!(post(&a).await, StatusCode::OK);
+    for _ in 0..5 {
+        assert_eq!(post(&b).await, StatusCode::NO_CONTENT);
+    }
+
+    let session = b.diagnostics().await["SessionId"].as_str().unwrap().to_owned();
+    let forced = format!("/api/v1/clientfailover/groups/G/clientsessions/{session}/roleoverride");
+    let forced = endpoint.send(Method::POST, &forced, Some(r#"{"Value": "Primary"}"#)).await;
+    assert_eq!(forced.status, StatusCode::OK, "{}", forced.body);
+
+    let row = b.until_history("HandOver", "Delivered").await;
+    let said = row["Explanation"].as_str().unwrap();
+    assert!(said.contains("after that of") && said.contains("delivered last"), "{row}");
+    assert!(said.ends_with("sent again from the buffer: 5, dropped for space before: 0"), "{row}");
+    assert!(row["GapMilliseconds"].as_f64() > Some(0.0), "{row}");
+    let taken = b.until_diagnostics("HandOver", |shown| shown["Resent"] == 5).await["HandOver"].clone();
+    assert_eq!(taken["Dropped"], 0);
+    assert!(taken["LastDelivered"].is_string() && taken["FirstDelivered"].is_string(), "{taken}");
+    let given = a.until_diagnostics("HandOver", |shown| !shown.is_null()).await["HandOver"].clone();
+    assert!(given["LastDelivered"].is_string(), "{given}");
+    assert_eq!(
+        (&given["FirstDelivered"], &given["Resent"]),
+        (&json!(null), &json!(null)),
+        "the other has counted"
+    );
+    let history = endpoint.get("/api/v1/clientfailover/groups/G/history?kind=HandOver").await.json();
+    assert!(history["Items"][0]["HandOver"]["LastDeliveredTime"].is_string(), "{history}");
+}

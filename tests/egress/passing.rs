@@ -1,5 +1,8 @@
 //! As Primary, or alone, the gate passes on what it is sent, byte for byte.
 
+use std::time::Duration;
+
+use client_failover::clock;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -161,10 +164,8 @@ async fn past_the_lease_nothing_is_sent_although_nobody_says_so() {
     let freezing = async {
         site.sink.until_seen(1).await;
         site.server.signal(rustix::process::Signal::STOP);
-        let deadline = client_failover::clock::now().uptime + std::time::Duration::from_secs(3);
-        while client_failover::clock::now().uptime < deadline {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        let over = clock::now().uptime + Duration::from_secs(3);
+        until("the lease is over", async || clock::now().uptime >= over).await;
         site.endpoint.answer_role("Secondary");
         site.server.signal(rustix::process::Signal::CONT);
     };

@@ -44,6 +44,8 @@ impl Seen {
 pub enum Answer {
     /// With a status, more header lines, and a body.
     With(u16, &'static str, &'static str),
+    /// With success, after so long.
+    Slowly(Duration),
     /// Never.
     Never,
 }
@@ -55,6 +57,8 @@ pub struct Sink {
     answer: Arc<Mutex<Answer>>,
     /// Connections that ended in the middle of a request or of its answer.
     broken: Arc<Mutex<usize>>,
+    /// How many requests are under way, and how many were at the most.
+    under_way: Arc<Mutex<(usize, usize)>>,
     work: JoinSet<()>,
 }
 
@@ -66,6 +70,7 @@ impl Sink {
             seen: Arc::default(),
             answer: Arc::new(Mutex::new(Answer::With(200, "", "well"))),
             broken: Arc::default(),
+            under_way: Arc::default(),
             work: JoinSet::new(),
         };
         sink.come_back();
@@ -80,11 +85,13 @@ impl Sink {
         let listener: TcpListener = socket.listen(1024).unwrap();
         self.address = listener.local_addr().unwrap();
         let (seen, answer, broken) = (self.seen.clone(), self.answer.clone(), self.broken.clone());
+        let under_way = self.under_way.clone();
         self.work.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(talk(stream, seen.clone(), answer.clone(), broken.clone()));
+                let talk = talk(stream, seen.clone(), answer.clone(), broken.clone(), under_way.clone());
+                connections.spawn(talk);
             }
         });
     }
@@ -120,6 +127,11 @@ impl Sink {
         self.seen()
     }
 
+    /// How many requests it had at a time, at the most.
+    pub fn most_at_once(&self) -> usize {
+        self.under_way.lock().unwrap().1
+    }
+
     /// How many connections ended in the middle of something.
     pub fn broken(&self) -> usize {
         *self.broken.lock().unwrap()
@@ -131,6 +143,7 @@ async fn talk(
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<Answer>>,
     broken: Arc<Mutex<usize>>,
+    under_way: Arc<Mutex<(usize, usize)>>,
 ) {
     let mut buffer = Vec::new();
     loop {
@@ -151,6 +164,19 @@ async fn talk(
                     body.len()
                 );
                 if stream.write_all(answer.as_bytes()).await.is_err() {
+                    *broken.lock().unwrap() += 1;
+                    return;
+                }
+            }
+            Answer::Slowly(after) => {
+                {
+                    let mut under_way = under_way.lock().unwrap();
+                    under_way.0 += 1;
+                    under_way.1 = under_way.1.max(under_way.0);
+                }
+                tokio::time::sleep(after).await;
+                under_way.lock().unwrap().0 -= 1;
+                if stream.write_all(b"HTTP/1.1 204 Said\r\n\r\n").await.is_err() {
                     *broken.lock().unwrap() += 1;
                     return;
                 }

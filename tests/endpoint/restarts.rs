@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use axum::http::StatusCode;
 use client_failover::{
-    clock,
+    backup, clock,
     endpoint::{Endpoint, Settings},
     store::{DataFolder, Store},
 };
@@ -101,6 +101,39 @@ async fn a_database_that_was_set_back_waits_for_t() {
     beat["Epoch"] = acting["Epoch"].clone();
     let renewed = app.beat(ON_PREMISES, "g", "a", beat).await.body;
     assert_eq!((&renewed["Role"], &renewed["Epoch"]), (&json!(1), &acting["Epoch"]));
+}
+
+#[tokio::test]
+async fn a_restored_endpoint_believes_no_record_and_no_epoch_goes_back() {
+    // In place, where the mark knows what came after the backup; elsewhere, where nothing but the backup does; and in
+    // place when nothing came after it, so that the records look exact.
+    for (elsewhere, later) in [(false, true), (true, true), (false, false)] {
+        let outer = tempfile::tempdir().unwrap();
+        let (data, file) = (outer.path().join("data"), outer.path().join("backup"));
+        let app = App::open(&data).await;
+        app.group(ON_PREMISES, "g", "00:00:02").await;
+        app.member(ON_PREMISES, "g", "a").await;
+        let mut last = app.beat(ON_PREMISES, "g", "a", native("a", 1, 0, false)).await.body;
+        assert_eq!(last["Role"], 1);
+        // It never acted: the seat is free again.
+        assert_ne!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, false)).await.body["Role"], 1);
+        backup::back_up(&data, &file).await.unwrap();
+        if later {
+            last = app.beat(ON_PREMISES, "g", "a", native("a", 3, 2, false)).await.body;
+            assert_eq!(last["Role"], 1, "{last}");
+        }
+        let highest = last["Epoch"].as_u64().unwrap();
+        app.close().await;
+
+        let data = if elsewhere { outer.path().join("elsewhere") } else { data };
+        backup::restore(&file, &data).await.unwrap();
+        let app = App::open(&data).await;
+        let waited = until(&app, "a", 1).await;
+        assert!(waited >= Duration::from_millis(1_900), "{elsewhere} {later}: {waited:?}");
+        let status = app.get(&format!("{ON_PREMISES}/groups/g/status")).await.body;
+        assert!(status["Epoch"].as_u64().unwrap() > highest, "{elsewhere} {later}: {status} {highest}");
+        app.close().await;
+    }
 }
 
 #[tokio::test]

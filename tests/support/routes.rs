@@ -1,10 +1,8 @@
 //! All routes of both halves, as the routers that serve them know them.
 
-use std::time::Duration;
-
 use axum::{Router, body::Body, http::Request};
 use client_failover::{
-    domain::{Health, Standing},
+    domain::{GateSettings, Health, Standing},
     egress::Egress,
     endpoint::{self, Endpoint},
     http::{
@@ -35,7 +33,7 @@ async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
     let orders = Orders::new(standing.clone());
     let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
-    let egress = Egress::open(store.clone(), Duration::ZERO).await.unwrap();
+    let egress = Egress::open(store.clone(), GateSettings::default()).await.unwrap();
     let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
     let adapter = Adapter {

@@ -15,8 +15,8 @@ impl Machine {
             obeyed: self.obeyed,
             score: self.ceded.map(|_| FailoverScore::ZERO),
             state: self.state(now),
-            last_data: None,
             warnings: self.warnings(),
+            ..Health::NOTHING_PROTECTED
         }
     }
 
@@ -53,20 +53,9 @@ impl Machine {
         let standing = &self.standing;
         let health = self.health(now.uptime);
         let row = Transition {
-            at: now.wall,
-            kind: TransitionKind::Collector,
-            reason,
-            explanation,
-            role: standing.role_at(now.uptime),
-            mode: standing.applied_mode,
             adapter_state: health.state.unwrap_or(standing.adapter_state),
-            group: standing.group.clone(),
-            session: standing.session.clone(),
-            epoch: standing.epoch,
             score: Some(health.score.unwrap_or(standing.score)),
-            last_data: standing.last_data,
-            round_trip: None,
-            gap_us: None,
+            ..Transition::observed(standing, now, TransitionKind::Collector, reason, explanation)
         };
         self.effects.push(super::Effect::Record(Box::new(row)));
     }

@@ -1,11 +1,9 @@
 //! The books of one destination: what waits for it, what is under way, and what became of the rest.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{Admission, Settlement, Span, admission, is_proved};
+pub use super::account::Account;
+use super::{Admission, Settlement, Span, admission, blocks::Blocks, is_proved};
 use crate::domain::{
     Block, BootId, Coverage, Now, Order, Proof, StandbyAnswer, Tally, Uptime, Waiting, Wall,
 };
@@ -16,17 +14,17 @@ pub struct Ledger {
     /// How long a collector may keep a sample: who sends nothing for longer may have stopped reading.
     hold_back: Duration,
     /// What waits and is on disk, oldest first.
-    blocks: VecDeque<Block>,
+    blocks: Blocks,
     /// How many requests wait, those that are being written included.
     waiting: u64,
-    /// How much room the blocks take.
-    on_disk: u64,
     /// How much room those take that are being written.
     in_writing: u64,
     /// When requests that are under way were received: neither settled nor on disk.
     under_way: BTreeMap<Ticket, Wall>,
     tickets: u64,
     tally: Tally,
+    /// What was delivered since it was last permitted to.
+    account: Account,
     /// Since when something came all the time, and everything that came was taken.
     covered_from: Uptime,
     last_arrival: Option<Uptime>,
@@ -81,6 +79,8 @@ pub struct News {
     pub refused_with: u16,
     /// Not taken because the buffer was full.
     pub turned_away: u64,
+    /// Not taken because the requests under way took all the memory that they may.
+    pub overloaded: u64,
     /// Not taken, or dropped by setting, while standing by.
     pub stood_by: u64,
 }
@@ -89,16 +89,18 @@ impl Ledger {
     /// The books of a destination that `waiting` was found for, if anything was.
     #[must_use]
     pub fn new(waiting: Option<Waiting>, hold_back: Duration, now: Uptime) -> Self {
-        let (tally, blocks) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
+        let (tally, found) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
+        let (waiting, mut blocks) = (found.iter().map(Block::left).sum(), Blocks::default());
+        found.into_iter().for_each(|block| blocks.push(block));
         Self {
             hold_back,
-            waiting: blocks.iter().map(Block::left).sum(),
-            on_disk: blocks.iter().map(|block| block.bytes).sum(),
+            waiting,
             in_writing: 0,
-            blocks: blocks.into(),
+            blocks,
             under_way: BTreeMap::new(),
             tickets: 0,
             tally,
+            account: Account::default(),
             covered_from: now,
             last_arrival: None,
             last_received: None,
@@ -147,7 +149,12 @@ impl Ledger {
     }
 
     /// What was passed on was answered.
-    pub const fn settle(&mut self, settlement: Settlement, status: u16) {
+    pub fn settle(&mut self, settlement: Settlement, status: u16, now: Now) {
+        self.count(settlement, status, None, now);
+    }
+
+    fn count(&mut self, settlement: Settlement, status: u16, sequence: Option<u64>, now: Now) {
+        self.account.count(settlement, sequence, now);
         match settlement {
             Settlement::Acknowledged => self.tally.acknowledged += 1,
             Settlement::Refused => {
@@ -170,8 +177,7 @@ impl Ledger {
     pub fn written(&mut self, block: Block, reserved: u64) {
         // What was reserved is an estimate; the block's own size counts from now on.
         self.in_writing = self.in_writing.saturating_sub(reserved);
-        self.on_disk += block.bytes;
-        self.blocks.push_back(block);
+        self.blocks.push(block);
     }
 
     /// A request that was to be kept could not be written.
@@ -188,17 +194,43 @@ impl Ledger {
         self.blocks.front()
     }
 
+    /// The blocks whose turn it is: as many as take no more room than `bytes`, but one at the least.
+    #[must_use]
+    pub fn first(&self, bytes: u64) -> Vec<Block> {
+        self.blocks.first(bytes)
+    }
+
     /// The first open request of `block` is settled. Gives how many of it are, and whether it is over.
-    pub fn settle_front(&mut self, block: i64, settlement: Settlement, status: u16) -> Option<(u32, bool)> {
-        let front = self.blocks.front_mut().filter(|front| front.id == block)?;
-        front.settled += 1;
-        let (settled, over) = (front.settled, front.settled >= front.entries);
+    pub fn settle_front(
+        &mut self,
+        block: i64,
+        settlement: Settlement,
+        status: u16,
+        now: Now,
+    ) -> Option<(u32, bool)> {
+        let sequence = self.blocks.front().map(Block::next);
+        let settled = self.blocks.settle_front(block)?;
         self.waiting = self.waiting.saturating_sub(1);
-        if over {
-            self.remove_front();
-        }
-        self.settle(settlement, status);
-        Some((settled, over))
+        self.count(settlement, status, sequence, now);
+        Some(settled)
+    }
+
+    /// Sending is permitted from now on: what is delivered is counted anew.
+    pub const fn begin_account(&mut self) {
+        let Tally { last_sequence, dropped, dropped_told, .. } = self.tally;
+        self.account = Account::new(last_sequence, dropped.saturating_sub(dropped_told));
+        self.tally.dropped_told = dropped;
+    }
+
+    /// What was delivered since then, and whether all that waited then is settled.
+    #[must_use]
+    pub fn account(&self) -> (Account, bool) {
+        (self.account, self.account.is_drained(self.blocks.front().map(Block::next)))
+    }
+
+    /// A request was not read for want of memory.
+    pub const fn count_overload(&mut self) {
+        self.news.overloaded += 1;
     }
 
     /// A block that cannot be read is over.
@@ -210,21 +242,14 @@ impl Ledger {
 
     /// Takes out what `proof` proves to be settled elsewhere; gives the blocks that are over.
     pub fn trim(&mut self, proof: &Proof, margin: Duration, boot: &BootId) -> Vec<i64> {
-        let (mut over, mut requests, mut bytes) = (Vec::new(), 0, 0);
-        self.blocks.retain(|block| {
+        let proved = self.blocks.take_out(|block| {
             let span = Span { boot: &block.boot, first: block.first.uptime, last: block.last.uptime };
-            let proved = is_proved(&span, proof, margin, boot);
-            if proved {
-                over.push(block.id);
-                requests += block.left();
-                bytes += block.bytes;
-            }
-            !proved
+            is_proved(&span, proof, margin, boot)
         });
+        let requests = proved.iter().map(Block::left).sum();
         self.waiting = self.waiting.saturating_sub(requests);
-        self.on_disk = self.on_disk.saturating_sub(bytes);
         self.tally.proved += requests;
-        over
+        proved.iter().map(|block| block.id).collect()
     }
 
     /// What it has received and settled. Silence proves nothing for longer than a collector may hold back: the
@@ -232,10 +257,7 @@ impl Ledger {
     #[must_use]
     pub fn coverage(&self, boot: &BootId) -> Coverage {
         let under_way = self.under_way.keys().next().map(|ticket| ticket.arrival);
-        // Blocks are in the order in which they were written; one that was passed on first, in vain, is older
-        // than its block's turn. What waits since another boot is older than any uptime.
-        let uptime = |block: &Block| if block.boot == *boot { block.first.uptime } else { Uptime::default() };
-        let waiting = self.blocks.iter().map(uptime).min();
+        let waiting = self.blocks.oldest(boot);
         let heard_until = self.last_arrival.map_or(self.covered_from, |at| at + self.hold_back);
         Coverage {
             covered_from: self.covered_from,
@@ -252,14 +274,14 @@ impl Ledger {
     #[must_use]
     pub fn settled_until(&self) -> Option<Wall> {
         let under_way = self.under_way.values().next().copied();
-        let waiting = self.blocks.iter().map(|block| block.first.wall).min();
+        let waiting = self.blocks.oldest_wall();
         [under_way, waiting].into_iter().flatten().min().or(self.last_received)
     }
 
     /// How many requests wait, and how much room they take.
     #[must_use]
     pub const fn load(&self) -> (u64, u64) {
-        (self.waiting, self.on_disk + self.in_writing)
+        (self.waiting, self.blocks.bytes() + self.in_writing)
     }
 
     /// What was settled, and how.
@@ -297,7 +319,7 @@ impl Ledger {
         let mut over = Vec::new();
         // What is being written leaves no room, however much is dropped.
         let dropping_oldest = dropping_oldest && self.in_writing + size <= limit;
-        while self.on_disk + self.in_writing + size > limit {
+        while self.blocks.bytes() + self.in_writing + size > limit {
             let Some(oldest) = self.blocks.front().filter(|_| dropping_oldest) else {
                 self.news.turned_away += 1;
                 self.cover_anew(now);
@@ -310,18 +332,11 @@ impl Ledger {
     }
 
     fn lose_front(&mut self, now: Uptime) {
-        let lost = self.blocks.front().map_or(0, Block::left);
+        let lost = self.blocks.pop_front().as_ref().map_or(0, Block::left);
         self.waiting = self.waiting.saturating_sub(lost);
-        self.remove_front();
         self.tally.dropped += lost;
         self.news.dropped += lost;
         self.cover_anew(now);
-    }
-
-    fn remove_front(&mut self) {
-        if let Some(front) = self.blocks.pop_front() {
-            self.on_disk = self.on_disk.saturating_sub(front.bytes);
-        }
     }
 
     fn stand_by(&mut self, turned: Turned, now: Uptime) -> Turned {
@@ -357,7 +372,7 @@ mod tests {
         let standing = Standing { role: Role::Primary, acting: Acting::Unbounded, ..Standing::default() };
         let taken = ledger.take(&Order::of(&standing), TERMS, (moment(secs), 10), false, at(secs));
         let Ok(Taken::Pass(ticket)) = taken else { panic!("{taken:?}") };
-        ledger.settle(Settlement::Acknowledged, 200);
+        ledger.settle(Settlement::Acknowledged, 200, moment(secs));
         ledger.arrived(ticket);
     }
 

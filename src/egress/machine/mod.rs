@@ -1,5 +1,7 @@
 //! What the gate decides: pure, so that every situation can be written down in a table.
 
+mod account;
+mod blocks;
 pub mod ledger;
 
 use std::time::Duration;

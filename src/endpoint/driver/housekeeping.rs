@@ -9,6 +9,7 @@ use super::{Cell, Endpoint, chain, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::SessionId,
+    service::{Pulse, Rounds},
 };
 
 /// How often a tick looks for what is over, at the least.
@@ -24,7 +25,16 @@ impl Endpoint {
     /// # Errors
     /// When the kernel refuses a timer.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(stop.clone()));
+        self.run_watched(&Rounds::default(), stop).await
+    }
+
+    /// The same, with loops that are watched.
+    ///
+    /// # Errors
+    /// As [`Endpoint::run`].
+    pub async fn run_watched(self, rounds: &Rounds, stop: CancellationToken) -> io::Result<()> {
+        let (mut pulse, attending) = (rounds.watch("housekeeping"), rounds.watch("attention"));
+        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(attending, stop.clone()));
         let mut tasks = JoinSet::new();
         tasks.spawn(attending);
         loop {
@@ -32,6 +42,8 @@ impl Endpoint {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.tick() => {}
+                // Nor end it: what it renews, it renews from memory.
+                () = pulse.answer() => {}
             }
             let next = async {
                 alarm.after(PAUSE).await?;
@@ -40,6 +52,7 @@ impl Endpoint {
             tokio::select! {
                 () = stop.cancelled() => break,
                 waited = next => waited?,
+                () = pulse.answer() => {}
             }
         }
         self.close().await;
@@ -50,9 +63,10 @@ impl Endpoint {
     }
 
     /// Keeps attended time going, and says so where the endpoint was stalled.
-    async fn attend(self, stop: CancellationToken) -> io::Result<()> {
+    async fn attend(self, pulse: Pulse, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
+            pulse.turn();
             let next = unpoisoned(&self.inner.attention).next_tick();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Endpoint;
 use crate::{
     clock,
-    domain::{GroupOverview, Place, Uptime},
+    domain::{GroupHealth, GroupOverview, Place, Uptime},
 };
 
 /// How many groups are looked at before others get their turn: some tenths of a millisecond.
@@ -38,6 +38,14 @@ impl Endpoint {
         let groups = Arc::clone(&last.groups);
         drop(last);
         groups.iter().filter(|(of, _)| of == place).map(|(_, group)| group.clone()).collect()
+    }
+
+    /// How many groups there are, and how many of them have no Primary.
+    #[must_use]
+    pub fn tally(&self) -> (usize, usize) {
+        let (cells, now) = (self.cells(), self.now());
+        let alone = cells.iter().filter(|cell| cell.lock().overview(now).health == GroupHealth::NoPrimary);
+        (cells.len(), alone.count())
     }
 
     /// Waits until the endpoint ends.

@@ -18,6 +18,7 @@ pub(super) struct Former {
     pub(super) known: LastAct,
     /// By the boot clock, as is every moment here.
     pub(super) last_act: Uptime,
+    pub(super) delivered: Option<Uptime>,
 }
 
 /// A hand-over that is known from both its sides.
@@ -30,6 +31,7 @@ pub(super) struct Handed {
     known: LastAct,
     last_act: Uptime,
     first_act: Uptime,
+    delivered: Option<Uptime>,
 }
 
 impl Handed {
@@ -42,6 +44,7 @@ impl Handed {
             last_act: self.known,
             last_act_ago: now.clock.since(self.last_act),
             first_act_ago: now.clock.since(self.first_act),
+            last_delivered_ago: self.delivered.map(|at| now.clock.since(at)),
         }
     }
 }
@@ -99,6 +102,7 @@ impl Group {
             known: former.known,
             last_act: former.last_act,
             first_act,
+            delivered: former.delivered,
         };
         let receipt = handed.receipt(now);
         let why = Why::new(handed.cause, receipt.sentence());
@@ -111,8 +115,12 @@ impl Group {
     /// Keeps who held the seat, if it ever acted on it.
     pub(super) fn remember_former(&mut self, tenure: &Tenure, known: LastAct, last_act: Uptime) {
         if let Some(first_act) = tenure.first_act {
-            self.former =
-                Some(Former { holder: tenure.holder.clone(), known, last_act: last_act.max(first_act) });
+            self.former = Some(Former {
+                holder: tenure.holder.clone(),
+                known,
+                last_act: last_act.max(first_act),
+                delivered: tenure.delivered,
+            });
         }
     }
 

@@ -105,6 +105,9 @@ impl Group {
         let acts = heartbeat.native.as_ref().is_none_or(|native| native.acting);
         tenure.scored |= acts && heartbeat.score.get() > 0;
         self.last_data = heartbeat.last_data.or(self.last_data);
+        if let Some(ago) = heartbeat.native.as_ref().and_then(|native| native.delivered_ago) {
+            tenure.delivered = Some(now.clock - ago);
+        }
         let believed = now.uptime >= tenure.believed_from;
         let since = heartbeat.native.as_ref().and_then(|native| native.applied_for).unwrap_or_default();
         let stopped = match &heartbeat.native {

@@ -32,6 +32,8 @@ pub(super) struct Tenure {
     pub(super) before: Why,
     /// When the holder first acted on it, by the boot clock; empty until it says that it acts.
     pub(super) first_act: Option<Uptime>,
+    /// When its gate delivered last, by the boot clock; empty until it says so.
+    pub(super) delivered: Option<Uptime>,
     /// The sequence of the question that the grant was the answer to.
     pub(super) granted_sequence: u64,
     /// The highest sequence that was answered Primary by this run of the endpoint.
@@ -127,6 +129,7 @@ impl Estate {
                 cause: GroupReason::ActsAlready,
                 before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
                 first_act: Some(now.clock),
+                delivered: None,
                 granted_sequence: 0,
                 last_primary: None,
                 believed_from: now.uptime + record.timeout.get(),

@@ -7,7 +7,7 @@ use super::{
     schemas::Schemas,
 };
 use crate::{
-    egress::Refusal,
+    egress::{Refusal, Unread},
     http::{components, gate},
     orders::TooManyListeners,
     reports::ReportError,
@@ -82,11 +82,13 @@ fn through_the_gate() -> Operation {
     let refusals = [
         Refusal::BadId,
         Refusal::Unknown("other".to_owned()),
-        Refusal::TooSlow,
-        Refusal::TooLarge(16),
+        Unread::TooSlow.into(),
+        Unread::TooLarge(16 * 1024 * 1024).into(),
         Refusal::Unreachable("it could not be reached".to_owned()),
+        Refusal::NotLoggedIn,
         Refusal::StandsBy,
         Refusal::Full,
+        Unread::NoMemory.into(),
     ];
     let gate = Operation::new(
         Method::POST,

@@ -4,7 +4,7 @@ use super::{
     Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Order, Phase, Reason,
     Role, Standing, Transition, TransitionKind,
 };
-use crate::domain::Receipt;
+use crate::domain::{HandOver, Receipt};
 
 impl Machine {
     pub(super) fn endpoint_name(&self) -> String {
@@ -114,15 +114,44 @@ impl Machine {
 
     /// Records the receipt of a hand-over from or to this adapter, once.
     pub(super) fn note_receipt(&mut self, now: Now, receipt: &Receipt) {
-        if self.receipt >= Some(receipt.epoch) {
+        if self.hand_over.as_ref().is_some_and(|known| known.epoch >= receipt.epoch) {
             return;
         }
-        self.receipt = Some(receipt.epoch);
+        self.hand_over = Some(Box::new(HandOver::new(receipt, now)));
         let took = receipt.to == self.identity.session;
         let reason = if took { Reason::TookOver } else { Reason::HandedOver };
         self.record(now, TransitionKind::HandOver, reason, receipt.sentence());
         if let Some(row) = self.records.last_mut() {
             row.gap_us = Some(receipt.gap_us());
+        }
+    }
+
+    /// Records what the gate delivered of a hand-over to this adapter, once, when it has counted to the end.
+    pub(super) fn note_deliveries(&mut self, now: Now) {
+        let Some(deliveries) = self.health.deliveries.filter(|gate| gate.epoch.is_some()) else { return };
+        if self.recorded_deliveries == Some(deliveries) {
+            return;
+        }
+        let session = &self.identity.session;
+        let receipt = self
+            .hand_over
+            .as_mut()
+            .filter(|receipt| Some(receipt.epoch) == deliveries.epoch && receipt.to == *session);
+        if receipt.is_none() && self.role == Role::Primary && self.answered <= self.promoted_after {
+            return;
+        }
+        self.recorded_deliveries = Some(deliveries);
+        let is_news = receipt.is_some() || deliveries.resent + deliveries.dropped > 0;
+        let receipt = receipt.map(|receipt| {
+            receipt.deliveries = Some(deliveries);
+            &**receipt
+        });
+        let (sentence, gap) = (deliveries.sentence(receipt), receipt.and_then(HandOver::delivery_gap_us));
+        if is_news {
+            self.record(now, TransitionKind::HandOver, Reason::Delivered, sentence);
+            if let Some(row) = self.records.last_mut() {
+                row.gap_us = gap;
+            }
         }
     }
 
@@ -237,6 +266,8 @@ impl Machine {
             score: self.score(),
             last_data: self.health.last_data,
             proof: self.proof.filter(|_| self.is_member()),
+            gated: self.health.gated,
+            hand_over: self.hand_over.clone(),
             adapter_state: self.adapter_state(),
             warnings: self.warnings(),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Acting, CallFailure, Effect, FailoverScore, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine,
-    Mode, Now, Reason, Role, TransitionKind, lease,
+    Mode, Now, Reason, Role, TransitionKind, Uptime, lease,
 };
 use crate::domain::{ClientRole, Coverage, NativeHeartbeat, Proof};
 
@@ -15,9 +15,15 @@ const MOST_CONFIRMATIONS: u32 = 10;
 const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Machine {
-    /// Takes in what the gate of a Primary has received and settled: the next heartbeat says it.
-    pub(in crate::registration) const fn cover(&mut self, coverage: Option<Coverage>) {
+    /// Takes in what the gate of a Primary has received and settled, and when it delivered last: the next heartbeat
+    /// says it.
+    pub(in crate::registration) const fn hear_gate(
+        &mut self,
+        coverage: Option<Coverage>,
+        delivered: Option<Uptime>,
+    ) {
         self.coverage = coverage;
+        self.delivered = delivered;
     }
 
     /// What a heartbeat with the present sequence says.
@@ -33,6 +39,7 @@ impl Machine {
             epoch: self.epoch,
             loss: Some(self.loss.in_force(self.is_buffered())),
             coverage: self.coverage.map(|coverage| coverage.ages(now.uptime)),
+            delivered_ago: self.delivered.map(|at| now.uptime.since(at)),
         });
         Heartbeat { score: self.score(), last_data: self.health.last_data, native }
     }

@@ -31,7 +31,7 @@ impl Machine {
         self.said_warnings.clear();
         self.lost = false;
         self.session_in_use = false;
-        self.receipt = None;
+        self.hand_over = None;
         self.troubles.clear();
         self.rejoins = 0;
         self.last_contact = now.uptime;
@@ -202,6 +202,7 @@ impl Machine {
         if self.role != Role::Primary {
             // It begins to act once this is recorded and published: before the next step.
             self.applied_since = None;
+            self.promoted_after = self.sequence;
         }
         self.permit(acting);
         self.set_role(now, Role::Primary, reason, explanation);

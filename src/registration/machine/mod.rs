@@ -20,9 +20,9 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, CallFailure, Coverage, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
-    FailureKind, GroupId, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode, Now, Order, Proof,
-    Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
+    Acting, AdapterState, CallFailure, Coverage, Deliveries, EndpointLoss, Epoch, FailoverScore,
+    FailoverTimeout, FailureKind, GroupId, HandOver, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known,
+    Mode, Now, Order, Proof, Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
 };
 pub use event::{
     Answer, Call, CallId, Desired, Effect, Event, Farewell, GroupTimeout, Identity, Listen, Target,
@@ -108,6 +108,8 @@ pub struct Machine {
     health: Health,
     /// What the gate of a Primary has received and settled.
     coverage: Option<Coverage>,
+    /// When its gate delivered last, under its last permission to.
+    delivered: Option<Uptime>,
     /// What the last answer proved of the Primary's gate.
     proof: Option<Proof>,
     /// A stop that is not proved yet.
@@ -140,8 +142,12 @@ pub struct Machine {
     last_error: Option<String>,
     /// What the endpoint's last answer warned of.
     said_warnings: Vec<String>,
-    /// The epoch of the last hand-over that was recorded.
-    receipt: Option<Epoch>,
+    /// The last hand-over from or to this adapter.
+    hand_over: Option<Box<HandOver>>,
+    /// The last sequence that was used before it was made Primary: an answer to a later one has the receipt.
+    promoted_after: u64,
+    /// The last deliveries that were recorded.
+    recorded_deliveries: Option<Deliveries>,
     last_contact: Uptime,
     last_failure: Uptime,
     lost: bool,
@@ -191,6 +197,7 @@ impl Machine {
             answers: 0,
             health,
             coverage: None,
+            delivered: None,
             proof: None,
             stopping: None,
             deferred: None,
@@ -213,7 +220,9 @@ impl Machine {
             round_trip: None,
             last_error: None,
             said_warnings: Vec::new(),
-            receipt: None,
+            hand_over: None,
+            promoted_after: 0,
+            recorded_deliveries: None,
             last_contact: now.uptime,
             last_failure: now.uptime,
             lost: false,
@@ -254,6 +263,7 @@ impl Machine {
             Event::Tick => {}
             Event::Stop(by) => self.stop(now, by),
         }
+        self.note_deliveries(now);
         self.look_whether_stopped(now);
         self.ask_what_is_due(now);
         self.listen_where_it_helps();

@@ -267,6 +267,8 @@ impl Machine {
         }
         Health {
             obeyed: collector.obeyed,
+            gated: collector.gated,
+            deliveries: collector.deliveries,
             score: score(started, collector.score, share),
             state: state(started, collector.state, there.map(|(_, _, status)| status)),
             last_data: collector.last_data.or(last_data),

@@ -142,6 +142,7 @@ impl Plant {
         adapter.sequence += 1;
         let native = adapter.native.then(|| NativeHeartbeat {
             coverage: None,
+            delivered_ago: None,
             incarnation: Incarnation::new(format!("run-{}", adapter.run)).unwrap(),
             replaces: adapter.replaces.map(|run| Incarnation::new(format!("run-{run}")).unwrap()),
             boot: BootId::new(adapter.boot),

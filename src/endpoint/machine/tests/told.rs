@@ -51,6 +51,25 @@ fn each_change_has_its_one_reason_and_says_what_was_known() {
 }
 
 #[test]
+fn a_receipt_says_when_the_gate_of_the_old_one_delivered_last() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("A");
+    plant.beat("B");
+    plant.at(1_000).adapter("A").acting = false;
+    plant.adapter("A").score = 0;
+    let mut last = plant.compose("A");
+    last.native.as_mut().unwrap().delivered_ago = Some(Duration::from_millis(7));
+    plant.ask("A", &last).unwrap().unwrap();
+    plant.at(1_005);
+    assert_eq!(beat_for(&mut plant, "B", 1_005).role, Primary);
+    plant.at(1_010);
+    let receipt = beat_for(&mut plant, "B", 2).receipt.unwrap();
+    assert_eq!(receipt.last_delivered_ago, Some(Duration::from_millis(17)));
+    assert!(receipt.sentence().ends_with("; the gate of A had delivered last 15.0 ms before B acted"));
+}
+
+#[test]
 fn a_planned_hand_over_has_a_receipt_with_its_gap_and_both_get_it() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

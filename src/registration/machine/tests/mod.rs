@@ -1,5 +1,6 @@
 //! Named situations, each a rule.
 
+mod deliveries;
 mod nudging;
 mod obeying;
 mod registering;

@@ -257,6 +257,7 @@ fn what_is_reported_is_shown_and_said() {
         state: Some(AdapterState::Faulted),
         last_data: Some(at),
         warnings: vec!["The collector ended.".to_owned()],
+        ..Health::NOTHING_PROTECTED
     }));
     assert_eq!(world.standing.adapter_state, AdapterState::Faulted);
     assert_eq!(world.standing.last_data, Some(at));

@@ -161,9 +161,9 @@ fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published()
     let mut world = World::primary(EndpointLoss::StepDown);
     let from = |secs| world.now.uptime - Duration::from_secs(secs);
     let coverage = Coverage { covered_from: from(60), unsettled_from: Some(from(2)) };
-    world.machine.cover(Some(coverage));
+    world.machine.hear_gate(Some(coverage), None);
     world.pass(T / 4);
-    world.machine.cover(None);
+    world.machine.hear_gate(None, None);
     let said = world.role(ClientRole::Secondary).native.unwrap().coverage.unwrap();
     let quarter = T / 4;
     assert_eq!(said.covered_from, Duration::from_secs(60) + quarter);

@@ -1,0 +1,19 @@
+//! Writes the manual's pages and the shells' completions, for packages.
+//!
+//! Usage: `cargo run --example manual FOLDER`
+
+use std::{env, fs, io, path::PathBuf};
+
+use clap_complete::Shell;
+
+fn main() -> io::Result<()> {
+    let folder = PathBuf::from(env::args_os().nth(1).ok_or_else(|| io::Error::other("name a folder"))?);
+    let (pages, completions) = (folder.join("man"), folder.join("completions"));
+    fs::create_dir_all(&pages)?;
+    fs::create_dir_all(&completions)?;
+    let mut command = client_failover::cli::command();
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        clap_complete::generate_to(shell, &mut command, "client-failover", &completions)?;
+    }
+    clap_mangen::generate_to(command, pages)
+}

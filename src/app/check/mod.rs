@@ -1,0 +1,165 @@
+//! Looks at a half's surroundings before it runs, or while it does, and says what to do about what is wrong.
+//!
+//! Nothing is made or changed, apart from calls to the endpoint that change nothing there.
+
+mod clocks;
+mod place;
+mod reach;
+
+use std::{fmt, net::SocketAddr, path::Path};
+
+use super::entrance::refuse_exposure;
+use crate::{
+    clock,
+    settings::{Certificate, EndpointSettings, Listening, ServeSettings},
+    store::Store,
+    tls::{self, Authorities, Files, Shown},
+};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, and somebody should look at it.
+    Doubtful,
+    /// It does not work.
+    Bad,
+}
+
+impl fmt::Display for Grade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Good => "ok",
+            Self::Doubtful => "WARNING",
+            Self::Bad => "FAULT",
+        })
+    }
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was looked at, in a word or two.
+    pub subject: &'static str,
+    /// How bad it is.
+    pub grade: Grade,
+    /// What was found.
+    pub found: String,
+    /// What to do; empty where nothing is.
+    pub remedy: String,
+}
+
+impl Finding {
+    fn good(subject: &'static str, found: impl Into<String>) -> Self {
+        Self { subject, grade: Grade::Good, found: found.into(), remedy: String::new() }
+    }
+
+    fn doubtful(subject: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { subject, grade: Grade::Doubtful, found: found.into(), remedy: remedy.into() }
+    }
+
+    fn bad(subject: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { subject, grade: Grade::Bad, found: found.into(), remedy: remedy.into() }
+    }
+}
+
+/// Looks at what `serve` with these settings needs.
+pub async fn serve(settings: &ServeSettings) -> Vec<Finding> {
+    let (mut findings, store) = surroundings(&settings.data_dir, settings.listen, &settings.listening).await;
+    findings.push(match authorities(&settings.listening) {
+        Ok(authorities) => reach::endpoint(store.as_ref(), &authorities).await,
+        Err(finding) => finding,
+    });
+    findings
+}
+
+/// Looks at what `endpoint` with these settings needs.
+pub async fn endpoint(settings: &EndpointSettings) -> Vec<Finding> {
+    surroundings(&settings.data_dir, settings.listen, &settings.listening).await.0
+}
+
+/// What both halves need, and the store where it can be read.
+async fn surroundings(
+    folder: &Path,
+    listen: SocketAddr,
+    listening: &Listening,
+) -> (Vec<Finding>, Option<Store>) {
+    let (mut findings, looked) = place::all(folder).await;
+    findings.extend(clocks::all(looked.newest).await);
+    findings.push(reach::listener(listen, looked.in_use));
+    findings.extend(certificate(folder, listening).await);
+    let users = match &looked.store {
+        Some(store) => store.accounts().await.map_or(0, |accounts| accounts.len()),
+        None => 0,
+    };
+    findings.push(entrance(listen, listening, users));
+    (findings, looked.store)
+}
+
+fn authorities(listening: &Listening) -> Result<Authorities, Finding> {
+    let read = listening.ca_file.as_deref().map(Authorities::read).transpose();
+    read.map(Option::unwrap_or_default)
+        .map_err(|error| Finding::bad("authorities", chain(&error), "mend the file of --ca-file"))
+}
+
+/// The certificate that the server shows, if it shows one.
+async fn certificate(folder: &Path, listening: &Listening) -> Option<Finding> {
+    let files = match listening.certificate.as_ref()? {
+        Certificate::Files { certificate, key } => {
+            Files { certificate: certificate.clone(), key: key.clone() }
+        }
+        Certificate::SelfSigned => tls::self_signed_files(folder),
+    };
+    if matches!(listening.certificate, Some(Certificate::SelfSigned)) && !files.certificate.exists() {
+        return Some(Finding::good("certificate", "it is made at the next start"));
+    }
+    let shown = match Shown::load(files).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            return Some(Finding::bad("certificate", chain(&error), "mend --tls-cert and --tls-key"));
+        }
+    };
+    let now = clock::now().wall;
+    let warnings = shown.warnings(now).join(" ");
+    let renew = "put a new certificate and key in their files; a running server takes them at once";
+    Some(match (shown.has_ended(now), warnings.is_empty()) {
+        (true, _) => Finding::bad("certificate", warnings, renew),
+        (false, false) => Finding::doubtful("certificate", warnings, renew),
+        (false, true) => Finding::good("certificate", format!("SHA-256 {}", shown.fingerprint())),
+    })
+}
+
+/// Who is let in.
+fn entrance(listen: SocketAddr, listening: &Listening, users: usize) -> Finding {
+    let login = users > 0 || listening.oidc.is_some();
+    let who = match (users, &listening.oidc) {
+        (0, None) => "everybody on this machine is let in; there is no user".to_owned(),
+        (users, oidc) => {
+            let tokens = oidc.as_ref().map(|oidc| format!(", and tokens of {}", oidc.issuer));
+            let noun = if users == 1 { "user" } else { "users" };
+            format!("{users} {noun} may log in{}", tokens.unwrap_or_default())
+        }
+    };
+    if listen.ip().to_canonical().is_loopback() {
+        return Finding::good("login", who);
+    }
+    match refuse_exposure(listen, listening.certificate.is_some(), login) {
+        Ok(()) => Finding::good("login", who),
+        Err(error) if listening.insecure => {
+            Finding::doubtful("login", error.to_string(), "see docs/security.md")
+        }
+        Err(error) => Finding::bad("login", error.to_string(), "see docs/security.md"),
+    }
+}
+
+/// An error and everything that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,129 @@
+//! The data folder: who may enter it, the room in it, its databases and its key.
+
+use std::{fs, path::Path};
+
+use super::{Finding, chain};
+use crate::{
+    domain::Wall,
+    store::{DataFolder, KeyState, Store, StoreError, inspect},
+};
+
+/// With less room than this the disk is soon full: a write-ahead log and an hour of the gate's buffer.
+const LITTLE_ROOM: u64 = 256 * 1024 * 1024;
+
+/// With less than this it is full.
+const NO_ROOM: u64 = 4 * 1024 * 1024;
+
+const MIB: u64 = 1024 * 1024;
+
+/// What was found that others need.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Whether a server uses the folder.
+    pub(super) in_use: bool,
+    /// The newest row of history.
+    pub(super) newest: Option<Wall>,
+    /// The store, where it can be read.
+    pub(super) store: Option<Store>,
+}
+
+pub(super) async fn all(path: &Path) -> (Vec<Finding>, Looked) {
+    let shown = path.display();
+    if !path.exists() {
+        let finding = Finding::good("folder", format!("{shown} is not there; the first start makes it"));
+        return (vec![finding], Looked::default());
+    }
+    let folder = match DataFolder::look(path) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let finding = Finding::bad("folder", error.to_string(), "run that command");
+            return (vec![finding], Looked::default());
+        }
+    };
+    let in_use = match DataFolder::is_in_use(path) {
+        Ok(in_use) => in_use,
+        Err(error) => {
+            let found = format!("{shown} cannot be read: {error}");
+            let finding =
+                Finding::bad("folder", found, "run this as the server's user (sudo -u …), or as root");
+            return (vec![finding], Looked::default());
+        }
+    };
+    let mut findings = vec![room(path, in_use)];
+    let mut looked = Looked { in_use, ..Looked::default() };
+    match inspect(folder).await {
+        Ok(None) => findings.push(Finding::good("database", "there is none; the first start makes it")),
+        Ok(Some(found)) => {
+            let size = format!("whole, {} KiB", found.bytes.div_ceil(1_024));
+            findings.push(match found.pending {
+                0 => Finding::good("database", size),
+                pending => Finding::doubtful(
+                    "database",
+                    format!(
+                        "{size}; of an older version: the next start makes {pending} changes of its schema"
+                    ),
+                    "make a backup first: an older version does not read what a newer one wrote",
+                ),
+            });
+            if let Some(store) = &found.store {
+                findings.push(key(path, store.key_state(), found.sealed));
+            }
+            looked.newest = found.newest;
+            looked.store = found.store;
+        }
+        Err(error) => findings.push(unreadable(&error)),
+    }
+    (findings, looked)
+}
+
+/// Whether there is room for what is to be written.
+fn room(path: &Path, in_use: bool) -> Finding {
+    let user = if in_use { "a server uses it now" } else { "no server uses it now" };
+    let writable = rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    let free = rustix::fs::statvfs(path).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+    let shown = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let found = format!("{}: {user}; {} MiB are free", shown.display(), free / MIB);
+    if !writable {
+        Finding::bad(
+            "folder",
+            format!("{} cannot be written", shown.display()),
+            "give it to the server's user",
+        )
+    } else if free < NO_ROOM {
+        Finding::bad("folder", found, "make room: nothing can be recorded, and nobody becomes Primary")
+    } else if free < LITTLE_ROOM {
+        Finding::doubtful("folder", found, "make room, or choose another disk with --data-dir")
+    } else {
+        Finding::good("folder", found)
+    }
+}
+
+fn key(path: &Path, state: &KeyState, sealed: usize) -> Finding {
+    match state {
+        KeyState::Usable if sealed == 0 => Finding::good("key", "nothing is sealed yet"),
+        KeyState::Usable => Finding::good("key", format!("it opens all {sealed} sealed secrets")),
+        KeyState::Unusable(why) => Finding::bad(
+            "key",
+            why.clone(),
+            format!("put the right key at {} and start the server again", path.join("key").display()),
+        ),
+    }
+}
+
+fn unreadable(error: &StoreError) -> Finding {
+    let remedy = match error {
+        StoreError::KeyExposed(_) => "run that command",
+        StoreError::Newer(_) => "use the newer version",
+        StoreError::Damaged(_)
+        | StoreError::Database(_)
+        | StoreError::Migration(_)
+        | StoreError::Unreadable(_) => "restore a backup (client-failover restore)",
+        StoreError::Busy(_) => "end the program that uses it, or try again later",
+        StoreError::DiskFull(_)
+        | StoreError::ReadOnly(_)
+        | StoreError::KeyNotMade { .. }
+        | StoreError::NotMade(_)
+        | StoreError::KeyUnusable(_) => "see to it that the server's user can read and write the folder",
+    };
+    Finding::bad("database", chain(error), remedy)
+}

@@ -1,0 +1,107 @@
+//! The addresses: where the server listens, and the endpoint that the adapter is to register with.
+
+use std::net::{SocketAddr, TcpListener};
+
+use super::{Finding, chain};
+use crate::{
+    domain::{FailureKind, Mode},
+    registration::{LookError, look},
+    store::Store,
+    tls::Authorities,
+};
+
+const ENDPOINT: &str = "endpoint";
+
+/// Whether `listen` can be listened on, where no server does.
+pub(super) fn listener(listen: SocketAddr, in_use: bool) -> Finding {
+    if in_use {
+        return Finding::good(
+            "address",
+            format!("{listen} is the server's that runs, unless that was told otherwise"),
+        );
+    }
+    match TcpListener::bind(listen) {
+        Ok(_) => Finding::good("address", format!("{listen} is free")),
+        Err(error) => Finding::bad(
+            "address",
+            format!("{listen} cannot be listened on: {error}"),
+            "another program may use it (ss -ltnp), or this machine may not have it: choose with --listen",
+        ),
+    }
+}
+
+/// Whether the configured endpoint is reached, and lets the adapter in.
+pub(super) async fn endpoint(store: Option<&Store>, authorities: &Authorities) -> Finding {
+    let Some(store) = store else {
+        return Finding::good(ENDPOINT, "nothing is configured yet");
+    };
+    let stored = match store.configuration().await {
+        Ok(Some(stored)) => stored,
+        Ok(None) => return Finding::good(ENDPOINT, "client failover is not configured"),
+        Err(error) => {
+            return Finding::bad(ENDPOINT, chain(&error), "configure it anew (client-failover set)");
+        }
+    };
+    let config = stored.config;
+    let url = config.endpoint().to_string();
+    if config.mode() == Mode::None {
+        return Finding::good(ENDPOINT, "the mode is None: this adapter takes no part in failover");
+    }
+    if stored.unreadable.is_some() {
+        return Finding::doubtful(
+            ENDPOINT,
+            format!("{url} is not asked: its login cannot be read"),
+            "mend the key first",
+        );
+    }
+    let looked = match look(&config, authorities).await {
+        Ok(looked) => looked,
+        Err(error) => return not_reached(&url, &error),
+    };
+    let version = looked.version.as_deref().unwrap_or("of an unknown version");
+    let kind = if looked.native { "client-failover" } else { "a stock endpoint" };
+    let group = if looked.knows_group { "it has the group" } else { "it will make the group" };
+    let took = looked.round_trip;
+    let found = format!("{url}: {kind} {version}, answered in {took:.1?}; {group}");
+    // A heartbeat that takes a quarter of T leaves little for the rest of the lease.
+    if took > config.timeout().get() / 4 {
+        return Finding::doubtful(ENDPOINT, found, "choose a longer FailoverTimeout, or mend the network");
+    }
+    if config.warnings().is_empty() {
+        Finding::good(ENDPOINT, found)
+    } else {
+        Finding::doubtful(
+            ENDPOINT,
+            format!("{found}. {}", config.warnings().join(" ")),
+            "mend the configuration",
+        )
+    }
+}
+
+fn not_reached(url: &str, error: &LookError) -> Finding {
+    let LookError::Call(failure) = error else {
+        return Finding::bad(ENDPOINT, chain(error), "mend the file of --ca-file");
+    };
+    let remedy = match failure.kind {
+        FailureKind::Unreachable | FailureKind::TimedOut => {
+            "start the failover endpoint; look at Endpoint in the configuration, at names, routes and firewalls"
+        }
+        FailureKind::Certificate => {
+            "give the authority of its certificate by --ca-file; look at its names and its end, and at this clock"
+        }
+        FailureKind::Unauthorized => {
+            "mend UserName and Password, or ClientId and ClientSecret (client-failover edit); on the endpoint: \
+             client-failover user add or passwd"
+        }
+        FailureKind::Forbidden => "the endpoint's administrator must give this user its role",
+        FailureKind::TokenFailed => "look at TokenEndpoint, ClientId and ClientSecret",
+        FailureKind::NotFound | FailureKind::Redirected | FailureKind::BadAnswer | FailureKind::TooLarge => {
+            "that is no failover endpoint: Endpoint ends in /api/v1/clientfailover as a rule"
+        }
+        FailureKind::Conflict
+        | FailureKind::TooManyRequests
+        | FailureKind::ServerError
+        | FailureKind::Refused => "look at the endpoint's log",
+    };
+    Finding::bad(ENDPOINT, format!("{url}: {}", failure.detail), remedy)
+}

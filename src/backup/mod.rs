@@ -1,0 +1,174 @@
+//! Backups: one file that has everything but the key and what waits at the gate.
+//!
+//! Promises: a backup is of one moment, made beside a running server, read again before it gets its name, and for
+//! its owner alone. A file that is damaged or no backup changes nothing. What is restored takes its place at one
+//! stroke; no epoch goes back below what the backup and the folder's mark say, the endpoint believes none of its
+//! records until T is over, and no two adapters get one session.
+//!
+//! Does not: hold the key (with it a backup would be a secret, without it its secrets stay sealed), the server's
+//! certificate, or `egress.db`: what waited then has been sent since, or waits in the folder still.
+//!
+//! It may import `domain`, `clock`, `store` and `endpoint`.
+
+mod file;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use crate::store::KeyState;
+pub use file::FileError;
+
+use crate::{
+    clock,
+    domain::Wall,
+    endpoint::Mark,
+    store::{self, DATABASE, DataFolder, FolderError, Replacement, StoreError},
+};
+use file::About;
+
+/// Why no backup was made.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// There is nothing to copy.
+    #[error("there is no database in {}; name the server's data folder with --data-dir", .0.display())]
+    NoDatabase(PathBuf),
+    /// A backup replaces nothing.
+    #[error("{} exists already; a backup replaces nothing, so name another file", .0.display())]
+    Exists(PathBuf),
+    /// The file cannot be written.
+    #[error("{} cannot be written", .path.display())]
+    NotWritten {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database cannot be copied.
+    #[error("the database cannot be copied")]
+    Store(#[from] StoreError),
+    /// What was written is not what was to be.
+    #[error("the backup was not written well")]
+    NotVerified(#[from] FileError),
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It is not a whole backup.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The database in it cannot be used.
+    #[error("the database in the backup cannot be put in place")]
+    Store(#[from] StoreError),
+    /// The system refused.
+    #[error("the data folder cannot be written")]
+    System(#[from] io::Error),
+}
+
+/// A backup that was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    /// How large it is.
+    pub bytes: u64,
+}
+
+/// What was restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// When the backup was made.
+    pub made: Wall,
+    /// Whether the folder keeps the session it had; else it gets a new one.
+    pub keeps_session: bool,
+    /// Whether the folder's key opens the secrets in it.
+    pub key: KeyState,
+    /// Where the database is that was there before.
+    pub replaced: Option<PathBuf>,
+}
+
+/// Makes a backup of the data folder, whether a server uses it now or not.
+///
+/// # Errors
+/// When there is no database, `file` exists or cannot be written, or the copy is not whole. Nothing is left then.
+pub async fn back_up(folder: &Path, file: &Path) -> Result<Made, BackupError> {
+    if !folder.join(DATABASE).is_file() {
+        return Err(BackupError::NoDatabase(folder.to_owned()));
+    }
+    if fs::symlink_metadata(file).is_ok() {
+        return Err(BackupError::Exists(file.to_owned()));
+    }
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let made = write(folder, &new, file).await;
+    if made.is_err() {
+        // The error that is told matters more than one about what is left.
+        fs::remove_file(&new).ok();
+    }
+    made
+}
+
+async fn write(folder: &Path, new: &Path, file: &Path) -> Result<Made, BackupError> {
+    let not_written = |source| BackupError::NotWritten { path: file.to_owned(), source };
+    file::create(new).map_err(not_written)?;
+    store::copy_database(folder, new).await?;
+    // Read after the database: a mark that says more than the database is never wrong.
+    let mark = Mark::read(folder);
+    let about = About {
+        made: clock::now().wall,
+        epoch: mark.as_ref().and_then(|mark| mark.epoch),
+        longest: mark.map(|mark| mark.longest).unwrap_or_default(),
+    };
+    let bytes = file::finish(new, &about).map_err(not_written)?;
+    file::verify(new)?;
+    fs::rename(new, file).and_then(|()| file::sync_folder(file)).map_err(not_written)?;
+    Ok(Made { bytes })
+}
+
+/// Puts what is in the backup in the place of what is in the data folder. A folder that is not there is made.
+///
+/// # Errors
+/// When the file is not a whole backup, a server uses the folder, or the folder cannot be written. What is in the
+/// folder is as it was then.
+pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, RestoreError> {
+    let about = file::verify(file)?;
+    let held = DataFolder::hold_as_owner(folder)?;
+    let new = Replacement::place(&held);
+    let restored = replace(file, &about, &held, &new).await;
+    if restored.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    restored
+}
+
+async fn replace(
+    file: &Path,
+    about: &About,
+    held: &DataFolder,
+    new: &Path,
+) -> Result<Restored, RestoreError> {
+    file::extract(file, new)?;
+    let replacement = Replacement::prepare(held).await?;
+    let (keeps_session, key) = (replacement.keeps_session, replacement.key.clone());
+    // Before the database: should this end in between, the old one is not believed either, which costs T.
+    doubt(held.path(), about)?;
+    let replaced = replacement.commit().await?;
+    Ok(Restored { made: about.made, keeps_session, key, replaced })
+}
+
+/// Leaves a mark that proves nothing, so that the next start waits, and that has the highest of what is known.
+fn doubt(folder: &Path, about: &About) -> io::Result<()> {
+    let found = Mark::read(folder);
+    Mark {
+        boot: clock::boot_id()?,
+        seat_records: 0,
+        epoch: found.as_ref().and_then(|mark| mark.epoch).max(about.epoch),
+        longest: found.map(|mark| mark.longest).unwrap_or_default().max(about.longest),
+        settled: false,
+    }
+    .write(folder)
+}

@@ -1,0 +1,186 @@
+//! Follows the orders: opens and ends the time in which the gate sends.
+
+use std::{io, sync::Arc};
+
+use tokio::{
+    select,
+    sync::{Notify, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    connection::Tenure, destinations::Destinations, forward::Stamp, keeper::Keeper, telling::Telling,
+    view::View,
+};
+use crate::{
+    clock::{self, Alarm},
+    domain::{BootId, Health, Order, Proof, Standing},
+};
+
+/// Those who obey the same orders and send through the gate: it closes after them, as long as it may be open.
+#[derive(Debug, Clone)]
+pub struct Before {
+    /// The collector's supervisor.
+    pub collector: watch::Receiver<Health>,
+    /// The highest order that the operator's hook was told to its end.
+    pub told: watch::Receiver<u64>,
+}
+
+impl Before {
+    fn have_obeyed(&self, order: u64) -> bool {
+        self.collector.borrow().obeyed >= order && *self.told.borrow() >= order
+    }
+
+    async fn news(&mut self) {
+        select! {
+            Ok(()) = self.collector.changed() => {}
+            Ok(()) = self.told.changed() => {}
+            // Where there is neither, nobody ever says anything.
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// Whoever follows the orders.
+pub(super) struct Follower {
+    pub(super) views: watch::Sender<Arc<View>>,
+    pub(super) view: View,
+    pub(super) destinations: Destinations,
+    pub(super) keeper: Keeper,
+    pub(super) before: Before,
+    pub(super) telling: Telling,
+    pub(super) boot: BootId,
+    /// What was trimmed by last.
+    pub(super) proof: Option<Proof>,
+}
+
+impl Follower {
+    pub(super) async fn run(
+        &mut self,
+        mut standings: watch::Receiver<Standing>,
+        wake: &Notify,
+        stop: &CancellationToken,
+    ) -> io::Result<()> {
+        let (mut deadline, mut look) = (Alarm::new()?, Alarm::new()?);
+        let mut next_look = clock::now().uptime;
+        self.read_destinations().await;
+        let (mut heard, mut before) = (true, self.before.clone());
+        loop {
+            // The last one stays in force until the end, also once nobody gives others.
+            let standing = standings.borrow_and_update().clone();
+            self.follow(&standing).await;
+            let until = self.view.tenure.as_ref().and_then(|tenure| tenure.deadline());
+            select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                changed = standings.changed(), if heard => heard = changed.is_ok(),
+                () = before.news() => self.telling.notice(&self.before.collector, &self.view),
+                waited = deadline.until(until.unwrap_or_default()), if until.is_some() => waited?,
+                () = wake.notified() => self.read_destinations().await,
+                waited = look.until(next_look) => {
+                    waited?;
+                    next_look = clock::now().uptime + Telling::LOOK_EVERY;
+                    self.look(&standing).await;
+                }
+            }
+        }
+    }
+
+    /// Obeys the order of `standing`, and says so once it is obeyed whole.
+    async fn follow(&mut self, standing: &Standing) {
+        let order = Order::of(standing).at(clock::now().uptime);
+        if self.is_to_stay_open(&order) {
+            return;
+        }
+        let stamp = Stamp::new(standing.epoch, standing.session.as_ref());
+        let same = order.number == self.view.order.number && stamp == self.view.stamp;
+        let sends = order.egress && standing.gated && !self.view.routes.is_empty();
+        let sent = self.view.tenure.is_some();
+        match &self.view.tenure {
+            Some(tenure) if sends && same => tenure.renew(order.acting),
+            Some(_) => self.end_tenure().await,
+            None => {}
+        }
+        if sends && self.view.tenure.is_none() {
+            self.view.tenure = Some(Tenure::new(order.acting));
+            self.telling.begin_account(standing.epoch, &self.view);
+        }
+        let other = !same || order.egress != self.view.order.egress || standing.gated != self.view.gated;
+        if other || sent != self.view.tenure.is_some() {
+            self.view.order = order;
+            self.view.stamp = stamp;
+            self.view.gated = standing.gated;
+            self.publish();
+        }
+        self.trim(standing);
+        self.telling.say_health(&self.view);
+    }
+
+    /// Whether the gate stays open although `order` forbids to send: whoever sends through it is still stopping,
+    /// and its last words may be delivered as long as the deadline has not passed. The registration waits for
+    /// both.
+    fn is_to_stay_open(&self, order: &Order) -> bool {
+        let permits = self.view.tenure.as_ref().is_some_and(|tenure| tenure.permits());
+        permits && !order.egress && !self.before.have_obeyed(order.number)
+    }
+
+    /// Ends the tenure; returns when every connection of it is gone.
+    async fn end_tenure(&mut self) {
+        let Some(tenure) = self.view.tenure.take() else { return };
+        tenure.end();
+        for sends in self.view.routes.values().filter_map(|route| route.sends()) {
+            sends.close();
+        }
+        tenure.gone().await;
+        self.telling.end_account(&self.view);
+    }
+
+    fn publish(&mut self) {
+        for route in self.view.routes.values_mut() {
+            *route = Arc::new(route.within(self.view.tenure.as_ref()));
+        }
+        self.views.send_replace(Arc::new(self.view.published()));
+    }
+
+    async fn read_destinations(&mut self) {
+        if let Some(routes) = self.destinations.read(&mut self.view.routes).await {
+            self.view.routes = routes;
+            self.view.read = true;
+            self.publish();
+        }
+    }
+
+    /// Takes out of the buffer what the last answer proved to be settled by the Primary.
+    fn trim(&mut self, standing: &Standing) {
+        if standing.proof == self.proof || !self.view.order.buffering {
+            return;
+        }
+        self.proof = standing.proof;
+        let (Some(proof), Some(timeout)) = (standing.proof, standing.group_timeout) else { return };
+        let margin = timeout.get() + self.destinations.hold_back();
+        for lane in self.view.lanes() {
+            for block in lane.trim(&proof, margin, &self.boot) {
+                self.keeper.over(lane, block);
+            }
+        }
+    }
+
+    /// Looks what was received and settled meanwhile.
+    async fn look(&mut self, standing: &Standing) {
+        self.telling.notice(&self.before.collector, &self.view);
+        if self.destinations.is_to_be_read_again(clock::now().uptime) {
+            self.read_destinations().await;
+        }
+        self.telling.look(&self.view, standing);
+    }
+
+    /// Ends everything that sends.
+    pub(super) async fn end(&mut self) {
+        self.destinations.end().await;
+        self.end_tenure().await;
+        self.view.order = Order::default();
+        self.view.routes.clear();
+        self.publish();
+        self.telling.close().await;
+    }
+}

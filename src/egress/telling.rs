@@ -1,0 +1,161 @@
+//! Tells everybody else how the gate does: which order is obeyed, what is settled, what a hand-over came to.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{news::Newsroom, view::View};
+use crate::{
+    clock,
+    domain::{
+        AdapterState, BootId, Coverage, Deliveries, Epoch, FailoverScore, Health, Mode, Now, Standing,
+        Uptime, Wall,
+    },
+};
+
+/// What the registration hears of the gate.
+#[derive(Debug)]
+pub(super) struct Outlets {
+    /// Which order is obeyed, and up to when everything is settled.
+    pub(super) health: watch::Sender<Health>,
+    /// What a Primary's gate has received and settled; empty otherwise.
+    pub(super) coverage: watch::Sender<Option<Coverage>>,
+    /// When it last delivered something under its last permission to.
+    pub(super) delivered: watch::Sender<Option<Uptime>>,
+}
+
+/// What people should know of how the gate is set up.
+#[derive(Debug, Default)]
+pub(super) struct Setup {
+    /// The score of a Primary whose destination settles nothing; empty where that says nothing of the adapter.
+    pub(super) score_when_down: Option<FailoverScore>,
+    /// Whether the collector is stopped and started again at each change of its order.
+    pub(super) restarts: bool,
+    /// What else an operator should know for as long as this process runs, each a sentence.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Tells it to the registration, and to the history.
+pub(super) struct Telling {
+    outlets: Outlets,
+    newsroom: Newsroom,
+    setup: Setup,
+    boot: BootId,
+    /// Under which epoch and since when deliveries are counted, until all that waited then is settled.
+    counting: Option<(Option<Epoch>, Now)>,
+    /// The last account that is complete.
+    deliveries: Option<Deliveries>,
+}
+
+impl Telling {
+    /// How often it is looked what has been received and settled.
+    pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+    pub(super) const fn new(outlets: Outlets, newsroom: Newsroom, setup: Setup, boot: BootId) -> Self {
+        Self { outlets, newsroom, setup, boot, counting: None, deliveries: None }
+    }
+
+    /// What a collector that does not run would have sent is missed: it covers nothing until it runs.
+    pub(super) fn notice(&self, collector: &watch::Receiver<Health>, view: &View) {
+        let down = collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
+        if down {
+            let now = clock::now().uptime;
+            view.lanes().for_each(|lane| lane.cover_anew(now));
+        }
+    }
+
+    /// Sending is permitted from now on, under `epoch`.
+    pub(super) fn begin_account(&mut self, epoch: Option<Epoch>, view: &View) {
+        view.lanes().for_each(|lane| lane.begin_account());
+        self.outlets.delivered.send_replace(None);
+        self.counting = Some((epoch, clock::now()));
+    }
+
+    /// Sending is permitted no more.
+    pub(super) fn end_account(&mut self, view: &View) {
+        self.count(view, true);
+    }
+
+    /// Counts what was delivered, to the end if all that waited is settled and something was delivered, or `at_last`.
+    fn count(&mut self, view: &View, at_last: bool) {
+        let Some((epoch, since)) = self.counting else { return };
+        let (mut all, mut drained) = (Deliveries { epoch, since, first: None, resent: 0, dropped: 0 }, true);
+        let mut last = None;
+        for (account, is_drained) in view.lanes().map(|lane| lane.account()) {
+            all.first = [all.first, account.first].into_iter().flatten().min_by_key(|first| first.uptime);
+            all.resent += account.resent;
+            all.dropped += account.dropped;
+            last = last.max(account.last.map(|last| last.uptime));
+            drained &= is_drained;
+        }
+        self.outlets.delivered.send_replace(last);
+        if at_last || (drained && all.first.is_some()) {
+            self.deliveries = Some(all);
+            self.counting = None;
+        }
+    }
+
+    pub(super) fn look(&mut self, view: &View, standing: &Standing) {
+        self.count(view, false);
+        self.outlets.coverage.send_replace(covered(view, &self.boot, clock::now().uptime));
+        self.say_health(view);
+        self.newsroom.look(standing, view.lanes());
+    }
+
+    pub(super) fn say_health(&mut self, view: &View) {
+        let health = if view.routes.is_empty() && view.tenure.is_none() {
+            Health { warnings: self.setup.warnings.clone(), ..Health::NOTHING_PROTECTED }
+        } else {
+            let down = view.tenure.is_some() && view.lanes().any(|lane| lane.outage().is_some());
+            Health {
+                obeyed: view.order.number,
+                gated: true,
+                score: self.setup.score_when_down.filter(|_| down),
+                last_data: view.lanes().filter_map(|lane| lane.settled_until()).min().map(whole_second),
+                warnings: self.warnings(view),
+                deliveries: self.deliveries,
+                ..Health::NOTHING_PROTECTED
+            }
+        };
+        self.outlets.health.send_if_modified(|said| std::mem::replace(said, health) != *said);
+    }
+
+    fn warnings(&self, view: &View) -> Vec<String> {
+        let mut warnings = self.setup.warnings.clone();
+        if self.setup.restarts && matches!(view.order.mode, Mode::Hot | Mode::Warm) {
+            warnings.push(
+                "The collector is restarted when its order changes, although it may send through the gate, which \
+                 obeys for it. If it does, set on_order = \"keep\" in [collector]."
+                    .to_owned(),
+            );
+        }
+        warnings.extend(view.lanes().filter_map(|lane| {
+            let (why, (waiting, _)) = (lane.outage()?, lane.load());
+            Some(format!("The destination {:?} settles nothing ({why}); {waiting} requests wait.", lane.id()))
+        }));
+        warnings
+    }
+
+    /// Writes the last rows.
+    pub(super) async fn close(&self) {
+        self.newsroom.close().await;
+    }
+}
+
+/// What everything that is configured has received and settled: the slowest counts. What is not known to wait is
+/// known only up to now.
+fn covered(view: &View, boot: &BootId, now: Uptime) -> Option<Coverage> {
+    if !view.order.egress {
+        return None;
+    }
+    let all = view.lanes().map(|lane| lane.coverage(boot)).reduce(|one, other| Coverage {
+        covered_from: one.covered_from.max(other.covered_from),
+        unsettled_from: [one.unsettled_from, other.unsettled_from].into_iter().flatten().min(),
+    })?;
+    Some(Coverage { unsettled_from: Some(all.unsettled_from.map_or(now, |at| at.min(now))), ..all })
+}
+
+/// Whoever reads this time needs no more, and hears of it less often.
+fn whole_second(at: Wall) -> Wall {
+    Wall::from_micros(at.micros().div_euclid(1_000_000) * 1_000_000)
+}

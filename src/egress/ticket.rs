@@ -1,0 +1,60 @@
+//! What a request holds while it is under way: its place among those that are not settled, and room in the buffer.
+
+use std::sync::Arc;
+
+use super::{lane::Lane, machine::ledger};
+use crate::clock;
+
+/// A request that is under way, from its arrival until it is settled or on disk.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    lane: Arc<Lane>,
+    ticket: ledger::Ticket,
+}
+
+impl Ticket {
+    pub(super) const fn new(lane: Arc<Lane>, ticket: ledger::Ticket) -> Self {
+        Self { lane, ticket }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.lane.arrived(self.ticket);
+    }
+}
+
+/// Room in the buffer for one request. Given back when it is dropped, unless the request was written.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    ticket: Ticket,
+    bytes: u64,
+    written: bool,
+}
+
+impl Reserved {
+    pub(super) const fn new(ticket: Ticket, bytes: u64) -> Self {
+        Self { ticket, bytes, written: false }
+    }
+
+    pub(super) const fn lane(&self) -> &Arc<Lane> {
+        &self.ticket.lane
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The request is on disk: the room is the block's.
+    pub(super) fn written(mut self) {
+        self.written = true;
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if !self.written {
+            self.ticket.lane.not_written(self.bytes, clock::now().uptime);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What all facets of the configuration have in common: who asks, what a body and the rules say together, and how what
+//! was added is answered.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    door::Caller,
+    kit::{Failure, Json, Peer, internal},
+};
+use crate::{
+    domain::{ConfigurationId, Fault, Faults, Field},
+    store::Requester,
+};
+
+/// Who asks for a change.
+pub(super) struct Asker(pub(super) Requester);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Peer(from) = Peer::from_request_parts(parts, state).await?;
+        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
+        Ok(Self(Requester { user, from }))
+    }
+}
+
+/// An Id for what was given none.
+pub(super) fn fresh_id() -> Result<ConfigurationId, Failure> {
+    ConfigurationId::new(Uuid::new_v4().to_string()).map_err(internal)
+}
+
+/// A draft that was read from a body, for the path of `id`: an Id in the body must be the same.
+pub(super) fn of_id<D>(
+    id: &str,
+    (draft, mut faults): (D, Faults),
+    given: impl Fn(&D) -> &Field<String>,
+) -> (D, Faults) {
+    if let Field::Value(given) = given(&draft)
+        && given != id
+    {
+        let reason = format!("is {given:?} in the body but {id:?} in the path");
+        let resolution = "Give the same Id in both places, or leave it out of the body.";
+        faults.push(Fault::new("Id", reason, resolution));
+    }
+    (draft, faults)
+}
+
+/// What the rules say of a draft, with the faults that were found in its body.
+pub(super) fn together<T>(mut faults: Faults, ruled: Result<T, Faults>) -> Result<T, Failure> {
+    match ruled {
+        Ok(value) => Ok(faults.or(value)?),
+        Err(others) => {
+            faults.merge(others);
+            Err(faults.into())
+        }
+    }
+}
+
+/// The answer to whoever added `body` to `facet`.
+pub(super) fn created(facet: &str, id: &ConfigurationId, body: impl Serialize) -> Response {
+    let id = utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC);
+    let location = format!("/api/v1/configuration/{facet}/{id}");
+    (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response()
+}

@@ -1,0 +1,14 @@
+//! What a service manager is told, by systemd's notify protocol: ready, stopping, how it stands, and that it lives.
+//!
+//! Promises: it is told that the process lives only while every loop that is watched has gone round since it was
+//! told so last; a loop that hangs, or a process that does, is noticed. Where no manager asks (`NOTIFY_SOCKET`),
+//! nothing is done. It imports only `clock`.
+//!
+//! Does not: watch what waits for a disk, as long as it waits without holding a thread: a process that renews its
+//! Primaries from memory must not be ended because a disk hangs.
+
+mod manager;
+mod pulse;
+
+pub use manager::{Manager, VARIABLES};
+pub use pulse::{Pulse, Rounds};

@@ -1,0 +1,173 @@
+//! What the gate does when something is at its limit, or not as it should be.
+
+use std::{fs, process::Command, time::Duration};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
+
+use crate::{
+    Site, configure, lane,
+    sink::{Answer, Sink},
+    support::{self, Server, until},
+};
+
+#[tokio::test]
+async fn what_came_together_is_sent_some_at_a_time_and_no_more() {
+    let site = Site::with("Hot", json!({}), &[("DRAIN_CONCURRENCY", "4")]).await;
+    const REQUESTS: usize = 200;
+    let mut posts = JoinSet::new();
+    let (client, url) = (support::client(), format!("{}/egress/d/data", site.server.url));
+    for number in 0..REQUESTS {
+        let post = client.post(&url).body(number.to_string());
+        posts.spawn(async move { post.send().await.unwrap().status() });
+    }
+    while let Some(status) = posts.join_next().await {
+        assert_eq!(status.unwrap(), StatusCode::NO_CONTENT);
+    }
+    site.sink.answer(Answer::Slowly(Duration::from_millis(5)));
+    site.promote().await;
+    site.until_lane("Acknowledged", json!(REQUESTS)).await;
+    assert_eq!(site.sink.seen().len(), REQUESTS, "each was sent once");
+    let most = site.sink.most_at_once();
+    assert!((2..=4).contains(&most), "{most} at a time");
+}
+
+#[tokio::test]
+async fn a_destination_that_puts_one_off_is_asked_for_that_one_alone() {
+    let site = Site::start("Hot", json!({})).await;
+    for number in 0..3 {
+        assert_eq!(site.post(&number.to_string()).await.status, StatusCode::NO_CONTENT);
+    }
+    site.sink.answer(Answer::With(503, "retry-after: 0\r\n", ""));
+    site.promote().await;
+    site.sink.until_seen(3).await;
+    assert!(site.sink.bodies().iter().all(|body| body == "0"), "{:?}", site.sink.bodies());
+    site.sink.answer(Answer::With(200, "", ""));
+    site.until_lane("Waiting", json!(0)).await;
+    let bodies = site.sink.bodies();
+    assert_eq!(bodies[bodies.len() - 3..], ["0", "1", "2"]);
+}
+
+#[tokio::test]
+async fn bodies_take_no_more_memory_than_they_may() {
+    let site = Site::with("Hot", json!({}), &[("MEMORY_MB", "1")]).await;
+    let mut large = TcpStream::connect(site.server.address()).await.unwrap();
+    let head = "POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 900000\r\n\r\n";
+    large.write_all(head.as_bytes()).await.unwrap();
+    // The gate asks for the body once it has the memory for it.
+    let mut asked = [0; 25];
+    large.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    let small = "x".repeat(200_000);
+    let answer = site.post(&small).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert!(answer.body.contains("memory_mb"), "{}", answer.body);
+    assert_eq!(lane(&site.server).await["Overloaded"], json!(1));
+    site.server.until_history("Egress", "GateOverloaded").await;
+    drop(large);
+    until("the memory is given back", async || site.post(&small).await.status == StatusCode::NO_CONTENT)
+        .await;
+}
+
+#[tokio::test]
+async fn a_damaged_buffer_is_put_aside_and_collecting_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Sink::start().await;
+    let mut server = Server::serve(folder.path(), &[]);
+    configure(&server, &json!({ "Id": "d", "Endpoint": sink.origin() })).await;
+    server.terminate();
+    let buffer = folder.path().join("egress.db");
+    fs::write(&buffer, "this is no database").unwrap();
+
+    let server = Server::serve(folder.path(), &[]);
+    let row = server.until_history("Egress", "BufferDamaged").await;
+    let names: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let aside =
+        names.iter().filter_map(|name| name.to_str()).find(|name| name.starts_with("egress-damaged-"));
+    let aside = aside.unwrap_or_else(|| panic!("{names:?}"));
+    assert!(row["Explanation"].as_str().unwrap().contains(aside), "{row}");
+    assert_eq!(fs::read_to_string(folder.path().join(aside)).unwrap(), "this is no database");
+    let shown = server.until_diagnostics("Warnings", |warnings| !warnings[0].is_null()).await;
+    assert!(shown["Warnings"].to_string().contains(aside), "{shown}");
+    until("it passes on", async || {
+        server.send(Method::POST, "/egress/d/data", Some("1")).await.status == StatusCode::OK
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_gates_login_is_none_of_the_collectors() {
+    let site = Site::start("Hot", json!({ "MaxBufferSizeMB": 1, "MaxRequestSizeMB": 1 })).await;
+    site.promote().await;
+    site.sink.answer(Answer::With(401, "www-authenticate: Basic\r\n", "who?"));
+    let asked = site.server.send(Method::GET, "/egress/d/x", None).await;
+    assert_eq!(asked.status, StatusCode::BAD_GATEWAY, "{}", asked.body);
+    assert!(!asked.headers.contains_key("www-authenticate"));
+    assert!(asked.body.contains("login") && !asked.body.contains("who?"), "{}", asked.body);
+}
+
+#[tokio::test]
+async fn a_destination_that_is_down_costs_the_score_that_is_set_for_it() {
+    let mut site = Site::with("Warm", json!({}), &[("SCORE_WHEN_DOWN", "40")]).await;
+    site.promote().await;
+    let score =
+        async |site: &Site| site.endpoint.heartbeats().last().and_then(|beat| beat["FailoverScore"].as_u64());
+    until("it scores all", async || score(&site).await == Some(100)).await;
+    site.sink.go_away().await;
+    assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT);
+    until("it scores less", async || score(&site).await == Some(40)).await;
+    site.sink.come_back();
+    until("it scores all again", async || score(&site).await == Some(100)).await;
+    site.sink.go_away().await;
+    assert_eq!(site.post("2").await.status, StatusCode::NO_CONTENT);
+    until("it scores less", async || score(&site).await == Some(40)).await;
+    site.demote().await;
+    until("a standby knows nothing of it", async || score(&site).await == Some(1)).await;
+}
+
+/// A collector that hands in what it still has when it is asked to stop.
+const POLITE: &str = r#"
+last() {
+    address=${CLIENT_FAILOVER_URL#http://}
+    exec 3<>"/dev/tcp/${address%:*}/${address##*:}"
+    printf 'POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlast' >&3
+    cat <&3
+    exit 0
+}
+trap last TERM
+echo ready
+while :; do sleep 0.05; done
+"#;
+
+#[tokio::test]
+async fn a_collector_that_is_stopped_may_hand_in_what_it_still_has() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start().await);
+    let mut command = Command::new(support::PROGRAM);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+    command.env("CLIENT_FAILOVER_COLLECTOR_COMMAND", json!(["bash", "-c", POLITE]).to_string());
+    let mut server = Server::from_command(command, folder.path());
+    let endpoint = support::scripted::Endpoint::native().await;
+    endpoint.answer_role("Primary");
+    configure(&server, &json!({ "Id": "d", "Endpoint": sink.origin() })).await;
+    server
+        .configure(&json!({
+            "FailoverGroupId": "G", "Mode": "Cold", "Endpoint": endpoint.base(), "FailoverTimeout": "00:00:10",
+        }))
+        .await;
+    server.until_role("Primary").await;
+    let shown = server.until_diagnostics("AdapterState", |state| state == "Running").await;
+    assert!(shown["Warnings"].as_array().unwrap().is_empty(), "Cold is stopped in any case: {shown}");
+    until("the collector is ready", async || server.log().contains("ready")).await;
+
+    server.terminate();
+    assert_eq!(sink.bodies(), ["last"]);
+    let answers = server.log();
+    assert!(answers.contains("HTTP/1.1 200"), "{answers}");
+}
