@@ -219,6 +219,8 @@ struct HandOverBody {
     first_act_time: String,
     /// How long nobody acted, by one boot clock; below zero where both did.
     gap_milliseconds: f64,
+    /// When the gate of the old one delivered last, as far as it had said.
+    #[schemars(with = "Option<schema::Time>")]
     last_delivered_time: Option<String>,
 }
 

@@ -230,7 +230,9 @@ struct ReceiptBody {
     /// How long ago the new one acted first.
     #[schemars(with = "schema::Span")]
     first_act_ago: String,
+    /// How long ago the gate of the old one delivered last, as far as it had said.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Span")]
     last_delivered_ago: Option<String>,
 }
 

@@ -213,6 +213,8 @@ pub struct NativeHeartbeat {
     applied_role: RoleRequest,
     /// For how long it has applied it, in this run.
     applied_for: Option<String>,
+    /// How long ago its egress gate delivered last, as a time span; anything else is nothing.
+    last_delivered_age: Option<String>,
     /// The highest epoch that it has known in this group.
     #[schemars(range(min = 0, max = Epoch::PLAUSIBLE))]
     epoch: Option<i64>,

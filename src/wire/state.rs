@@ -131,13 +131,13 @@ struct HandOverBody {
     /// When the gate of the old one delivered last, as far as it had said.
     #[schemars(with = "Option<schema::Time>")]
     last_delivered: Option<String>,
-    /// When the gate of the new one, if that is this adapter, delivered first.
+    /// When the gate of the new one, if that is this adapter, delivered first; null until it has counted to the end.
     #[schemars(with = "Option<schema::Time>")]
     first_delivered: Option<String>,
-    /// How many of what had waited it delivered; null until it has counted to the end.
+    /// How many requests it sent that had waited; null until it has counted to the end.
     #[schemars(with = "Option<schema::Counter>")]
     resent: Option<u64>,
-    /// How many of what had waited it dropped; null until it has counted to the end.
+    /// How many it had dropped for space before; null until it has counted to the end.
     #[schemars(with = "Option<schema::Counter>")]
     dropped: Option<u64>,
 }
