@@ -7,6 +7,7 @@ mod status;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -36,13 +37,14 @@ use crate::{
         kit::Routes,
         openapi,
         page::{self, Halves},
+        secrets,
     },
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
     reports::{Obeyers, Reports},
     service::{Manager, Rounds},
-    settings::{EndpointSettings, HostedEndpoint, ServeSettings},
-    store::{DataFolder, FolderError, KeyState, Store, StoreError},
+    settings::{EndpointSettings, HostedEndpoint, KeyFile, ServeSettings},
+    store::{DataFolder, FolderError, KeyPlace, KeyState, Store, StoreError},
     telemetry::Repeats,
     tls::TlsError,
 };
@@ -100,6 +102,15 @@ pub enum AppError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A server uses the data folder whose key is to be rotated.
+    #[error(
+        "a server uses the data folder {}: stop it, rotate the key, and start it again (an adapter that is stopped hands its role over)",
+        .0.display()
+    )]
+    Running(PathBuf),
+    /// There is nothing whose key could be rotated.
+    #[error("{} is no data folder of a server", .0.display())]
+    NoData(PathBuf),
     /// The store cannot be opened.
     #[error("the store cannot be opened")]
     Store(#[from] StoreError),
@@ -124,7 +135,7 @@ pub enum AppError {
 /// When it cannot start, or the system refuses something it cannot work without.
 pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let store = open_store(&settings.data_dir).await?;
+    let store = open_store(&settings.data_dir, settings.key_file).await?;
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
@@ -169,6 +180,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let mut routes = health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(halves))
         .merge(openapi::routes(halves))
@@ -204,7 +216,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
 /// As [`serve`].
 pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<(), AppError> {
     let signal = stop_signal()?;
-    let store = open_store(&settings.data_dir).await?;
+    let store = open_store(&settings.data_dir, settings.key_file).await?;
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
@@ -217,6 +229,21 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, None);
     half.run(listener, way_in, routes, signal).await
+}
+
+/// Seals everything in a data folder with a new key; gives the number of sealed values.
+///
+/// # Errors
+/// When a server uses the folder, its key does not open everything, or folder or key cannot be written.
+pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64, AppError> {
+    if !DataFolder::is_one(folder) {
+        return Err(AppError::NoData(folder.to_owned()));
+    }
+    let held = match DataFolder::hold_as_owner(folder) {
+        Err(FolderError::InUse(folder)) => return Err(AppError::Running(folder)),
+        held => held?,
+    };
+    Ok(Store::rotate_key(held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File))).await?)
 }
 
 /// A process at work. Its workers end before its services: the registration says farewell, which an
@@ -334,12 +361,21 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn open_store(folder: &std::path::Path) -> Result<Store, AppError> {
-    let store = Store::open(DataFolder::hold(folder)?).await?;
+async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {
+    let store = Store::open(DataFolder::hold(folder)?.with_key(key_place(key))).await?;
     if let KeyState::Unusable(why) = store.key_state() {
         tracing::error!("secrets cannot be read: {why}; everything else is served");
     }
     Ok(store)
+}
+
+/// Where the key is that the settings mean.
+fn key_place(key: Option<KeyFile>) -> KeyPlace {
+    match key {
+        None => KeyPlace::Folder,
+        Some(KeyFile::Named(path)) => KeyPlace::File(path),
+        Some(KeyFile::Credential(path)) => KeyPlace::Credential(path),
+    }
 }
 
 /// Removes history that is older than `days`, in small batches, until `stop`.

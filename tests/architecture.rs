@@ -91,8 +91,10 @@ const ROOMS: &[Room] = &[
             ("forward.rs", &["http_body_util", "hyper", "hyper_rustls", "hyper_util"]),
             ("connection.rs", &["hyper", "hyper_util", "tower"]),
             ("pool.rs", &["futures_util", "http_body_util", "hyper", "hyper_rustls", "tower"]),
-            ("gate.rs", &["http_body_util", "hyper"]),
+            ("body.rs", &["http_body_util", "hyper"]),
+            ("gate.rs", &["hyper"]),
             ("request.rs", &["hyper"]),
+            ("sender.rs", &["futures_util"]),
             ("tls.rs", &["rustls_platform_verifier"]),
             ("view.rs", &["hyper"]),
         ],
@@ -151,7 +153,12 @@ const ROOMS: &[Room] = &[
         files: &[("crowd.rs", &["rustix"])],
     },
     // How it runs.
-    Room { name: "settings", may_import: &["domain"], crates: &["toml"], files: &[] },
+    Room {
+        name: "settings",
+        may_import: &["domain"],
+        crates: &["toml"],
+        files: &[("unknown.rs", &["strsim"])],
+    },
     Room {
         name: "telemetry",
         may_import: &["domain", "clock", "settings"],
@@ -206,6 +213,7 @@ const ROOMS: &[Room] = &[
             // A terminal that does not show what is typed.
             ("password.rs", &["rustix"]),
             ("remote.rs", &["reqwest", "serde", "serde_json"]),
+            ("secret.rs", &["serde_json"]),
             ("table.rs", &["serde_json"]),
             // The user's number and the host's name.
             ("who.rs", &["rustix"]),

@@ -12,7 +12,9 @@ use super::{
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    key::KeyArgs,
     listening_args::ListeningArgs,
+    secret::SecretArgs,
     user::UserArgs,
 };
 use crate::{
@@ -52,11 +54,12 @@ pub(super) enum Line {
 pub(super) enum Command {
     /// Run the adapter half: keep the configuration and take part in failover.
     #[command(after_help = SETTINGS_HELP)]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Run a failover endpoint: hand out the roles.
     #[command(after_help = SETTINGS_HELP)]
-    Endpoint(EndpointArgs),
-    /// Show the configuration, the failover state, everything about failover, the order, or the components.
+    Endpoint(Box<EndpointArgs>),
+    /// Show the configuration, the failover state, everything about failover, the order, the components, or the egress
+    /// gate.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
     Set(SetArgs),
@@ -76,8 +79,12 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
+    Secret(Box<SecretArgs>),
+    /// Change the key that seals what a data folder keeps secret.
+    Key(KeyArgs),
     /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Copy everything in a data folder but its key to one file, beside a running server.
     Backup(BackupArgs),
     /// Put a backup in the place of what is in a data folder; its server must be stopped.
@@ -104,6 +111,9 @@ pub(super) struct ServeArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     with_endpoint: Option<bool>,
@@ -128,6 +138,7 @@ impl ServeArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             endpoint_loss: self.endpoint_loss,
             history_days: self.history_days,
             log_format: self.log_format,
@@ -152,6 +163,9 @@ pub(super) struct EndpointArgs {
     /// The folder of the database and its key [default: ./data]
     #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
     data_dir: Option<PathBuf>,
+    /// The key that seals secrets, elsewhere than in the data folder
+    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
+    key_file: Option<PathBuf>,
     /// For how many days history is kept [default: 365]
     #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
     history_days: Option<HistoryDays>,
@@ -170,6 +184,7 @@ impl EndpointArgs {
             listen: self.listen,
             listening: self.listening.settings(),
             data_dir: self.data_dir,
+            key_file: self.key_file,
             history_days: self.history_days,
             log_format: self.log_format,
             session_retention: self.session_retention,
@@ -215,6 +230,9 @@ pub(super) enum Readable {
     /// What components report and probes see, and what each counts as.
     #[value(name = "components")]
     Components,
+    /// What waits at the egress gate, and what became of the rest.
+    #[value(name = "egress")]
+    Egress,
 }
 
 /// What can be written. One word, which may be left out.
@@ -314,6 +332,7 @@ impl Command {
             Self::Serve(_)
             | Self::Endpoint(_)
             | Self::User(_)
+            | Self::Key(_)
             | Self::Check(_)
             | Self::Backup(_)
             | Self::Restore(_)
@@ -325,6 +344,7 @@ impl Command {
             Self::Edit(args) => Some(("--url", &args.remote.url)),
             Self::Remove(args) => Some(("--url", &args.remote.url)),
             Self::History(args) => Some(("--url", &args.remote.url)),
+            Self::Secret(args) => Some(("--url", &args.command.remote().url)),
             Self::Groups(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Sessions(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Override(args) => Some(("--endpoint", &args.remote.endpoint)),

@@ -17,6 +17,10 @@ use super::{
 };
 use crate::domain::ConfigurationId;
 
+/// What a table shows of a destination of the egress gate.
+const DESTINATION: [&str; 8] =
+    ["Id", "Waiting", "WaitingBytes", "Acknowledged", "Refused", "Proved", "Dropped", "Outage"];
+
 /// What a table shows of a component.
 const COMPONENT: [&str; 5] = ["Id", "StreamCount", "CountsAs", "Heard", "Explanation"];
 
@@ -30,6 +34,7 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
         Readable::Diagnostics => remote.diagnostics("Failover"),
         Readable::Order => remote.diagnostics("Order"),
         Readable::Components => remote.diagnostics("Components"),
+        Readable::Egress => remote.diagnostics("Egress"),
     };
     let answer = remote.call(Method::GET, url, None).await?;
     match output {
@@ -40,6 +45,8 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
             match (args.what, objects) {
                 (Readable::Components, []) => return print("Nothing is reported."),
                 (Readable::Components, _) => return print(&table::columns(&COMPONENT, objects)),
+                (Readable::Egress, []) => return print("No data endpoint is configured."),
+                (Readable::Egress, _) => return print(&table::columns(&DESTINATION, objects)),
                 (_, []) => return print("Client failover is not configured."),
                 _ => {}
             }
@@ -197,7 +204,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Tells a person that it is done. A program reads the exit code.
-fn done(output: Output, sentence: &str) -> Result<(), Failure> {
+pub(super) fn done(output: Output, sentence: &str) -> Result<(), Failure> {
     match output {
         Output::Json => Ok(()),
         Output::Table => print(sentence),

@@ -7,11 +7,11 @@ use super::{
     client::{output, parse, parse_as, print},
     failure::Failure,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
-    remote::{Method, Remote, RemoteError},
+    remote::{Method, Refusal, Remote, RemoteError},
     table, who,
     why::{self, NOTHING, Names, ago, text},
 };
-use crate::domain::{format_span, parse_span};
+use crate::domain::{SessionId, format_span, parse_span};
 
 /// Groups of one request: the most that an endpoint gives.
 const PAGE: usize = 1_000;
@@ -131,8 +131,11 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
         parse(&remote, &answer)
     };
     let target = get(&["clientsessions", session.as_str()]).await?;
-    if !off {
-        warn_about(&target, &get(&["status"]).await?, &get(&[]).await?);
+    let before = get(&["status"]).await?;
+    if off {
+        is_forced(&session, &before["RoleOverride"])?;
+    } else {
+        warn_about(&target, &before, &get(&[]).await?);
     }
     let by = by.or_else(who::name).map(|by| by.to_string());
     let mut body = Map::new();
@@ -159,6 +162,20 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
     }
     let by = forced["RequestedBy"].as_str().map_or_else(String::new, |by| format!(", asked for by {by}"));
     print(&table::plain(&format!("{} is to be Primary, {}{by}.", text(&forced["SessionId"]), until(forced))))
+}
+
+/// Refuses to end an override that is of somebody else: it would stay in force.
+fn is_forced(session: &SessionId, forced: &Value) -> Result<(), Failure> {
+    let of = match forced["SessionId"].as_str() {
+        Some(of) if of != session.as_str() => of,
+        _ => return Ok(()),
+    };
+    Err(RemoteError::Refused(Refusal {
+        error: "No role override was ended.".to_owned(),
+        reason: format!("{session} has none; the one in force is of {of}."),
+        resolution: format!("End it with --session {of} --off."),
+    })
+    .into())
 }
 
 /// Says loudly when whoever is to be Primary can do nothing, or is not there.

@@ -10,8 +10,8 @@
 //! collector of the demo.
 //!
 //! Does not: decide anything about failover, or touch a database; `user.rs` has `auth` change the users of
-//! this machine, `backup.rs` has `backup` copy. It imports only settings, collector, telemetry, app, demo, auth, backup,
-//! tls and domain; `remote.rs` alone speaks HTTP.
+//! this machine, `key.rs` has `app` rotate its key, `backup.rs` has `backup` copy. It imports only settings, collector,
+//! telemetry, app, demo, auth, backup, tls and domain; `remote.rs` alone speaks HTTP.
 
 mod access_args;
 mod args;
@@ -24,9 +24,11 @@ mod failure;
 mod folder_args;
 mod group_args;
 mod groups;
+mod key;
 mod listening_args;
 mod password;
 mod remote;
+mod secret;
 mod table;
 mod user;
 mod who;
@@ -92,8 +94,8 @@ fn run(command: Command) -> Result<(), Failure> {
     drop(rustls::crypto::ring::default_provider().install_default());
     let runtime = runtime().map_err(|error| Failure::failed("The runtime could not be started", &error))?;
     let outcome = match command {
-        Command::Serve(args) => serve(&runtime, args),
-        Command::Endpoint(args) => endpoint(&runtime, args),
+        Command::Serve(args) => serve(&runtime, *args),
+        Command::Endpoint(args) => endpoint(&runtime, *args),
         Command::Get(args) => runtime.block_on(client::get(args)),
         Command::Set(args) => runtime.block_on(client::set(args)),
         Command::Add(args) => runtime.block_on(client::add(args)),
@@ -103,9 +105,11 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Groups(args) => runtime.block_on(groups::groups(args)),
         Command::Sessions(args) => runtime.block_on(groups::sessions(args)),
         Command::Override(args) => runtime.block_on(groups::override_role(args)),
+        Command::Key(args) => runtime.block_on(key::key(args)),
+        Command::Secret(args) => runtime.block_on(secret::secret(*args)),
         Command::Backup(args) => runtime.block_on(backup::back_up(args)),
         Command::Restore(args) => runtime.block_on(backup::restore(args)),
-        Command::Check(args) => runtime.block_on(check::check(args)),
+        Command::Check(args) => runtime.block_on(check::check(*args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
         Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
@@ -125,6 +129,7 @@ fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::serve(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
+    tell_unknown_variables();
     runtime.block_on(app::serve(settings, repeats)).map_err(|error| Failure::stopped(&error))
 }
 
@@ -132,7 +137,18 @@ fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
     let file = args.config.take();
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
+    tell_unknown_variables();
     runtime.block_on(app::endpoint(settings, repeats)).map_err(|error| Failure::stopped(&error))
+}
+
+/// Warns of variables that are passed over. Their values may be secret, and are not said.
+fn tell_unknown_variables() {
+    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, nearest) in settings::unknown_variables(names) {
+        tracing::warn!(
+            "the environment variable {name} is not known and was passed over; was {nearest} meant?"
+        );
+    }
 }
 
 fn demo_collector(runtime: &Runtime, args: &DemoCollectorArgs) -> Result<(), Failure> {

@@ -11,19 +11,28 @@ use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 use super::failure::Failure;
 
-/// The longest line that is read as a password.
-const LIMIT: u64 = 4_096;
+/// The longest line that is read as a password: as many bytes as the longest secret can have.
+const LIMIT: u64 = 4 * 4_096;
 
 /// A password for a user: asked for twice on a terminal, else the first line of standard input.
 pub(super) fn new_one() -> Result<SecretString, Failure> {
+    new("Password: ")
+}
+
+/// A secret for the secret store, in the same way.
+pub(super) fn new_secret() -> Result<SecretString, Failure> {
+    new("Secret: ")
+}
+
+fn new(prompt: &str) -> Result<SecretString, Failure> {
     if !io::stdin().is_terminal() {
         return first_line(io::stdin().lock()).map_err(|error| not_read("Standard input", &error));
     }
-    let password = ask("Password: ")?;
-    if password.expose_secret() == ask("Again: ")?.expose_secret() {
-        Ok(password)
+    let given = ask(prompt)?;
+    if given.expose_secret() == ask("Again: ")?.expose_secret() {
+        Ok(given)
     } else {
-        Err(Failure::Failed("The two passwords differ.".to_owned()))
+        Err(Failure::Failed("The two differ.".to_owned()))
     }
 }
 

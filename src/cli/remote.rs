@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use super::{access_args::AccessArgs, failure::Failure, password};
 use crate::{
-    domain::{ConfigurationId, GroupId},
+    domain::{ConfigurationId, GroupId, SecretId},
     tls::Authorities,
 };
 
@@ -159,6 +159,11 @@ impl Remote {
     pub(super) fn configuration(&self, id: Option<&ConfigurationId>) -> Url {
         let segments = ["configuration", "System", "ClientFailover"];
         self.resource(segments.into_iter().chain(id.map(ConfigurationId::as_str)))
+    }
+
+    /// The URL of the secrets, or of the one with this Id.
+    pub(super) fn secrets(&self, id: Option<&SecretId>) -> Url {
+        self.resource(["management", "secrets"].into_iter().chain(id.map(SecretId::as_str)))
     }
 
     /// The URL of a resource of diagnostics.

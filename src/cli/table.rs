@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::domain::Protected;
+
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -87,12 +89,18 @@ pub(super) fn columns(names: &[&str], objects: &[Value]) -> String {
 fn lines(name: &str, value: &Value) -> Vec<String> {
     match value {
         Value::Null => vec![NOTHING.to_owned()],
+        Value::String(text) if SECRETS.contains(&name) && is_reference(text) => vec![plain(text)],
         _ if SECRETS.contains(&name) => vec![SECRET.to_owned()],
         Value::Array(values) if values.is_empty() => vec![NOTHING.to_owned()],
         Value::Array(values) => values.iter().flat_map(|value| lines(name, value)).collect(),
         Value::String(text) => vec![plain(text)],
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![plain(&value.to_string())],
     }
+}
+
+/// Whether a secret is shown by what it refers to.
+fn is_reference(text: &str) -> bool {
+    matches!(Protected::read(text.into()), Ok(Protected::Reference(_)))
 }
 
 /// Text without control characters: what a name contains must not steer the terminal.
@@ -127,7 +135,7 @@ mod tests {
     #[test]
     fn members_are_aligned_and_secrets_are_not_shown() {
         let object = json!({
-            "Zeta": {"a": 1}, "ClientSecret": null, "Password": "Password1", "Id": "x\u{1b}[2J",
+            "Zeta": {"a": 1}, "ClientSecret": "{{plc}}", "Password": "Password1", "Id": "x\u{1b}[2J",
             "Warnings": ["one", "two"], "ValidateEndpointCertificate": false, "Name": null,
         });
         assert_eq!(
@@ -135,7 +143,7 @@ mod tests {
             "Id                           x\u{fffd}[2J\n\
              Name                         -\n\
              Password                     (set)\n\
-             ClientSecret                 -\n\
+             ClientSecret                 {{plc}}\n\
              ValidateEndpointCertificate  false\n\
              Warnings                     one\n\
              \x20                            two\n\

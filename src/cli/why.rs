@@ -43,7 +43,7 @@ fn told_one(change: &Value, names: &Names) -> String {
     let mut lines = vec![format!("{}  {}", to_the_millisecond(&change["Time"]), headline(change, names))];
     let receipt = &change["HandOver"];
     if receipt.is_object() {
-        lines.push(format!("  {}", told_receipt(receipt, names)));
+        lines.push(format!("  {} Cause: {}.", told_receipt(receipt, names), text(&change["Reason"])));
     } else {
         lines.push(format!("  {}", sentence(&text(&change["Explanation"]))));
     }
@@ -72,6 +72,10 @@ fn headline(change: &Value, names: &Names) -> String {
         "OverrideBegan" => format!("a role override of {session} began{by}"),
         "OverrideEnded" => format!("the role override of {session} ended{by}"),
         "SessionContested" => format!("two processes use the session {session}"),
+        "EndpointStopped" => "the endpoint was told to stop".to_owned(),
+        "EndpointAway" => {
+            format!("the endpoint is back; it was away since {}", to_the_millisecond(&change["Since"]))
+        }
         "PoliciesDiffer" => "the adapters do not agree on what to do without the endpoint".to_owned(),
         other => format!("{other} {session}{by}"),
     }

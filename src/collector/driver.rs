@@ -1,6 +1,14 @@
 //! Does what the machine decides: starts guards, tells them, listens to them, and says how the collector does.
 
-use std::{collections::BTreeMap, env, ffi::OsString, future::pending, io, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    env,
+    ffi::{OsStr, OsString},
+    future::pending,
+    io,
+    path::PathBuf,
+    time::Duration,
+};
 
 use tokio::{select, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -8,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     leash::Leash,
     machine::{ANSWER_WAIT, Effect, Event, Machine, News},
-    output,
+    output, program,
     talk::Word,
 };
 use crate::{
@@ -162,8 +170,12 @@ impl Collector {
 
     fn start(&mut self, order: Order, until: Option<Uptime>) -> Result<(), Event> {
         let environment = environment(&self.settings, &self.place.url, order, env::vars_os());
+        let (path, folder) = (environment.get(OsStr::new("PATH")), self.settings.working_dir.as_deref());
+        if let Some(why) = program::missing(self.settings.command.program(), path, folder) {
+            return Err(Event::StartFailed(why));
+        }
         let (leash, (out, err)) = Leash::start(&self.settings, &self.place.lock, environment)
-            .map_err(|error| Event::StartFailed(error.to_string()))?;
+            .map_err(|error| Event::StartFailed(format!("its guard cannot be: {error}")))?;
         if let Some(out) = out {
             self.outputs.spawn(output::log(out, "stdout"));
         }
@@ -235,7 +247,7 @@ fn environment(
     match order.epoch.filter(|_| order.egress) {
         Some(epoch) => say("CLIENT_FAILOVER_EPOCH", &epoch.get().to_string()),
         // What somebody else may have said is not true.
-        None => drop(environment.remove(std::ffi::OsStr::new("CLIENT_FAILOVER_EPOCH"))),
+        None => drop(environment.remove(OsStr::new("CLIENT_FAILOVER_EPOCH"))),
     }
     environment
 }

@@ -23,6 +23,7 @@ mod launcher;
 mod leash;
 pub mod machine;
 mod output;
+mod program;
 mod talk;
 mod tree;
 

@@ -2,7 +2,10 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Credentials, Fault, Faults, Field, HttpUrl, MASK, Name, TextError};
+use super::{
+    Credentials, Fault, Faults, Field, FoundSecret, HttpUrl, MASK, Name, Origin, Protected, Recipient,
+    SecretEntry, SecretId, TextError,
+};
 
 /// The longest secret, in characters: room for a signed token used as a client secret.
 pub const SECRET_LIMIT: usize = 4_096;
@@ -58,6 +61,65 @@ impl Access {
         self.endpoint.is_https() || self.token_endpoint.as_ref().is_some_and(HttpUrl::is_https)
     }
 
+    /// Whom its secret is sent to.
+    #[must_use]
+    pub fn recipient(&self) -> Recipient {
+        Recipient {
+            endpoint: self.endpoint.origin(),
+            token_endpoint: self.token_endpoint.as_ref().map(HttpUrl::origin),
+            checked: self.validate_certificate,
+        }
+    }
+
+    /// The secret it refers to, if it does.
+    #[must_use]
+    pub fn reference(&self) -> Option<&SecretId> {
+        match self.credentials.as_ref().map(Credentials::secret) {
+            Some(Protected::Reference(id)) => Some(id),
+            Some(Protected::Value(_)) | None => None,
+        }
+    }
+
+    /// Why the secret it refers to, if it does, would not be at hand with these.
+    #[must_use]
+    pub fn closed_by(&self, secrets: &[SecretEntry]) -> Option<Closed> {
+        let id = self.reference()?.clone();
+        let member = self.credentials.as_ref()?.secret_member();
+        match secrets.iter().find(|entry| entry.id == id) {
+            None => Some(Closed::Unknown { member, id }),
+            Some(entry) if entry.audience.admits(&self.recipient()) => None,
+            Some(entry) => Some(Closed::Elsewhere { member, id, bound: entry.audience.origins() }),
+        }
+    }
+
+    /// The same with its secret at hand: `found` is what it refers to, where it refers to one and that is there.
+    ///
+    /// # Errors
+    /// When it refers to a secret that is not there, or was given for others.
+    pub fn open(&self, found: Option<FoundSecret>) -> Result<OpenAccess, Closed> {
+        let given = self.reference().and(found.as_ref()).map(|found| found.given);
+        let open = |member: &'static str, held: &Protected| match held {
+            Protected::Value(secret) => Ok(secret.clone()),
+            Protected::Reference(id) => match found {
+                None => Err(Closed::Unknown { member, id: id.clone() }),
+                Some(found) if found.audience.admits(&self.recipient()) => Ok(found.value),
+                Some(found) => {
+                    Err(Closed::Elsewhere { member, id: id.clone(), bound: found.audience.origins() })
+                }
+            },
+        };
+        let credentials = match &self.credentials {
+            None => None,
+            Some(Credentials::Basic { user, password }) => {
+                Some(Credentials::Basic { user: user.clone(), password: open("Password", password)? })
+            }
+            Some(Credentials::Client { id, secret }) => {
+                Some(Credentials::Client { id: id.clone(), secret: open("ClientSecret", secret)? })
+            }
+        };
+        Ok(OpenAccess { access: self.clone(), credentials, given })
+    }
+
     /// What is allowed but should be known: each a sentence.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
@@ -88,11 +150,11 @@ impl Access {
     pub(super) fn shown(&self) -> [Option<String>; Self::MEMBERS.len()] {
         let (mut user, mut password, mut client, mut secret) = (None, None, None, None);
         match &self.credentials {
-            Some(Credentials::Basic { user: name, .. }) => {
-                (user, password) = (Some(name.to_string()), Some(MASK.to_owned()));
+            Some(Credentials::Basic { user: name, password: held }) => {
+                (user, password) = (Some(name.to_string()), Some(held.shown()));
             }
-            Some(Credentials::Client { id, .. }) => {
-                (client, secret) = (Some(id.to_string()), Some(MASK.to_owned()));
+            Some(Credentials::Client { id, secret: held }) => {
+                (client, secret) = (Some(id.to_string()), Some(held.shown()));
             }
             None => {}
         }
@@ -110,14 +172,95 @@ impl Access {
     /// Whether `member` is one that holds a secret, and holds another one in `new` than in `old`.
     pub(super) fn secret_differs(old: Option<&Self>, new: Option<&Self>, member: &str) -> bool {
         match (secret_of(old, member), secret_of(new, member)) {
-            (Some(old), Some(new)) => old.expose_secret() != new.expose_secret(),
+            (Some(old), Some(new)) => old.text().expose_secret() != new.text().expose_secret(),
             (old, new) => old.is_some() != new.is_some(),
         }
     }
 }
 
+/// An access with its secret at hand: what requests are made by.
+#[derive(Debug, Clone)]
+pub struct OpenAccess {
+    access: Access,
+    credentials: Option<Credentials<SecretString>>,
+    given: Option<i64>,
+}
+
+impl OpenAccess {
+    /// The access as it is configured.
+    #[must_use]
+    pub const fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The credentials, with their secret.
+    #[must_use]
+    pub const fn credentials(&self) -> Option<&Credentials<SecretString>> {
+        self.credentials.as_ref()
+    }
+
+    /// Which giving of the secret that it refers to this is: another number, another login.
+    #[must_use]
+    pub const fn given(&self) -> Option<i64> {
+        self.given
+    }
+}
+
+/// Why the secret of an access is not at hand.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// It refers to one that is not there.
+    #[error("{member} refers to the secret {:?}, which is not in the secret store; PUT it at management/secrets", .id.as_str())]
+    Unknown {
+        /// Password or ClientSecret.
+        member: &'static str,
+        /// What it refers to.
+        id: SecretId,
+    },
+    /// It refers to one that may not be sent there.
+    #[error("{member} refers to the secret {:?}, which was given for {}", .id.as_str(), listed(.bound))]
+    Elsewhere {
+        /// Password or ClientSecret.
+        member: &'static str,
+        /// What it refers to.
+        id: SecretId,
+        /// Where it may be sent.
+        bound: Vec<Origin>,
+    },
+}
+
+impl Closed {
+    /// The same as a fault of a request.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unknown { member, id } => Fault::new(
+                *member,
+                format!("refers to the secret {:?}, which is not in the secret store", id.as_str()),
+                format!("PUT management/secrets/{id} first."),
+            ),
+            Self::Elsewhere { member, id, bound } => Fault::new(
+                *member,
+                format!(
+                    "refers to the secret {:?}, which was given for {} with certificate checks as they were",
+                    id.as_str(),
+                    listed(bound)
+                ),
+                format!(
+                    "Whoever knows the secret gives it again: PUT management/secrets/{id} with Value, and with Origins \
+                     that name every origin it may be sent to."
+                ),
+            ),
+        }
+    }
+}
+
+fn listed(origins: &[Origin]) -> String {
+    origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// The secret that `access` has in `member`.
-fn secret_of<'a>(access: Option<&'a Access>, member: &str) -> Option<&'a SecretString> {
+fn secret_of<'a>(access: Option<&'a Access>, member: &str) -> Option<&'a Protected> {
     access
         .and_then(Access::credentials)
         .filter(|held| held.secret_member() == member)
@@ -186,9 +329,12 @@ impl AccessDraft {
         let rebinds = match (&endpoint, &token_endpoint) {
             (Some(endpoint), None | Some(Some(_))) => stored.is_some_and(|stored| {
                 let token = token_endpoint.as_ref().and_then(Option::as_ref);
-                stored.endpoint().origin() != endpoint.origin()
-                    || stored.token_endpoint().map(HttpUrl::origin) != token.map(HttpUrl::origin)
-                    || stored.validate_certificate() != validate_certificate
+                let recipient = Recipient {
+                    endpoint: endpoint.origin(),
+                    token_endpoint: token.map(HttpUrl::origin),
+                    checked: validate_certificate,
+                };
+                stored.recipient() != recipient
             }),
             _ => false,
         };
@@ -303,24 +449,25 @@ impl Pairs {
     }
 }
 
-/// The secret that `given` means: itself, or the stored one behind the mask.
+/// What `given` means: a secret, a reference to one, or what is stored behind the mask.
 fn secret_value(
     member: &'static str,
     given: SecretString,
     stored: Option<&Access>,
     rebinds: bool,
-) -> Result<SecretString, Fault> {
+) -> Result<Protected, Fault> {
     let text = given.expose_secret();
     if text == MASK {
         let kept = stored.and_then(Access::credentials).filter(|held| held.secret_member() == member);
-        let Some(kept) = kept else {
+        let Some(kept) = kept.map(Credentials::secret) else {
             return Err(Fault::new(
                 member,
                 "is the mask, but no secret is stored",
                 format!("Give {member} its value."),
             ));
         };
-        if rebinds {
+        // What a reference may be used for is a matter of the secret that it names.
+        if rebinds && matches!(kept, Protected::Value(_)) {
             let reason =
                 "was given for another endpoint, token endpoint or certificate check, and is not passed on";
             return Err(Fault::new(
@@ -329,11 +476,7 @@ fn secret_value(
                 format!("Give {member} again in the request that changes them."),
             ));
         }
-        return Ok(match kept {
-            Credentials::Basic { password: secret, .. } | Credentials::Client { secret, .. } => {
-                secret.clone()
-            }
-        });
+        return Ok(kept.clone());
     }
     if text.chars().count() > SECRET_LIMIT {
         return Err(Fault::new(
@@ -342,17 +485,16 @@ fn secret_value(
             format!("Give a shorter {member}."),
         ));
     }
-    if text.starts_with("{{") && text.ends_with("}}") {
-        let reason = "is wrapped in {{ }}, which would be a reference to a secret store";
-        return Err(Fault::new(
-            member,
-            reason,
-            format!("Give {member} itself; references are not known here."),
-        ));
-    }
     if member == "Password" && text.chars().any(char::is_control) {
         let reason = "contains a control character, which Basic authentication cannot carry";
         return Err(Fault::new(member, reason, "Password has no control character."));
     }
-    Ok(given)
+    Protected::read(given).map_err(|error| {
+        let reason = format!("is wrapped in {{{{ }}}}, as a reference to a secret is, whose Id {error}");
+        Fault::new(
+            member,
+            reason,
+            format!("Give {member} itself, or {{{{Id}}}} of a secret in the secret store."),
+        )
+    })
 }

@@ -29,6 +29,10 @@ words! {
         SessionContested,
         /// The members do not agree on what a Primary does that loses the endpoint.
         PoliciesDiffer,
+        /// The endpoint stops, as it was told to.
+        EndpointStopped,
+        /// The endpoint is back: it did not run, or was stalled, since the moment that the change says.
+        EndpointAway,
     }
 }
 
@@ -55,7 +59,7 @@ words! {
         OverrideExpired,
         /// Whom an override asked for was silent for a FailoverTimeout.
         OverrideTargetSilent,
-        /// A member was made Primary and did not act for a FailoverTimeout: no answer reached it.
+        /// The Primary was heard for a FailoverTimeout and did not act: no answer reached it.
         NeverActed,
         /// A member acted already when the endpoint began.
         ActsAlready,
@@ -69,6 +73,12 @@ words! {
         AnotherProcess,
         /// Some members step down without the endpoint, others keep their role.
         DifferentPolicies,
+        /// The endpoint was told to stop.
+        PlannedStop,
+        /// The endpoint ended without saying so: it was killed, or its machine lost power.
+        EndedUnsaid,
+        /// The endpoint's process was stopped, or found no processor.
+        Stalled,
     }
 }
 
@@ -177,6 +187,8 @@ impl Receipt {
 pub struct GroupChange {
     /// When.
     pub at: Wall,
+    /// Since when the endpoint was away, if this says that it is back. Nothing is known of that time.
+    pub since: Option<Wall>,
     /// What.
     pub kind: GroupChangeKind,
     /// Why.

@@ -1,32 +1,31 @@
 //! The client failover configuration: the proof that it obeys every rule.
 
-use secrecy::SecretString;
-
-use super::{Access, ConfigurationId, Description, FailoverTimeout, GroupId, HttpUrl, Mode, Name};
+use super::{Access, ConfigurationId, Description, FailoverTimeout, GroupId, HttpUrl, Mode, Name, Protected};
 
 /// What is shown in place of a secret: exactly 15 asterisks. Written back, it keeps what is stored.
 pub const MASK: &str = "***************";
 
-/// How the adapter proves to the endpoint who it is.
+/// How the adapter proves to the endpoint who it is. `S` is its secret: as it is configured, or (in an
+/// [`OpenAccess`](super::OpenAccess)) itself.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub enum Credentials<S = Protected> {
     /// HTTP Basic (PI Web API and on-premises endpoints).
     Basic {
         /// UserName.
         user: Name,
         /// Password.
-        password: SecretString,
+        password: S,
     },
     /// A bearer token by the client-credentials grant (cloud endpoints).
     Client {
         /// ClientId.
         id: Name,
         /// ClientSecret.
-        secret: SecretString,
+        secret: S,
     },
 }
 
-impl Credentials {
+impl<S> Credentials<S> {
     /// The member that holds the secret, as the documents spell it.
     #[must_use]
     pub const fn secret_member(&self) -> &'static str {
@@ -36,7 +35,7 @@ impl Credentials {
         }
     }
 
-    pub(super) const fn secret(&self) -> &SecretString {
+    pub(super) const fn secret(&self) -> &S {
         match self {
             Self::Basic { password: secret, .. } | Self::Client { secret, .. } => secret,
         }

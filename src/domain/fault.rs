@@ -71,6 +71,16 @@ impl Faults {
         result.map_err(|fault| self.push(fault)).ok()
     }
 
+    /// Adds them to those of a whole array, as faults of its element at `index`; without one as they are.
+    pub fn into_elements(self, index: Option<usize>, all: &mut Self) {
+        for mut fault in self.0 {
+            if let Some(index) = index {
+                fault.member = format!("[{index}].{}", fault.member);
+            }
+            all.push(fault);
+        }
+    }
+
     /// How many faults, as a sentence.
     #[must_use]
     pub fn summary(&self) -> String {

@@ -29,6 +29,7 @@ mod loss;
 mod order;
 mod overview;
 mod role;
+mod secret;
 mod standing;
 mod text;
 mod time;
@@ -37,7 +38,7 @@ mod transition;
 mod url;
 mod user;
 
-pub use access::{Access, AccessDraft, SECRET_LIMIT};
+pub use access::{Access, AccessDraft, Closed, OpenAccess, SECRET_LIMIT};
 pub use buffer::{Block, Tally, Waiting};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
@@ -64,6 +65,10 @@ pub use loss::EndpointLoss;
 pub use order::Order;
 pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
+pub use secret::{
+    Audience, FoundSecret, GivenSecret, ORIGINS_LIMIT, Protected, Recipient, SecretDraft, SecretEntry,
+    SecretId, SecretIdError,
+};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
     ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, INCARNATION_LIMIT, Incarnation,

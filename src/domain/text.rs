@@ -35,7 +35,7 @@ pub enum TextError {
 /// The longest name of a run of a process, in characters: room for a GUID or two.
 pub const INCARNATION_LIMIT: usize = 64;
 
-fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
+pub(super) fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
     if matches!(text, "." | "..") { Err(TextError::Dots) } else { check(text, least, limit) }
 }
 

@@ -125,6 +125,27 @@ impl fmt::Display for HttpUrl {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://", self.scheme)?;
+        if let Some(host) = &self.host {
+            write!(f, "{host}")?;
+        }
+        match self.port {
+            Some(port) if Some(port) != default_port(&self.scheme) => write!(f, ":{port}"),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,5 +183,13 @@ mod tests {
         assert_ne!(origin("http://host"), origin("https://host"));
         assert_ne!(origin("http://host"), origin("http://host:81"));
         assert_ne!(origin("http://host"), origin("http://other"));
+        for (text, shown) in [
+            ("http://HOST:80/a", "http://host"),
+            ("https://host:80/a", "https://host:80"),
+            ("https://[::1]:5591/", "https://[::1]:5591"),
+        ] {
+            assert_eq!(origin(text).map(|origin| origin.to_string()).as_deref(), Some(shown));
+            assert_eq!(origin(text), origin(shown));
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Destinations {
         let mut routes = HashMap::new();
         for found in stored {
             let id = found.endpoint.id().to_string();
-            let same = known.remove(&id).filter(|route| route.revision == found.revision);
+            let same = known.remove(&id).filter(|route| route.version == found.version());
             routes.insert(id, same.unwrap_or_else(|| self.route(found)));
         }
         self.keep_fresh(&routes);
@@ -85,16 +85,15 @@ impl Destinations {
     }
 
     fn route(&mut self, found: StoredDataEndpoint) -> Arc<Route> {
-        let destination = match &found.unreadable {
-            Some(why) => Err(format!("its credentials cannot be read: {why}")),
-            None => Destination::new(found.endpoint.access(), &self.means.authorities)
-                .map_err(|error| error.to_string()),
-        };
+        let version = found.version();
+        let destination = found.access.and_then(|open| {
+            Destination::new(&open, &self.means.authorities).map_err(|error| error.to_string())
+        });
         let lane = self.lane(found.endpoint.id().as_str());
         if let Err(why) = &destination {
             lane.set_outage(Some(why));
         }
-        Arc::new(Route::new(found.endpoint, found.revision, lane, destination.map(Arc::new)))
+        Arc::new(Route::new(found.endpoint, version, lane, destination.map(Arc::new)))
     }
 
     fn lane(&mut self, id: &str) -> Arc<Lane> {

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use hyper::{
     Response, StatusCode, Uri,
     header::{self, HeaderValue},
-    http::uri::{Authority, PathAndQuery, Scheme},
+    http::uri::{PathAndQuery, Scheme},
 };
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -23,7 +23,7 @@ use super::{
     tls,
 };
 use crate::{
-    domain::{Access, Epoch, SessionId},
+    domain::{Epoch, OpenAccess, SessionId},
     login::{Login, Proof, client_builder},
     tls::Authorities,
 };
@@ -85,8 +85,8 @@ impl Stamp {
 /// Where requests go, and how they get in.
 #[derive(Debug)]
 pub(super) struct Destination {
-    scheme: Scheme,
-    authority: Authority,
+    /// Its server: every connection goes there, whatever a path says.
+    server: Uri,
     /// What the Host header says.
     host: HeaderValue,
     /// The path of the base address as it is configured, without a slash at its end.
@@ -96,7 +96,8 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    pub(super) fn new(access: &Access, authorities: &Authorities) -> Result<Self, DestinationError> {
+    pub(super) fn new(open: &OpenAccess, authorities: &Authorities) -> Result<Self, DestinationError> {
+        let access = open.access();
         let url = access.endpoint().url();
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
         // The path is what was written, not what an URL's rules made of it.
@@ -107,8 +108,11 @@ impl Destination {
             client_builder(access, authorities).and_then(|builder| builder.timeout(TOKEN_PATIENCE).build());
         let http = http.map_err(|error| reqwest_error::Refused(error.to_string()))?;
         Ok(Self {
-            scheme: if access.endpoint().is_https() { Scheme::HTTPS } else { Scheme::HTTP },
-            authority: Authority::try_from(authority).map_err(hyper::http::Error::from)?,
+            server: Uri::builder()
+                .scheme(if access.endpoint().is_https() { Scheme::HTTPS } else { Scheme::HTTP })
+                .authority(authority)
+                .path_and_query("/")
+                .build()?,
             host: HeaderValue::try_from(authority).map_err(hyper::http::Error::from)?,
             base_path: path.trim_end_matches('/').to_owned(),
             tls: if access.endpoint().is_https() {
@@ -116,7 +120,7 @@ impl Destination {
             } else {
                 tls::without_roots()?
             },
-            login: Login::new(&http, access, TOKEN_PATIENCE),
+            login: Login::new(&http, open, TOKEN_PATIENCE),
         })
     }
 
@@ -125,20 +129,11 @@ impl Destination {
         &self.login
     }
 
-    /// The address of `target`: appended to the base as text.
-    fn address(&self, target: &str) -> Option<Uri> {
-        let path = format!("{}{target}", self.base_path);
-        let path = if path.starts_with('/') { path } else { format!("/{path}") };
-        let path = PathAndQuery::try_from(path).ok()?;
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(path)
-            .build()
-            .ok()?;
-        // Whatever was written into the path: what is sent goes to the configured server, and nowhere else.
-        let same = uri.scheme() == Some(&self.scheme) && uri.authority() == Some(&self.authority);
-        same.then_some(uri)
+    /// What stands on the wire for `target`: appended to the base as text. It names no server.
+    fn path(&self, target: &str) -> Option<PathAndQuery> {
+        let base = &self.base_path;
+        let slash = if base.is_empty() && !target.starts_with('/') { "/" } else { "" };
+        PathAndQuery::try_from(format!("{base}{slash}{target}")).ok()
     }
 }
 
@@ -186,16 +181,16 @@ impl Forwarder {
         request: &Request,
         stamp: &Stamp,
     ) -> Result<Response<AnswerBody>, Undelivered> {
-        let uri = self.destination.address(&request.target).ok_or(Undelivered::BadTarget)?;
+        let path = self.destination.path(&request.target).ok_or(Undelivered::BadTarget)?;
         let sending = async {
             let proof = self.proof().await?;
-            let answer = self.send_once(request, &uri, stamp, proof.as_ref()).await?;
+            let answer = self.send_once(request, &path, stamp, proof.as_ref()).await?;
             let refused = answer.status() == StatusCode::UNAUTHORIZED
                 && proof.is_some_and(|proof| self.destination.login.refused(&proof));
             if !refused {
                 return Ok(answer);
             }
-            self.send_once(request, &uri, stamp, self.proof().await?.as_ref()).await
+            self.send_once(request, &path, stamp, self.proof().await?.as_ref()).await
         };
         select! {
             biased;
@@ -222,14 +217,14 @@ impl Forwarder {
     async fn send_once(
         &self,
         request: &Request,
-        uri: &Uri,
+        path: &PathAndQuery,
         stamp: &Stamp,
         proof: Option<&Proof>,
     ) -> Result<Response<AnswerBody>, Undelivered> {
         let mut sent = hyper::Request::new(Full::new(request.body.clone()));
         *sent.method_mut() = request.method.clone();
         // On the wire stands the path alone; the host is a header.
-        *sent.uri_mut() = uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()));
+        *sent.uri_mut() = Uri::from(path.clone());
         let headers = sent.headers_mut();
         *headers = request.headers.clone();
         for (name, value) in [(EPOCH, &stamp.epoch), (SESSION, &stamp.session)] {
@@ -241,7 +236,8 @@ impl Forwarder {
             headers.insert(header::AUTHORIZATION, login);
         }
         headers.insert(header::HOST, self.destination.host.clone());
-        self.pool.exchange(uri, sent).await.map_err(|error| Undelivered::Failed(innermost(&*error)))
+        let exchanged = self.pool.exchange(&self.destination.server, sent).await;
+        exchanged.map_err(|error| Undelivered::Failed(innermost(&*error)))
     }
 }
 
@@ -272,7 +268,8 @@ mod tests {
         let access = AccessDraft { endpoint: Field::Value(endpoint.to_owned()), ..AccessDraft::default() };
         let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
         let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
-        Destination::new(endpoint.access(), &Authorities::default()).unwrap()
+        let open = endpoint.access().open(None).unwrap();
+        Destination::new(&open, &Authorities::default()).unwrap()
     }
 
     #[test]
@@ -289,8 +286,11 @@ mod tests {
             ("HTTP://H:80/A", "/B", "http://h/A/B"),
             ("http://[::1]:5590", "/x?y=http://z/", "http://[::1]:5590/x?y=http://z/"),
         ] {
-            let address = destination(base).address(target).map(|uri| uri.to_string());
-            assert_eq!(address.as_deref(), Some(wanted), "{base} {target}");
+            let destination = destination(base);
+            let path = destination.path(target).unwrap();
+            let server = destination.server.to_string();
+            assert_eq!(format!("{}{path}", server.trim_end_matches('/')), wanted, "{base} {target}");
+            assert_eq!(Uri::from(path).authority(), None, "{base} {target}");
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Connections to one destination within one tenure, and how one is asked.
 //!
 //! A connection is driven by whoever waits for its answer, in the same task: an exchange costs no hand-over
-//! between tasks. hyper-util's pooling client drives each in a task of its own, which took half of the gate's
-//! throughput.
+//! between tasks, as it does where each connection has a task of its own.
 
 use std::{
     io,
@@ -76,10 +75,10 @@ impl Pool {
         *self.idle() = None;
     }
 
-    /// Sends a request, and gives its answer.
+    /// Sends a request to `server`, and gives its answer.
     pub(super) async fn exchange(
         self: &Arc<Self>,
-        uri: &Uri,
+        server: &Uri,
         mut request: Request<Full<Bytes>>,
     ) -> Result<Response<AnswerBody>, Failure> {
         while let Some(link) = self.take_idle().await {
@@ -90,7 +89,7 @@ impl Pool {
                 Err((failure, None)) => return Err(failure),
             }
         }
-        let stream = self.connector.clone().call(uri.clone()).await?;
+        let stream = self.connector.clone().call(server.clone()).await?;
         let (sender, wire) = http1::handshake(stream).await?;
         let link = Link { sender, wire: Box::pin(wire), over: false, idle_since: Uptime::default() };
         let (answer, link) = link.ask(request).await.map_err(|(failure, _)| failure)?;

@@ -51,7 +51,8 @@ impl View {
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) endpoint: DataEndpoint,
-    pub(super) revision: i64,
+    /// Another whenever it is reached in another way.
+    pub(super) version: (i64, Option<i64>),
     pub(super) lane: Arc<Lane>,
     /// Where it is; or why it cannot be reached as it is configured.
     pub(super) destination: Result<Arc<Destination>, String>,
@@ -64,14 +65,14 @@ pub(super) struct Route {
 impl Route {
     pub(super) fn new(
         endpoint: DataEndpoint,
-        revision: i64,
+        version: (i64, Option<i64>),
         lane: Arc<Lane>,
         destination: Result<Arc<Destination>, String>,
     ) -> Self {
         let asks = destination.as_ref().ok().map(|destination| {
             Arc::new(Forwarder::new(Arc::clone(destination), Tenure::new(Acting::Unbounded)))
         });
-        Self { endpoint, revision, lane, destination, sends: None, asks }
+        Self { endpoint, version, lane, destination, sends: None, asks }
     }
 
     /// The same route, sending in `tenure`.

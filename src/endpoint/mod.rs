@@ -13,6 +13,7 @@
 mod driver;
 pub mod machine;
 mod mark;
+mod sign;
 
 pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
 pub use mark::Mark;

@@ -54,6 +54,14 @@ const ROUTES: &[Row] = &[
         "/api/v1/configuration/egress/dataendpoints/{id}",
         &[("GET", User), ("PUT", Administrator), ("PATCH", Administrator), ("DELETE", Administrator)],
     ),
+    (
+        "/api/v1/management/secrets",
+        &[("GET", Administrator), ("PUT", Administrator), ("DELETE", Administrator)],
+    ),
+    (
+        "/api/v1/management/secrets/{id}",
+        &[("GET", Administrator), ("PUT", Administrator), ("DELETE", Administrator)],
+    ),
     ("/api/v1/diagnostics/order", &[("GET", User)]),
     ("/api/v1/diagnostics/order/events", &[("GET", User)]),
     // What a collector reports of itself.

@@ -16,10 +16,11 @@ use super::{
     kit::{Failure, Json, JsonBody, Path, Query, Routes, internal},
     live,
     paging::{Asked, Page},
+    secrets::check_reference,
 };
 use crate::{
     clock,
-    domain::{Draft, FailoverConfig, Faults, Standing, TransitionKind, Wall},
+    domain::{Draft, FailoverConfig, Faults, SecretEntry, Standing, TransitionKind, Wall},
     store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
@@ -197,7 +198,15 @@ impl Adapter {
         decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, Failure>,
     ) -> Result<Change, Failure> {
         let observed = self.standing.borrow().clone();
-        let change = self.store.change_configuration(&by, clock::now(), &observed, decide).await??;
+        let decide = |stored: Option<&StoredConfiguration>, secrets: &[SecretEntry]| {
+            let change = decide(stored)?;
+            if let Some(config) = change.outcome() {
+                check_reference(config.access(), secrets)?;
+            }
+            Ok(change)
+        };
+        let change =
+            self.store.change_configuration::<Failure>(&by, clock::now(), &observed, decide).await??;
         self.wake.notify_one();
         Ok(change)
     }

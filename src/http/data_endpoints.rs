@@ -4,10 +4,11 @@ use super::{
     adapter::Adapter,
     facet::{Asker, created, fresh_id, of_id, together},
     kit::{Failure, Json, JsonBody, Path, Routes},
+    secrets::check_reference,
 };
 use crate::{
     clock,
-    domain::{DataEndpoint, DataEndpointDraft, Fault, Faults},
+    domain::{DataEndpoint, DataEndpointDraft, Fault, Faults, SecretEntry},
     store::StoredDataEndpoint,
     wire::data_endpoint::{DESTINATIONS_LIMIT, DataEndpointBody, read_data_endpoint, read_data_endpoints},
 };
@@ -131,7 +132,18 @@ impl Adapter {
         decide: impl FnOnce(&[StoredDataEndpoint]) -> Result<Vec<DataEndpoint>, Failure>,
     ) -> Result<(), Failure> {
         let observed = self.standing.borrow().clone();
-        self.store.change_data_endpoints(&by, clock::now(), &observed, decide).await??;
+        let decide = |stored: &[StoredDataEndpoint], secrets: &[SecretEntry]| {
+            let wanted = decide(stored)?;
+            for endpoint in &wanted {
+                let before = stored.iter().find(|before| before.endpoint.id() == endpoint.id());
+                let before = before.map(|before| &before.endpoint);
+                if !DataEndpoint::changes(before, Some(endpoint)).is_empty() {
+                    check_reference(endpoint.access(), secrets)?;
+                }
+            }
+            Ok(wanted)
+        };
+        self.store.change_data_endpoints::<Failure>(&by, clock::now(), &observed, decide).await??;
         self.gate_wake.notify_one();
         self.wake.notify_one();
         Ok(())
@@ -156,13 +168,7 @@ fn all(
             Ok(endpoint) => made.push(endpoint),
             Err(others) => faults.merge(others),
         }
-        for fault in faults.as_slice() {
-            let mut fault = fault.clone();
-            if several {
-                fault.member = format!("[{index}].{}", fault.member);
-            }
-            all_faults.push(fault);
-        }
+        faults.into_elements(several.then_some(index), &mut all_faults);
     }
     Ok(all_faults.or(made)?)
 }

@@ -276,7 +276,7 @@ async fn create_session(
     if let Some(user) = caller.name() {
         endpoint.check_owner(&key, &id, user)?;
     }
-    let Created { kept, new } = endpoint.create_session(&key, spec).await?;
+    let Created { kept, new } = endpoint.create_session(&key, spec).await.map_err(to_register)?;
     if let Some(user) = caller.name() {
         endpoint.own_session(&key, &id, user).await?;
     }
@@ -314,7 +314,8 @@ async fn heartbeat(
         endpoint.check_owner(&key, &id, user)?;
     }
     let heartbeat = read_heartbeat(body.object()?)?;
-    Ok(Json(endpoint.heartbeat(&key, &id, &heartbeat, connection).await?.into()))
+    let answer = endpoint.heartbeat(&key, &id, &heartbeat, connection).await.map_err(to_register)?;
+    Ok(Json(answer.into()))
 }
 
 async fn override_role(
@@ -362,6 +363,18 @@ fn group_path(key: &GroupKey) -> String {
     }
 }
 
+/// What a member is told whose group or session is not there: it registers again.
+fn to_register(error: CallError) -> Failure {
+    let resolution = if matches!(error, CallError::UnknownGroup) {
+        "Create the group with POST groups, then register with POST clientsessions."
+    } else if matches!(error, CallError::UnknownSession) {
+        "Register the session with POST clientsessions."
+    } else {
+        return error.into();
+    };
+    Failure::from(error).resolve(resolution)
+}
+
 fn too_many_heartbeats() -> Failure {
     Failure::new(
         StatusCode::TOO_MANY_REQUESTS,
@@ -388,7 +401,8 @@ impl From<CallError> for Failure {
                 StatusCode::NOT_FOUND,
                 "The failover group is not known.",
                 "No group of this Id was created here, or it was deleted.",
-                "Create the group with POST groups; an adapter does so when it registers.",
+                "GET groups (`client-failover groups`) shows which there are; Ids compare exactly, and an adapter \
+                 creates its group when it registers.",
             ),
             CallError::TooManyHeartbeats => too_many_heartbeats(),
             CallError::OfAnother => of_another(),
@@ -396,7 +410,8 @@ impl From<CallError> for Failure {
                 StatusCode::NOT_FOUND,
                 "The client session is not known.",
                 "No session of this Id was registered in the group, or it was removed.",
-                "Register the session with POST clientsessions; an adapter does so by itself.",
+                "GET clientsessions of the group (`client-failover sessions --group ID`) shows which there are; an \
+                 adapter registers its own.",
             ),
             CallError::GroupDiffers(kept) => Self::new(
                 StatusCode::CONFLICT,

@@ -50,6 +50,13 @@ impl Failure {
         Self { status, error, reason, resolution, retry_after_s: None }
     }
 
+    /// The same, with another resolution.
+    #[must_use]
+    pub fn resolve(mut self, resolution: &str) -> Self {
+        resolution.clone_into(&mut self.resolution);
+        self
+    }
+
     /// The same, with a `Retry-After` header.
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {

@@ -27,6 +27,7 @@ pub mod page;
 mod paging;
 mod patience;
 mod routes;
+pub mod secrets;
 mod serve;
 
 pub use door::{Caller, Door};

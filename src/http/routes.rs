@@ -97,9 +97,10 @@ impl Routes {
     /// refusals, and the router chooses the handler. What is answered raw passes the same door.
     pub fn build(self, door: Arc<Door>) -> Router {
         let Self { router, patterns, raw } = self;
+        let hosts_endpoint = patterns.contains(&ENDPOINT);
         let patterns: Arc<[&'static str]> = patterns.into();
         let inner = router
-            .fallback(async || unknown_path())
+            .fallback(async move |uri: Uri| unknown_path(uri.path(), hosts_endpoint))
             .method_not_allowed_fallback(async || wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
@@ -129,20 +130,31 @@ impl Routes {
     }
 }
 
+/// The on-premises base of a failover endpoint.
+const ENDPOINT: &str = "/api/v1/clientfailover";
+
 /// Which interface a path belongs to, and so which shape its refusals have.
 pub(super) fn is_endpoint(path: &str) -> bool {
-    ["/api/v1/clientfailover", "/api/v1/tenants"]
+    [ENDPOINT, "/api/v1/tenants"]
         .iter()
         .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
 }
 
-fn unknown_path() -> Failure {
-    Failure::new(
-        StatusCode::NOT_FOUND,
-        "The path is unknown.",
-        "Nothing is served under this path.",
-        "Check the path; the README lists all of them.",
-    )
+/// Adapters whose Endpoint lacks the base path ask for groups all the same, and show their operator the reason.
+fn unknown_path(path: &str, hosts_endpoint: bool) -> Failure {
+    let asks_for_groups = path.to_ascii_lowercase().contains("/groups");
+    let (reason, resolution) = match (asks_for_groups, hosts_endpoint) {
+        (true, true) => (
+            "Nothing is served under this path; the base of the failover endpoint here is /api/v1/clientfailover.",
+            "End the configuration's Endpoint with that path.",
+        ),
+        (true, false) => (
+            "Nothing is served under this path; this server hosts no failover endpoint.",
+            "Set the configuration's Endpoint to the base address of a failover endpoint.",
+        ),
+        (false, _) => ("Nothing is served under this path.", "Check the path; the README lists all of them."),
+    };
+    Failure::new(StatusCode::NOT_FOUND, "The path is unknown.", reason, resolution)
 }
 
 fn wrong_verb() -> Failure {

@@ -20,7 +20,7 @@ pub use answer::{bounded_body, transport_failure};
 use token::TokenSource;
 
 use crate::{
-    domain::{Access, CallFailure, Credentials},
+    domain::{Access, CallFailure, Credentials, OpenAccess},
     tls::Authorities,
 };
 
@@ -74,10 +74,11 @@ impl Proof {
 }
 
 impl Login {
-    /// The login of `access`; tokens are asked for with `http`, several times within `patience`.
+    /// The login of `open`; tokens are asked for with `http`, several times within `patience`.
     #[must_use]
-    pub fn new(http: &Client, access: &Access, patience: Duration) -> Self {
-        Self(match access.credentials() {
+    pub fn new(http: &Client, open: &OpenAccess, patience: Duration) -> Self {
+        let access = open.access();
+        Self(match open.credentials() {
             None => Kind::Nothing,
             Some(Credentials::Basic { user, password }) => Kind::Basic(basic(user.as_str(), password)),
             Some(Credentials::Client { id, secret }) => Kind::Bearer(Arc::new(TokenSource::new(

@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        CallFailure, FailoverConfig, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl, SessionId,
-        Wall,
+        CallFailure, FailoverTimeout, FailureKind, GroupId, Heartbeat, HttpUrl, OpenAccess, SessionId, Wall,
     },
     login::{Login, Proof, bounded_body, client_builder, transport_failure},
     tls::Authorities,
@@ -48,19 +47,23 @@ pub(super) struct EndpointClient {
 }
 
 impl EndpointClient {
-    /// A client for `config` that trusts `authorities` beside the system's. It follows no redirect, uses no
-    /// proxy, and keeps no cookie.
-    pub(super) fn new(config: &FailoverConfig, authorities: &Authorities) -> Result<Self, ClientError> {
-        let timeout = config.timeout().get();
-        let http = client_builder(config.access(), authorities)?
+    /// A client of the endpoint of `open` that trusts `authorities` beside the system's. It follows no redirect,
+    /// uses no proxy, and keeps no cookie.
+    pub(super) fn new(
+        open: &OpenAccess,
+        timeout: FailoverTimeout,
+        authorities: &Authorities,
+    ) -> Result<Self, ClientError> {
+        let timeout = timeout.get();
+        let http = client_builder(open.access(), authorities)?
             .connect_timeout(timeout)
             .timeout(timeout)
             // An idle connection that the endpoint may have closed costs a failed heartbeat.
             .pool_idle_timeout(timeout.max(Duration::from_secs(1)))
             .build()?;
-        let login = Login::new(&http, config.access(), timeout);
-        let redactor = Redactor::new(config.credentials());
-        Ok(Self { http, base: config.endpoint().clone(), login, redactor })
+        let login = Login::new(&http, open, timeout);
+        let redactor = Redactor::new(open.credentials());
+        Ok(Self { http, base: open.access().endpoint().clone(), login, redactor })
     }
 
     /// Asks one question.
@@ -82,8 +85,8 @@ impl EndpointClient {
                 let answer = self.send(Method::GET, &["groups", group.as_str()], None).await?;
                 Ok(Answer::Group(group_timeout(read_group_timeout(&answer)?)))
             }
-            Call::CreateSession(group, session) => {
-                let body = json(&SessionBody::new(session))?;
+            Call::CreateSession(group, session, name) => {
+                let body = json(&SessionBody::new(session, name.as_ref()))?;
                 self.send(Method::POST, &["groups", group.as_str(), "clientsessions"], Some(body)).await?;
                 Ok(Answer::Session)
             }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    client::EndpointClient,
+    client::{ClientError, EndpointClient},
     listener::Listener,
     machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
 };
@@ -20,7 +20,7 @@ use crate::{
     clock::{self, Alarm},
     domain::{
         CallFailure, Coverage, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl,
-        Incarnation, SessionId, Standing, Uptime,
+        Incarnation, Mode, OpenAccess, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
     service::Pulse,
@@ -90,8 +90,9 @@ pub struct Registration {
     /// The client of the configuration that is in force, and of the one read last.
     client: Option<EndpointClient>,
     newest: Option<EndpointClient>,
-    /// The client made last, for which configuration, and how many were made.
-    made: Option<(FailoverConfig, EndpointClient)>,
+    /// The client made last, for which configuration and which giving of the secret that it refers to; and how many
+    /// were made.
+    made: Option<(FailoverConfig, Option<i64>, EndpointClient)>,
     clients_made: u64,
     calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
     aborts: HashMap<CallId, AbortHandle>,
@@ -274,29 +275,47 @@ impl Registration {
             return Some(Desired::Unusable(format!("the stored credentials cannot be read: {why}")));
         }
         let config = stored.config;
-        let client = match &self.made {
-            Some((of, client)) if config.is_reached_like(of) => client.clone(),
-            _ => match EndpointClient::new(&config, &self.authorities) {
-                Ok(client) => {
-                    self.clients_made += 1;
-                    client
+        match stored.access {
+            Ok(open) => {
+                if let Err(error) = self.make_client(&config, &open) {
+                    return Some(Desired::Unusable(error.to_string()));
                 }
-                Err(error) => return Some(Desired::Unusable(error.to_string())),
-            },
-        };
-        self.newest = Some(client.clone());
-        self.made = Some((config.clone(), client));
+            }
+            // Whoever stays out of failover needs no login.
+            Err(_) if config.mode() == Mode::None => {}
+            Err(why) => {
+                return Some(Desired::Unusable(format!("the endpoint cannot be logged in to: {why}")));
+            }
+        }
         Some(Desired::Target(Target {
             revision: stored.revision,
             configuration: config.id().clone(),
             endpoint: config.endpoint().clone(),
             group: config.group().clone(),
+            name: config.name().cloned(),
             timeout: config.timeout(),
             mode: config.mode(),
             has_destination,
             warnings: config.warnings(),
             client: self.clients_made,
         }))
+    }
+
+    /// Prepares the client for `config`: the one there is, or another where calls are made in another way.
+    fn make_client(&mut self, config: &FailoverConfig, open: &OpenAccess) -> Result<(), ClientError> {
+        let client = match &self.made {
+            Some((of, given, client)) if config.is_reached_like(of) && *given == open.given() => {
+                client.clone()
+            }
+            _ => {
+                let client = EndpointClient::new(open, config.timeout(), &self.authorities)?;
+                self.clients_made += 1;
+                client
+            }
+        };
+        self.newest = Some(client.clone());
+        self.made = Some((config.clone(), open.given(), client));
+        Ok(())
     }
 
     async fn step(&mut self, event: Event) {

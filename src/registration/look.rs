@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{CallFailure, FailoverConfig, FailureKind},
+    domain::{CallFailure, FailoverConfig, FailureKind, OpenAccess},
     tls::Authorities,
 };
 
@@ -41,8 +41,12 @@ pub enum LookError {
 ///
 /// # Errors
 /// When it is not reached, or refuses.
-pub async fn look(config: &FailoverConfig, authorities: &Authorities) -> Result<Looked, LookError> {
-    let client = EndpointClient::new(config, authorities)?;
+pub async fn look(
+    config: &FailoverConfig,
+    open: &OpenAccess,
+    authorities: &Authorities,
+) -> Result<Looked, LookError> {
+    let client = EndpointClient::new(open, config.timeout(), authorities)?;
     let (mut version, mut native) = (None, false);
     match client.call(&Call::Version).await {
         Ok(Answer::Version { version: said, native: ours }) => (version, native) = (said, ours),

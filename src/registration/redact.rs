@@ -17,7 +17,7 @@ const SHORTEST: usize = 4;
 pub(super) struct Redactor(Arc<[SecretString]>);
 
 impl Redactor {
-    pub(super) fn new(credentials: Option<&Credentials>) -> Self {
+    pub(super) fn new(credentials: Option<&Credentials<SecretString>>) -> Self {
         let (plain, sent) = match credentials {
             None => return Self(Arc::new([])),
             Some(Credentials::Basic { user, password }) => {

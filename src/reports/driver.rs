@@ -21,8 +21,7 @@ use super::{
 use crate::{
     clock::{self, Alarm},
     domain::{
-        ComponentId, ComponentView, Health, Now, Order, Probe, Report, Standing, Transition, TransitionKind,
-        Uptime,
+        ComponentId, ComponentView, Health, Order, Probe, Report, Standing, Transition, TransitionKind,
     },
     recorder::Recorder,
     store::Store,
@@ -154,7 +153,12 @@ impl Reports {
                 other
             });
             for change in changes {
-                recorder.record(row(change, &stood, now.uptime));
+                let Change { at, reason, explanation } = change;
+                let kind = TransitionKind::Component;
+                recorder.record(Transition {
+                    at,
+                    ..Transition::observed(&stood, now, kind, reason, explanation)
+                });
             }
             let ends = Order::told_until(&stood).filter(|end| *end > now.uptime);
             let wake = deadline.into_iter().chain(ends).min();
@@ -222,9 +226,4 @@ async fn look_again(reports: Reports, prober: Prober, probe: Probe) {
             return reports.probed(&probe.id, Err(format!("no timer can be had: {error}")));
         }
     }
-}
-
-fn row(change: Change, standing: &Standing, now: Uptime) -> Transition {
-    let at = Now { uptime: now, wall: change.at };
-    Transition::observed(standing, at, TransitionKind::Component, change.reason, change.explanation)
 }

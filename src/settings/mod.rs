@@ -14,6 +14,7 @@ mod listening;
 mod order;
 mod probe;
 mod source;
+mod unknown;
 mod value;
 
 use std::{
@@ -29,6 +30,7 @@ pub use egress::EgressPartial;
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
+pub use unknown::unknown_variables;
 pub use value::{HistoryDays, LogFormat, Value, parse};
 
 use crate::domain::{CollectorSettings, EndpointLoss, GateSettings, Probe};
@@ -43,6 +45,9 @@ const ENDPOINT_PORT: u16 = 5591;
 /// How long the endpoint remembers a session that has fallen silent: one day.
 const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The credential of a service that is the key, as `LoadCredential=` of systemd names it.
+const CREDENTIAL: &str = "client-failover.key";
+
 /// How the adapter half runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeSettings {
@@ -52,6 +57,8 @@ pub struct ServeSettings {
     pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
+    /// Where its key is, if not there.
+    pub key_file: Option<KeyFile>,
     /// What a Primary does when it loses its endpoint.
     pub endpoint_loss: EndpointLoss,
     /// How long its history is kept.
@@ -79,12 +86,34 @@ pub struct EndpointSettings {
     pub listening: Listening,
     /// The folder of its database and key.
     pub data_dir: PathBuf,
+    /// Where its key is, if not there.
+    pub key_file: Option<KeyFile>,
     /// How long its history is kept.
     pub history_days: HistoryDays,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// How it keeps its groups and sessions.
     pub endpoint: HostedEndpoint,
+}
+
+/// Where the key is, if not in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFile {
+    /// In the file that the settings name.
+    Named(PathBuf),
+    /// In a credential of this service, which its manager shows to it.
+    Credential(PathBuf),
+}
+
+impl KeyFile {
+    /// The one that the settings name, or the service manager's credential [`CREDENTIAL`].
+    fn or_credential(named: Option<Self>, variables: ReadVariable<'_>) -> Option<Self> {
+        named.or_else(|| {
+            let folder = variables("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty())?;
+            let file = PathBuf::from(folder).join(CREDENTIAL);
+            file.is_file().then_some(Self::Credential(file))
+        })
+    }
 }
 
 /// How a failover endpoint keeps its groups and sessions, alone or beside an adapter.
@@ -101,6 +130,7 @@ pub struct ServePartial {
     pub listen: Option<SocketAddr>,
     pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
     pub endpoint_loss: Option<EndpointLoss>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
@@ -124,6 +154,7 @@ pub struct EndpointPartial {
     pub listen: Option<SocketAddr>,
     pub listening: ListeningPartial,
     pub data_dir: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
     pub session_retention: Option<Duration>,
@@ -143,6 +174,7 @@ impl Partial for ServePartial {
         Self {
             listen: source.take("listen"),
             data_dir: source.take("data_dir"),
+            key_file: source.take("key_file"),
             endpoint_loss: source.take("endpoint_loss"),
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
@@ -161,6 +193,7 @@ impl Partial for ServePartial {
             listen: self.listen.or(weaker.listen),
             listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
+            key_file: self.key_file.or(weaker.key_file),
             endpoint_loss: self.endpoint_loss.or(weaker.endpoint_loss),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
@@ -183,6 +216,7 @@ impl ServePartial {
             listen: self.listen.unwrap_or_else(|| loopback(ADAPTER_PORT)),
             listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            key_file: self.key_file.map(KeyFile::Named),
             endpoint_loss: self.endpoint_loss.unwrap_or_default(),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
@@ -200,6 +234,7 @@ impl Partial for EndpointPartial {
         Self {
             listen: source.take("listen"),
             data_dir: source.take("data_dir"),
+            key_file: source.take("key_file"),
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
             session_retention: source.take("session_retention"),
@@ -212,6 +247,7 @@ impl Partial for EndpointPartial {
             listen: self.listen.or(weaker.listen),
             listening: self.listening.or(weaker.listening),
             data_dir: self.data_dir.or(weaker.data_dir),
+            key_file: self.key_file.or(weaker.key_file),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
             session_retention: self.session_retention.or(weaker.session_retention),
@@ -226,6 +262,7 @@ impl EndpointPartial {
             listen: self.listen.unwrap_or_else(|| loopback(ENDPOINT_PORT)),
             listening: self.listening.complete()?,
             data_dir: self.data_dir.unwrap_or_else(default_data_dir),
+            key_file: self.key_file.map(KeyFile::Named),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             endpoint: hosted(self.session_retention),
@@ -258,7 +295,9 @@ pub fn serve(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<ServeSettings, SettingsError> {
-    layered(command_line, file, variables)?.complete()
+    let mut settings = layered(command_line, file, variables)?.complete()?;
+    settings.key_file = KeyFile::or_credential(settings.key_file, variables);
+    Ok(settings)
 }
 
 /// The settings of `endpoint`. As [`serve`].
@@ -270,7 +309,9 @@ pub fn endpoint(
     file: Option<&Path>,
     variables: ReadVariable<'_>,
 ) -> Result<EndpointSettings, SettingsError> {
-    layered(command_line, file, variables)?.complete()
+    let mut settings = layered(command_line, file, variables)?.complete()?;
+    settings.key_file = KeyFile::or_credential(settings.key_file, variables);
+    Ok(settings)
 }
 
 /// What the sources say together, or everything that is wrong with the environment and the file.

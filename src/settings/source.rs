@@ -108,8 +108,33 @@ impl Source for Environment<'_> {
     }
 }
 
+/// Says nothing, and remembers what it was asked for.
+#[derive(Default)]
+pub(super) struct Asked(pub(super) Vec<&'static str>);
+
+impl Source for Asked {
+    fn take<T: Value>(&mut self, key: &'static str) -> Option<T> {
+        self.0.push(key);
+        None
+    }
+
+    fn take_variables(&mut self, key: &'static str) -> Option<Variables> {
+        self.0.push(key);
+        None
+    }
+
+    fn take_list<T>(&mut self, key: &'static str, _: impl Fn(&mut File) -> Option<T>) -> Option<Vec<T>> {
+        self.0.push(key);
+        None
+    }
+
+    fn faults(self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
 /// The variable of a setting.
-fn variable(key: &str) -> String {
+pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
 

@@ -44,6 +44,23 @@ fn nothing_said_means_defaults() -> Result<(), SettingsError> {
 }
 
 #[test]
+fn the_key_is_where_the_settings_say_or_a_credential_of_the_service() -> Result<(), Box<dyn std::error::Error>>
+{
+    let folder = tempfile::tempdir()?;
+    let manager =
+        |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| folder.path().as_os_str().to_owned());
+    assert_eq!(serve(ServePartial::default(), None, &manager)?.key_file, None, "it has no such credential");
+    let credential = folder.path().join("client-failover.key");
+    std::fs::write(&credential, "")?;
+    let found = Some(KeyFile::Credential(credential));
+    assert_eq!(serve(ServePartial::default(), None, &manager)?.key_file, found);
+    assert_eq!(endpoint(EndpointPartial::default(), None, &manager)?.key_file, found);
+    let named = ServePartial { key_file: Some("k".into()), ..ServePartial::default() };
+    assert_eq!(serve(named, None, &manager)?.key_file, Some(KeyFile::Named("k".into())));
+    Ok(())
+}
+
+#[test]
 fn the_command_line_wins_over_the_environment_over_the_file() -> Result<(), Box<dyn std::error::Error>> {
     let file =
         file("data_dir = \"file\"\nlisten = \"127.0.0.1:1\"\nhistory_days = 1\nwith_endpoint = true\n")?;
@@ -87,6 +104,7 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
     let expected = ServeSettings {
         listen: "0.0.0.0:80".parse()?,
         listening: Listening::default(),
+        key_file: None,
         data_dir: PathBuf::from("/var/lib/client-failover"),
         endpoint_loss: EndpointLoss::StepDown,
         history_days: HistoryDays::read("30").ok_or("30 days are allowed")?,
@@ -119,7 +137,7 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         faults("# Settings\nlog_format = \"xml\"\n\nlissten = \"127.0.0.1:1\"\nhistory_days = 0\n"),
         [
             "line 2: log_format: `xml` is not text or json",
-            "line 4: `lissten` is not a setting here; the settings are listen, data_dir, endpoint_loss, \
+            "line 4: `lissten` is not a setting here; the settings are listen, data_dir, key_file, endpoint_loss, \
              history_days, log_format, with_endpoint, egress.hold_back, egress.drain_concurrency, \
              egress.memory_mb, egress.score_when_down, session_retention, tls_cert, tls_key, \
              tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \

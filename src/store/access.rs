@@ -1,9 +1,10 @@
 //! How a server is reached, as it is stored: its secret sealed for the place where it stands.
 
 use secrecy::SecretString;
+use sqlx::SqliteConnection;
 
-use super::{Sealer, StoreError};
-use crate::domain::{Access, AccessDraft, Credentials, Field};
+use super::{Sealer, Store, StoreError};
+use crate::domain::{Access, AccessDraft, Credentials, Field, OpenAccess};
 
 /// Where the two secrets of an access stand, `table.column`, and in which row where there are several: what was
 /// moved to another place does not open.
@@ -48,11 +49,11 @@ impl StoredAccess {
         match access.credentials() {
             Some(Credentials::Basic { user, password: secret }) => {
                 (user_name, password) =
-                    (Some(user.to_string()), Some(sealer.seal(&places.password, secret)?));
+                    (Some(user.to_string()), Some(sealer.seal(&places.password, &secret.text())?));
             }
             Some(Credentials::Client { id, secret }) => {
                 (client_id, client_secret) =
-                    (Some(id.to_string()), Some(sealer.seal(&places.client_secret, secret)?));
+                    (Some(id.to_string()), Some(sealer.seal(&places.client_secret, &secret.text())?));
             }
             None => {}
         }
@@ -89,6 +90,40 @@ impl StoredAccess {
             validate_certificate: Field::Value(self.validate_certificate),
         };
         (draft, unreadable)
+    }
+}
+
+impl Store {
+    /// `access` with its secret at hand, or why it is not; `unreadable` says so already where it could not be opened.
+    pub(super) async fn open_access(
+        &self,
+        connection: &mut SqliteConnection,
+        access: &Access,
+        unreadable: Option<&str>,
+    ) -> Result<Result<OpenAccess, String>, StoreError> {
+        if let Some(why) = unreadable {
+            return Ok(Err(format!("its credentials cannot be read: {why}")));
+        }
+        match self.find_secret(connection, access).await {
+            Ok(found) => Ok(access.open(found).map_err(|closed| closed.to_string())),
+            Err(StoreError::KeyUnusable(why)) => Ok(Err(format!("its credentials cannot be read: {why}"))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every access that is configured, by the name of what it is of.
+    pub(super) async fn accesses(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Vec<(String, Access)>, StoreError> {
+        let configuration = self.stored(&mut *connection).await?;
+        let destinations = self.read_data_endpoints(connection).await?;
+        let configuration =
+            configuration.map(|one| ("ClientFailover".to_owned(), one.config.access().clone()));
+        let destinations = destinations
+            .into_iter()
+            .map(|one| (format!("DataEndpoints/{}", one.endpoint.id()), one.endpoint.access().clone()));
+        Ok(configuration.into_iter().chain(destinations).collect())
     }
 }
 

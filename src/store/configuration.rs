@@ -2,16 +2,17 @@
 
 use std::net::SocketAddr;
 
-use sqlx::{Sqlite, SqliteExecutor, Transaction};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{
     Store, StoreError,
     access::{Places, StoredAccess, field},
     history::insert_transition,
+    secrets::entries,
 };
 use crate::domain::{
-    ConfigurationId, Draft, FailoverConfig, Field, MemberChange, Now, Reason, Standing, Transition as Row,
-    TransitionKind, format_span,
+    ConfigurationId, Draft, FailoverConfig, Field, MemberChange, Now, OpenAccess, Reason, SecretEntry,
+    Standing, Transition as Row, TransitionKind, format_span,
 };
 
 /// What history calls the end of a configuration.
@@ -26,6 +27,8 @@ pub struct StoredConfiguration {
     pub revision: i64,
     /// Why the secret could not be opened, if so.
     pub unreadable: Option<String>,
+    /// How its endpoint is reached, with the secret that it refers to; or why that is not known.
+    pub access: Result<OpenAccess, String>,
 }
 
 /// Who asked for a change.
@@ -63,7 +66,9 @@ impl Change {
         }
     }
 
-    const fn outcome(&self) -> Option<&FailoverConfig> {
+    /// The configuration that there is then.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&FailoverConfig> {
         match self {
             Self::Create(config) | Self::Replace(config) | Self::Update(config) => Some(config),
             Self::Delete | Self::Nothing => None,
@@ -94,12 +99,12 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what this version would not write.
     pub async fn configuration(&self) -> Result<Option<StoredConfiguration>, StoreError> {
-        self.stored(self.readers()).await
+        self.stored(&mut *self.readers().acquire().await?).await
     }
 
-    async fn stored(
+    pub(super) async fn stored(
         &self,
-        reader: impl SqliteExecutor<'_>,
+        connection: &mut SqliteConnection,
     ) -> Result<Option<StoredConfiguration>, StoreError> {
         let row = sqlx::query_as!(
             ConfigurationRow,
@@ -107,13 +112,17 @@ impl Store {
                     password, client_id, client_secret, token_endpoint, validate_endpoint_certificate, revision
              from client_failover_configuration"
         )
-        .fetch_optional(reader)
+        .fetch_optional(&mut *connection)
         .await?;
-        row.map(|row| self.read_row(row)).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let (config, revision, unreadable) = self.read_row(row)?;
+        let access = self.open_access(connection, config.access(), unreadable.as_deref()).await?;
+        Ok(Some(StoredConfiguration { config, revision, unreadable, access }))
     }
 
     /// Changes the configuration as `decide` says, with its rows of history, in one transaction that is
-    /// on disk before this returns. `decide` sees what is stored while nobody else can change it.
+    /// on disk before this returns. `decide` sees what is stored, and which secrets there are, while nobody else can
+    /// change it.
     ///
     /// # Errors
     /// The outer error when the store cannot do it (nothing was changed), the inner one when `decide`
@@ -123,16 +132,17 @@ impl Store {
         by: &Requester,
         now: Now,
         observed: &Standing,
-        decide: impl FnOnce(Option<&StoredConfiguration>) -> Result<Change, E>,
+        decide: impl FnOnce(Option<&StoredConfiguration>, &[SecretEntry]) -> Result<Change, E>,
     ) -> Result<Result<Change, E>, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let stored = self.stored(&mut *transaction).await?;
+        let stored = self.stored(&mut transaction).await?;
         // What cannot be read is never deleted or overwritten: the right key may still come back.
         if let Some(why) = stored.as_ref().and_then(|stored| stored.unreadable.clone()) {
             return Err(StoreError::KeyUnusable(why));
         }
-        let change = match decide(stored.as_ref()) {
+        let secrets = entries(&mut transaction).await?;
+        let change = match decide(stored.as_ref(), &secrets) {
             Ok(Change::Nothing) => return Ok(Ok(Change::Nothing)),
             Ok(change) => change,
             Err(refusal) => return Ok(Err(refusal)),
@@ -148,7 +158,10 @@ impl Store {
         };
         let revision = insert_history(&mut transaction, by, now, &made).await?;
         match change.outcome() {
-            Some(config) => self.write_row(&mut transaction, config, revision).await?,
+            Some(config) => {
+                self.write_row(&mut transaction, config, revision).await?;
+                self.bind_reference(&mut transaction, config.access()).await?;
+            }
             None => {
                 sqlx::query!("delete from client_failover_configuration").execute(&mut *transaction).await?;
             }
@@ -203,7 +216,8 @@ impl Store {
         Ok(())
     }
 
-    fn read_row(&self, row: ConfigurationRow) -> Result<StoredConfiguration, StoreError> {
+    /// The configuration, its revision, and why its secret could not be opened, if so.
+    fn read_row(&self, row: ConfigurationRow) -> Result<(FailoverConfig, i64, Option<String>), StoreError> {
         let stored = StoredAccess {
             endpoint: row.endpoint,
             user_name: row.user_name,
@@ -227,7 +241,7 @@ impl Store {
             access,
         };
         let config = draft.complete(None, fresh).map_err(|faults| damaged(faults.to_string()))?;
-        Ok(StoredConfiguration { config, revision: row.revision, unreadable })
+        Ok((config, row.revision, unreadable))
     }
 }
 

@@ -86,7 +86,7 @@ impl<'a> Replacement<'a> {
         let sealed = key::sealed_values(&mut new).await?;
         let key = match sealed.as_slice() {
             [] => KeyState::Usable,
-            sealed => Sealer::open(folder.path(), sealed)?.state().clone(),
+            sealed => Sealer::open(folder.key_place(), folder.path(), sealed)?.state().clone(),
         };
         new.close().await?;
         fs::File::open(Self::place(folder)).and_then(|file| file.sync_all()).map_err(StoreError::NotMade)?;

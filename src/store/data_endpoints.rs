@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Sqlite, SqliteExecutor, Transaction};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 
 use super::{
     Requester, Store, StoreError,
     access::{Places, StoredAccess},
     configuration::{DELETED, MadeChange, insert_history, row_of_change},
     history::insert_transition,
+    secrets::entries,
 };
-use crate::domain::{ConfigurationId, DataEndpoint, DataEndpointDraft, Field, Now, Standing};
+use crate::domain::{
+    ConfigurationId, DataEndpoint, DataEndpointDraft, Field, Now, OpenAccess, SecretEntry, Standing,
+};
 
 /// A destination as it is stored.
 #[derive(Debug, Clone)]
@@ -21,6 +24,16 @@ pub struct StoredDataEndpoint {
     pub revision: i64,
     /// Why the secret could not be opened, if so.
     pub unreadable: Option<String>,
+    /// How it is reached, with the secret that it refers to; or why that is not known.
+    pub access: Result<OpenAccess, String>,
+}
+
+impl StoredDataEndpoint {
+    /// Another whenever it is reached in another way: its revision, and which giving of the secret it refers to.
+    #[must_use]
+    pub fn version(&self) -> (i64, Option<i64>) {
+        (self.revision, self.access.as_ref().ok().and_then(OpenAccess::given))
+    }
 }
 
 struct DataEndpointRow {
@@ -46,7 +59,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, or holds what this version would not write.
     pub async fn data_endpoints(&self) -> Result<Vec<StoredDataEndpoint>, StoreError> {
-        self.read_data_endpoints(self.readers()).await
+        self.read_data_endpoints(&mut *self.readers().acquire().await?).await
     }
 
     /// Whether there is a destination.
@@ -60,9 +73,9 @@ impl Store {
         Ok(count > 0)
     }
 
-    async fn read_data_endpoints(
+    pub(super) async fn read_data_endpoints(
         &self,
-        reader: impl SqliteExecutor<'_>,
+        connection: &mut SqliteConnection,
     ) -> Result<Vec<StoredDataEndpoint>, StoreError> {
         let rows = sqlx::query_as!(
             DataEndpointRow,
@@ -71,14 +84,20 @@ impl Store {
                     buffered_answer, standby_answer, revision
              from egress_data_endpoint order by position"
         )
-        .fetch_all(reader)
+        .fetch_all(&mut *connection)
         .await?;
-        rows.into_iter().map(|row| self.read_data_endpoint(row)).collect()
+        let mut read = Vec::new();
+        for row in rows {
+            let (endpoint, revision, unreadable) = self.read_data_endpoint(row)?;
+            let access = self.open_access(connection, endpoint.access(), unreadable.as_deref()).await?;
+            read.push(StoredDataEndpoint { endpoint, revision, unreadable, access });
+        }
+        Ok(read)
     }
 
     /// Changes the destinations to what `decide` makes of them, with rows of history for each that is another
     /// than before, in one transaction that is on disk before this returns. `decide` sees what is stored while
-    /// nobody else can change it, and gives each Id once.
+    /// nobody else can change it, and which secrets there are, and gives each Id once.
     ///
     /// # Errors
     /// The outer error when the store cannot do it (nothing was changed), the inner one when `decide` refuses.
@@ -87,16 +106,17 @@ impl Store {
         by: &Requester,
         now: Now,
         observed: &Standing,
-        decide: impl FnOnce(&[StoredDataEndpoint]) -> Result<Vec<DataEndpoint>, E>,
+        decide: impl FnOnce(&[StoredDataEndpoint], &[SecretEntry]) -> Result<Vec<DataEndpoint>, E>,
     ) -> Result<Result<(), E>, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let stored = self.read_data_endpoints(&mut *transaction).await?;
+        let stored = self.read_data_endpoints(&mut transaction).await?;
         // What cannot be read is never deleted or overwritten: the right key may still come back.
         if let Some(why) = stored.iter().find_map(|stored| stored.unreadable.clone()) {
             return Err(StoreError::KeyUnusable(why));
         }
-        let wanted = match decide(&stored) {
+        let secrets = entries(&mut transaction).await?;
+        let wanted = match decide(&stored, &secrets) {
             Ok(wanted) => wanted,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -117,6 +137,7 @@ impl Store {
                 }
             };
             self.write_data_endpoint(&mut transaction, endpoint, position, revision).await?;
+            self.bind_reference(&mut transaction, endpoint.access()).await?;
         }
         for gone in stored.iter().filter(|stored| old.contains_key(stored.endpoint.id())) {
             let changes = DataEndpoint::changes(Some(&gone.endpoint), None);
@@ -167,7 +188,11 @@ impl Store {
         Ok(())
     }
 
-    fn read_data_endpoint(&self, row: DataEndpointRow) -> Result<StoredDataEndpoint, StoreError> {
+    /// The destination, its revision, and why its secret could not be opened, if so.
+    fn read_data_endpoint(
+        &self,
+        row: DataEndpointRow,
+    ) -> Result<(DataEndpoint, i64, Option<String>), StoreError> {
         let damaged =
             |what: String| StoreError::Unreadable(format!("the data endpoint {:?}: {what}", row.id));
         let stored = StoredAccess {
@@ -194,7 +219,7 @@ impl Store {
             standby_answer: Field::Value(row.standby_answer),
         };
         let endpoint = draft.complete(None, fresh).map_err(|faults| damaged(faults.to_string()))?;
-        Ok(StoredDataEndpoint { endpoint, revision: row.revision, unreadable })
+        Ok((endpoint, row.revision, unreadable))
     }
 }
 

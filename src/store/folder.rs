@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DATABASE, StoreError};
+use super::{DATABASE, KeyPlace, StoreError};
 
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -53,8 +53,8 @@ pub enum FolderError {
     FileExposed(PathBuf),
 }
 
-/// What is in it, and not for others: databases, key and certificate, high-water mark, locks.
-const PRIVATE: [&str; 10] = [
+/// What is in it, and not for others: databases, key and certificate, the endpoint's marks, locks.
+const PRIVATE: [&str; 11] = [
     "failover.db",
     "failover.db-wal",
     "failover.db-shm",
@@ -63,6 +63,7 @@ const PRIVATE: [&str; 10] = [
     "egress.db-shm",
     "tls-key.pem",
     "endpoint.mark",
+    "endpoint.alive",
     "lock",
     "guard.lock",
 ];
@@ -74,6 +75,7 @@ const OTHERS: u32 = 0o077;
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
+    key: KeyPlace,
     /// None where it is only looked at.
     _lock: Option<File>,
 }
@@ -98,10 +100,31 @@ impl DataFolder {
             OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
         let lock = lock.map_err(|source| FolderError::NotWritable { path: path.clone(), source })?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: fs::canonicalize(&path).unwrap_or(path), _lock: Some(lock) }),
+            Ok(()) => {
+                let path = fs::canonicalize(&path).unwrap_or(path);
+                Ok(Self { path, key: KeyPlace::Folder, _lock: Some(lock) })
+            }
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(source)) => Err(FolderError::NotWritable { path, source }),
         }
+    }
+
+    /// Whether a server has kept anything there.
+    #[must_use]
+    pub fn is_one(path: &Path) -> bool {
+        path.join(DATABASE).is_file()
+    }
+
+    /// The same, with its key at `place`.
+    #[must_use]
+    pub fn with_key(mut self, place: KeyPlace) -> Self {
+        self.key = place;
+        self
+    }
+
+    /// Where its key is.
+    pub(super) const fn key_place(&self) -> &KeyPlace {
+        &self.key
     }
 
     /// The same for a command beside the server: what it makes must be the server's user's, too.
@@ -136,7 +159,7 @@ impl DataFolder {
     /// When others can enter it or read what is in it.
     pub fn look(path: &Path) -> Result<Self, FolderError> {
         refuse_exposed(path)?;
-        Ok(Self { path: path.to_owned(), _lock: None })
+        Ok(Self { path: path.to_owned(), key: KeyPlace::Folder, _lock: None })
     }
 
     /// Where it is.

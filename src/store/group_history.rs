@@ -37,6 +37,7 @@ pub struct ChangePage {
 struct ChangeRow {
     sequence: i64,
     at_us: i64,
+    since_us: Option<i64>,
     kind: String,
     reason: String,
     explanation: String,
@@ -52,17 +53,31 @@ struct ChangeRow {
 }
 
 impl Store {
-    /// Writes changes of `group` that need no seat.
+    /// Writes changes that need no seat, each of its group.
     ///
     /// # Errors
     /// When the store cannot; then nothing was written.
-    pub async fn record_changes(&self, group: &GroupKey, changes: &[GroupChange]) -> Result<(), StoreError> {
+    pub async fn record_changes(&self, changes: &[(&GroupKey, &GroupChange)]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        for change in changes {
+        for (group, change) in changes {
             insert_change(&mut transaction, group, change).await?;
         }
         Ok(transaction.commit().await?)
+    }
+
+    /// When the last change of any group happened; empty where none is known.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn last_group_change(&self) -> Result<Option<Wall>, StoreError> {
+        let last = sqlx::query_scalar!("select at_us from endpoint_change order by sequence desc limit 1")
+            .fetch_optional(self.readers())
+            .await?;
+        Ok(last.map(Wall::from_micros))
     }
 
     /// A page of what happened in `group`, newest first. Its cursor stays good while rows are added.
@@ -81,7 +96,7 @@ impl Store {
         let limit = i64::from(query.limit) + 1;
         let mut found = sqlx::query_as!(
             ChangeRow,
-            "select sequence, at_us, kind, reason, explanation, session_id, epoch, asked_by, members,
+            "select sequence, at_us, since_us, kind, reason, explanation, session_id, epoch, asked_by, members,
                     from_session_id, last_act, first_act_us, gap_us, last_delivered_us
              from endpoint_change
              where tenant = ?1 and namespace = ?2 and group_id = ?3 and sequence < ?4
@@ -111,7 +126,7 @@ pub(super) async fn insert_change(
     change: &GroupChange,
 ) -> Result<(), StoreError> {
     let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
-    let at = change.at.micros();
+    let (at, since) = (change.at.micros(), change.since.map(Wall::micros));
     let (kind, reason) = (change.kind.as_str(), change.reason.as_str());
     let session = change.session.as_ref().map(SessionId::as_str);
     let epoch = change.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
@@ -126,14 +141,15 @@ pub(super) async fn insert_change(
     let delivered_at =
         receipt.and_then(|receipt| receipt.last_delivered_ago).map(|ago| change.at.minus(ago).micros());
     sqlx::query!(
-        "insert into endpoint_change (tenant, namespace, group_id, at_us, kind, reason, explanation, session_id,
+        "insert into endpoint_change (tenant, namespace, group_id, at_us, since_us, kind, reason, explanation, session_id,
             epoch, asked_by, members, from_session_id, last_act_us, last_act, first_act_us, gap_us,
             last_delivered_us)
-         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         tenant,
         namespace,
         group,
         at,
+        since,
         kind,
         reason,
         change.explanation,
@@ -186,6 +202,7 @@ impl ChangeRow {
         let at = Wall::from_micros(self.at_us);
         let mut change = GroupChange {
             at,
+            since: self.since_us.map(Wall::from_micros),
             kind: GroupChangeKind::parse(&self.kind).ok_or_else(|| unreadable("kind"))?,
             reason: GroupReason::parse(&self.reason).ok_or_else(|| unreadable("reason"))?,
             members: read_members(&self.members).ok_or_else(|| unreadable("members"))?,

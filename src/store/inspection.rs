@@ -58,7 +58,11 @@ pub async fn inspect(folder: DataFolder) -> Result<Option<Inspection>, StoreErro
     .fetch_one(&mut connection)
     .await?;
     let sealed = key::sealed_values(&mut connection).await?;
-    let sealer = if sealed.is_empty() { Sealer::unneeded() } else { Sealer::open(folder.path(), &sealed)? };
+    let sealer = if sealed.is_empty() {
+        Sealer::unneeded()
+    } else {
+        Sealer::open(folder.key_place(), folder.path(), &sealed)?
+    };
     let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(read_only.clone());
     let writer = Mutex::new(connection);
     let store = Store { inner: Inner { writer, options: read_only, readers, sealer, folder }.into() };

@@ -1,34 +1,28 @@
-//! The key file, and sealing with it.
+//! Sealing with the key.
 //!
 //! A sealed value is `version (1) ‖ key id (8) ‖ nonce (24) ‖ ciphertext and tag`, made by
 //! XChaCha20-Poly1305 with the value's table and column as associated data, so that a sealed value
 //! that was moved to another place does not open.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use secrecy::{ExposeSecret, SecretBox, SecretString, zeroize::Zeroize};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroize};
 use sqlx::SqliteConnection;
 
-use super::{StoreError, access::Places};
+use super::{
+    StoreError,
+    access::Places,
+    key_file::{self, KEY_ID_LENGTH, Key, KeyPlace, random},
+    secrets,
+};
 
-/// The key's name in the data folder.
-const KEY_FILE: &str = "key";
-
-/// The first word of a key file; another version would be written differently.
-const KEY_VERSION: &str = "client-failover-key-1";
 /// The first byte of a sealed value.
 const SEAL_VERSION: u8 = 1;
 
-const KEY_ID_LENGTH: usize = 8;
 const NONCE_LENGTH: usize = 24;
 
 /// Whether sealed secrets can be read.
@@ -40,49 +34,26 @@ pub enum KeyState {
     Unusable(String),
 }
 
-/// Seals and opens secrets. Holds the key in memory that is wiped when it is dropped.
+/// Seals and opens secrets. Holds the keys in memory that is wiped when it is dropped.
 #[derive(Debug)]
 pub struct Sealer {
-    key: Option<Key>,
+    /// The first one seals, each opens what it sealed.
+    keys: Vec<Key>,
     state: KeyState,
 }
 
-#[derive(Debug)]
-struct Key {
-    id: [u8; KEY_ID_LENGTH],
-    secret: SecretBox<[u8; 32]>,
-}
-
 impl Sealer {
-    /// Reads the key in `folder`. A new one is made only while nothing is `sealed`.
+    /// Reads the key at `place`. A new one is made only while nothing is `sealed`.
     ///
     /// A missing, unreadable or wrong key while something is sealed is no error: the server then serves
     /// what it can and says so.
     ///
     /// # Errors
     /// When others can read the key file, or a new one cannot be written.
-    pub(super) fn open(folder: &Path, sealed: &[Sealed]) -> Result<Self, StoreError> {
-        let path = folder.join(KEY_FILE);
-        let found = match fs::metadata(&path) {
-            Ok(metadata) if metadata.mode() & 0o077 != 0 => return Err(StoreError::KeyExposed(path)),
-            Ok(_) => match read_key(&path) {
-                Err(why) if sealed.is_empty() => {
-                    // Nothing depends on it. It is kept all the same: somebody may know what it was.
-                    let aside = path.with_extension("damaged");
-                    tracing::warn!("{why}; it is moved to {} and a new one is made", aside.display());
-                    let made = fs::rename(&path, &aside).and_then(|()| make_key(&path));
-                    Ok(made.map_err(|source| StoreError::KeyNotMade { path, source })?)
-                }
-                read => read,
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound && sealed.is_empty() => {
-                Ok(make_key(&path).map_err(|source| StoreError::KeyNotMade { path, source })?)
-            }
-            Err(error) => Err(format!("the key file {} cannot be read ({error})", path.display())),
-        };
-        let mut sealer = match found {
-            Ok(key) => Self { key: Some(key), state: KeyState::Usable },
-            Err(why) => Self { key: None, state: KeyState::Unusable(why) },
+    pub(super) fn open(place: &KeyPlace, folder: &Path, sealed: &[Sealed]) -> Result<Self, StoreError> {
+        let mut sealer = match key_file::open(place, folder, sealed.is_empty())? {
+            Ok(keys) => Self { keys, state: KeyState::Usable },
+            Err(why) => Self { keys: Vec::new(), state: KeyState::Unusable(why) },
         };
         for (place, value) in sealed {
             if let Err(StoreError::KeyUnusable(why)) = sealer.open_sealed(place, value) {
@@ -92,9 +63,29 @@ impl Sealer {
         Ok(sealer)
     }
 
+    /// Whether another key than the one that seals is still there.
+    pub(super) const fn has_older_keys(&self) -> bool {
+        self.keys.len() > 1
+    }
+
+    /// The keys, the one that seals first.
+    pub(super) const fn keys(&self) -> &Vec<Key> {
+        &self.keys
+    }
+
+    /// Puts a key before the others: it seals from now on.
+    pub(super) fn begin_with(&mut self, key: Key) {
+        self.keys.insert(0, key);
+    }
+
+    /// Forgets all keys but the one that seals.
+    pub(super) fn keep_first(&mut self) {
+        self.keys.truncate(1);
+    }
+
     /// For a look at a store in which nothing is sealed: no key is needed, and none is made.
     pub(super) const fn unneeded() -> Self {
-        Self { key: None, state: KeyState::Usable }
+        Self { keys: Vec::new(), state: KeyState::Usable }
     }
 
     /// Whether secrets can be sealed and opened.
@@ -117,7 +108,7 @@ impl Sealer {
 
     /// Opens what was sealed for `place`.
     pub(super) fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
-        let key = self.key()?;
+        self.key()?;
         let damaged = || StoreError::KeyUnusable(format!("the sealed {place} is damaged"));
         let (&version, rest) = sealed.split_first().ok_or_else(damaged)?;
         let (id, rest) = rest.split_first_chunk::<KEY_ID_LENGTH>().ok_or_else(damaged)?;
@@ -125,9 +116,9 @@ impl Sealer {
         if version != SEAL_VERSION {
             return Err(StoreError::KeyUnusable(format!("the {place} was sealed by a newer version")));
         }
-        if *id != key.id {
+        let Some(key) = self.keys.iter().find(|key| key.id == *id) else {
             return Err(StoreError::KeyUnusable(format!("the {place} was sealed with another key")));
-        }
+        };
         let payload = Payload { msg: ciphertext, aad: place.as_bytes() };
         let opened = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_error| damaged())?;
         match String::from_utf8(opened) {
@@ -139,8 +130,16 @@ impl Sealer {
         }
     }
 
+    /// Whether everything that was sealed can be opened.
+    pub(super) fn usable(&self) -> Result<(), StoreError> {
+        match &self.state {
+            KeyState::Usable => Ok(()),
+            KeyState::Unusable(why) => Err(StoreError::KeyUnusable(why.clone())),
+        }
+    }
+
     fn key(&self) -> Result<&Key, StoreError> {
-        match (&self.key, &self.state) {
+        match (self.keys.first(), &self.state) {
             (Some(key), _) => Ok(key),
             (None, KeyState::Unusable(why)) => Err(StoreError::KeyUnusable(why.clone())),
             (None, KeyState::Usable) => Err(StoreError::KeyUnusable("there is no key".to_owned())),
@@ -152,61 +151,6 @@ impl Key {
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(self.secret.expose_secret().into())
     }
-}
-
-fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn make_key(path: &Path) -> io::Result<Key> {
-    let key = Key { id: random()?, secret: SecretBox::new(Box::new(random()?)) };
-    let mut text = format!("{KEY_VERSION} {} {}\n", hex(&key.id), hex(key.secret.expose_secret()));
-    // Whole or not at all: a torn key would be in the way of a new one. The lock on the data folder
-    // keeps others from making one at the same time.
-    let new = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(text.as_bytes())?;
-    text.zeroize();
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    // The name must survive a power cut as well as the content.
-    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(key)
-}
-
-fn read_key(path: &PathBuf) -> Result<Key, String> {
-    let mut text = fs::read_to_string(path)
-        .map_err(|error| format!("the key file {} cannot be read ({error})", path.display()))?;
-    let key = parse_key(&text).ok_or_else(|| format!("the key file {} is damaged", path.display()));
-    text.zeroize();
-    key
-}
-
-fn parse_key(text: &str) -> Option<Key> {
-    let mut words = text.split_whitespace();
-    if words.next()? != KEY_VERSION {
-        return None;
-    }
-    let id = unhex(words.next()?)?;
-    let secret = SecretBox::new(Box::new(unhex(words.next()?)?));
-    words.next().is_none().then_some(Key { id, secret })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// A sealed value, and its place.
@@ -226,16 +170,23 @@ pub(super) async fn sealed_values(connection: &mut SqliteConnection) -> Result<V
         add(Places::client_failover(), row.password, row.client_secret);
     }
     for row in sqlx::query!("select id, password, client_secret from egress_data_endpoint")
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?
     {
         add(Places::data_endpoint(&row.id), row.password, row.client_secret);
     }
+    let rows = sqlx::query!("select folded, value from secret").fetch_all(connection).await?;
+    values.extend(rows.into_iter().map(|row| (secrets::place(&row.folded), row.value)));
     Ok(values)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
+
     use super::*;
 
     fn sealed_once() -> Vec<Sealed> {
@@ -252,15 +203,18 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_only_in_its_place_and_with_its_key() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let sealer = Sealer::open(one.path(), &[]).unwrap();
+        let open = |folder: &tempfile::TempDir, sealed: &[Sealed]| {
+            Sealer::open(&KeyPlace::Folder, folder.path(), sealed).unwrap()
+        };
+        let sealer = open(&one, &[]);
         let secret = SecretString::from("pässword");
         let sealed = sealer.seal("a.b", &secret).unwrap();
         assert_ne!(sealed, sealer.seal("a.b", &secret).unwrap(), "nonces are fresh");
         assert_eq!(opened(&sealer, "a.b", &sealed).unwrap(), "pässword");
         assert!(opened(&sealer, "a.c", &sealed).unwrap_err().contains("damaged"));
-        let again = Sealer::open(one.path(), &sealed_once()).unwrap();
+        let again = open(&one, &sealed_once());
         assert_eq!(opened(&again, "a.b", &sealed).unwrap(), "pässword");
-        let other = Sealer::open(two.path(), &[]).unwrap();
+        let other = open(&two, &[]);
         assert!(opened(&other, "a.b", &sealed).unwrap_err().contains("another key"));
         for length in 0..sealed.len() {
             assert!(opened(&sealer, "a.b", &sealed[..length]).is_err());
@@ -270,27 +224,38 @@ mod tests {
     #[test]
     fn a_key_is_made_only_while_nothing_is_sealed() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = Sealer::open(folder.path(), &sealed_once()).unwrap();
-        assert!(matches!(missing.state(), KeyState::Unusable(why) if why.contains("cannot be read")));
-        assert!(!folder.path().join(KEY_FILE).exists());
-        Sealer::open(folder.path(), &[]).unwrap();
-        let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        fs::write(folder.path().join(KEY_FILE), "nonsense").unwrap();
-        let damaged = Sealer::open(folder.path(), &sealed_once()).unwrap();
-        assert!(matches!(damaged.state(), KeyState::Unusable(why) if why.contains("damaged")));
-        let made = Sealer::open(folder.path(), &[]).unwrap();
-        assert_eq!(made.state(), &KeyState::Usable);
-        assert_eq!(fs::read_to_string(folder.path().join("key.damaged")).unwrap(), "nonsense");
+        let (own, named) = (folder.path().join("key"), folder.path().join("elsewhere"));
+        let credential = KeyPlace::Credential(folder.path().join("credential"));
+        for (place, file) in [(KeyPlace::Folder, &own), (KeyPlace::File(named.clone()), &named)] {
+            let open = |sealed: &[Sealed]| Sealer::open(&place, folder.path(), sealed).unwrap();
+            let missing = open(&sealed_once());
+            assert!(matches!(missing.state(), KeyState::Unusable(why) if why.contains("cannot be read")));
+            assert!(!file.exists());
+            assert_eq!(open(&[]).state(), &KeyState::Usable);
+            assert_eq!(fs::metadata(file).unwrap().mode() & 0o777, 0o600);
+            fs::write(file, "nonsense").unwrap();
+            let damaged = open(&sealed_once());
+            assert!(matches!(damaged.state(), KeyState::Unusable(why) if why.contains("damaged")));
+            // Only one that is ours is moved aside: another file may be anything.
+            let is_own = file == &own;
+            assert_eq!(open(&[]).state() == &KeyState::Usable, is_own);
+            let kept = if is_own { folder.path().join("key.damaged") } else { file.clone() };
+            assert_eq!(fs::read_to_string(kept).unwrap(), "nonsense");
+        }
+        let missing = Sealer::open(&credential, folder.path(), &[]).unwrap();
+        assert!(matches!(missing.state(), KeyState::Unusable(_)), "a credential is never made");
+        Sealer::open(&KeyPlace::Unneeded, folder.path(), &[]).unwrap();
     }
 
     #[test]
-    fn a_key_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
+    fn a_key_that_others_can_read_is_refused_unless_the_service_manager_shows_it() {
         let folder = tempfile::tempdir().unwrap();
-        Sealer::open(folder.path(), &[]).unwrap();
-        let path = folder.path().join(KEY_FILE);
+        let path = folder.path().join("key");
+        let open = |place: KeyPlace| Sealer::open(&place, folder.path(), &[]);
+        open(KeyPlace::Folder).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Sealer::open(folder.path(), &[]), Err(StoreError::KeyExposed(_))));
+        assert!(matches!(open(KeyPlace::Folder), Err(StoreError::KeyExposed(_))));
+        assert!(matches!(open(KeyPlace::File(path.clone())), Err(StoreError::KeyExposed(_))));
+        assert_eq!(open(KeyPlace::Credential(path)).unwrap().state(), &KeyState::Usable);
     }
 }

@@ -20,9 +20,16 @@ mod history;
 mod identity;
 mod inspection;
 mod key;
+mod key_file;
+mod rotation;
+mod secrets;
 mod users;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
@@ -42,6 +49,8 @@ pub use history::{HistoryPage, HistoryQuery};
 pub use identity::StoredIdentity;
 pub use inspection::{Inspection, inspect};
 pub use key::{KeyState, Sealer};
+pub use key_file::KeyPlace;
+pub use secrets::SecretsChange;
 pub use users::{Account, Accounts, AccountsError};
 
 /// The database's name in the data folder.
@@ -80,12 +89,34 @@ impl Store {
         let mut writer = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!().run(&mut writer).await?;
         let sealed = key::sealed_values(&mut writer).await?;
-        let sealer = Sealer::open(folder.path(), &sealed)?;
+        let sealer = Sealer::open(folder.key_place(), folder.path(), &sealed)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
         let writer = Mutex::new(writer);
-        Ok(Self { inner: Arc::new(Inner { writer, options, readers, sealer, folder }) })
+        let mut store = Self { inner: Arc::new(Inner { writer, options, readers, sealer, folder }) };
+        store.end_what_was_begun().await;
+        Ok(store)
+    }
+
+    /// Ends a rotation of the key that was interrupted. Where it cannot, everything can be read all the same.
+    async fn end_what_was_begun(&mut self) {
+        let sealer = self.sealer();
+        if !sealer.has_older_keys() || sealer.usable().is_err() {
+            return;
+        }
+        let Some(path) = self.key_path() else { return };
+        match self.end_rotation(&path).await {
+            Ok(_) => tracing::info!("an interrupted rotation of the key was ended"),
+            Err(error) => {
+                tracing::warn!(%error, "an interrupted rotation of the key cannot be ended; rotate the key again");
+            }
+        }
+    }
+
+    /// The key file, if there is one.
+    fn key_path(&self) -> Option<PathBuf> {
+        self.inner.folder.key_place().path(self.folder())
     }
 
     /// The folder the store is in.
@@ -103,6 +134,10 @@ impl Store {
     /// Closes the database so that its WAL is folded in.
     pub async fn close(&self) {
         self.inner.readers.close().await;
+        self.fold_log_in().await;
+    }
+
+    async fn fold_log_in(&self) {
         let mut writer = self.inner.writer.lock().await;
         if let Err(error) = sqlx::raw_sql("pragma wal_checkpoint(truncate)").execute(&mut *writer).await {
             tracing::warn!(%error, "the write-ahead log could not be folded into the database; the next start does it");
@@ -111,6 +146,12 @@ impl Store {
 
     fn sealer(&self) -> &Sealer {
         &self.inner.sealer
+    }
+
+    /// The sealer, before anybody else has the store.
+    fn sealer_mut(&mut self) -> Result<&mut Sealer, StoreError> {
+        let shared = || StoreError::KeyUnusable("the store is in use".to_owned());
+        Arc::get_mut(&mut self.inner).map(|inner| &mut inner.sealer).ok_or_else(shared)
     }
 
     fn readers(&self) -> &SqlitePool {
@@ -129,6 +170,8 @@ fn options(database: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What was removed must not be found in the file: secrets, and what was sealed with an older key.
+        .pragma("secure_delete", "on")
         .busy_timeout(BUSY_TIMEOUT)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::{DATABASE, DataFolder, FolderError, Store, StoreError, endpoint::columns, options};
+use super::{DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, endpoint::columns, options};
 use crate::domain::{GroupKey, SessionId, User, UserName, UserRole, Wall};
 
 /// A user's account.
@@ -44,7 +44,7 @@ impl Accounts {
     /// When the folder or its database cannot be used.
     pub async fn open(folder: &Path) -> Result<Self, AccountsError> {
         let store = match DataFolder::hold_as_owner(folder) {
-            Ok(held) => Some(Store::open(held).await?),
+            Ok(held) => Some(Store::open(held.with_key(KeyPlace::Unneeded)).await?),
             // A server has opened, and so brought to this schema, what is in it.
             Err(FolderError::InUse(_)) => None,
             Err(error) => return Err(error.into()),

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::{members::Reader, schema};
-use crate::domain::{Access, AccessDraft, Credentials, MASK};
+use crate::domain::{Access, AccessDraft, Credentials};
 
 /// The members as GET shows them: the documents' order, absent values as null, secrets masked.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -18,15 +18,15 @@ pub(super) struct AccessBody {
     /// Who logs in with HTTP Basic.
     #[schemars(with = "Option<schema::Label>")]
     user_name: Option<String>,
-    /// A mask where there is one.
+    /// A mask where there is one, or `{{Id}}`: the secret that it refers to.
     #[schemars(with = "Option<schema::Sentence>")]
-    password: Option<&'static str>,
+    password: Option<String>,
     /// Who gets a bearer token by the client-credentials grant.
     #[schemars(with = "Option<schema::Label>")]
     client_id: Option<String>,
-    /// A mask where there is one.
+    /// A mask where there is one, or `{{Id}}`: the secret that it refers to.
     #[schemars(with = "Option<schema::Sentence>")]
-    client_secret: Option<&'static str>,
+    client_secret: Option<String>,
     /// Where tokens come from; found by discovery where it is null.
     #[schemars(with = "Option<schema::Address>")]
     token_endpoint: Option<String>,
@@ -38,11 +38,11 @@ impl From<&Access> for AccessBody {
     fn from(access: &Access) -> Self {
         let (mut user_name, mut password, mut client_id, mut client_secret) = (None, None, None, None);
         match access.credentials() {
-            Some(Credentials::Basic { user, .. }) => {
-                (user_name, password) = (Some(user.to_string()), Some(MASK))
+            Some(Credentials::Basic { user, password: held }) => {
+                (user_name, password) = (Some(user.to_string()), Some(held.shown()))
             }
-            Some(Credentials::Client { id, .. }) => {
-                (client_id, client_secret) = (Some(id.to_string()), Some(MASK))
+            Some(Credentials::Client { id, secret: held }) => {
+                (client_id, client_secret) = (Some(id.to_string()), Some(held.shown()))
             }
             None => {}
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     access::{AccessBody, read_access},
-    members::{Content, Members, Reader, Unknown},
+    members::{Content, Members, Reader, Unknown, texts},
     schema,
 };
 use crate::domain::{DataEndpoint, DataEndpointDraft, Fault, Faults};
@@ -69,26 +69,9 @@ pub fn read_data_endpoint(content: Content) -> Result<(DataEndpointDraft, Faults
 /// # Errors
 /// When the body, or an element of it, is something else, or there are too many.
 pub fn read_data_endpoints(content: Content) -> Result<(bool, Vec<(DataEndpointDraft, Faults)>), Fault> {
-    let elements = match content {
-        Content::Object(members) => return Ok((false, vec![read_members(members)])),
-        Content::Array(elements) => elements,
-        Content::Other(kind) => return Err(wrong(format!("is {kind}"))),
-    };
-    if elements.len() > DESTINATIONS_LIMIT {
-        let reason = format!("is an array of {}, more than {DESTINATIONS_LIMIT}", elements.len());
-        return Err(wrong(reason));
-    }
-    let read = elements.into_iter().map(|element| match element {
-        Content::Object(members) => Ok(read_members(members)),
-        Content::Array(_) => Err(wrong("has an array as an element".to_owned())),
-        Content::Other(kind) => Err(wrong(format!("has {kind} as an element"))),
-    });
-    Ok((true, read.collect::<Result<_, _>>()?))
-}
-
-fn wrong(reason: String) -> Fault {
-    let resolution = format!("Send a JSON object, or an array of up to {DESTINATIONS_LIMIT} of them.");
-    Fault::new("The body", reason, resolution)
+    let is_array = matches!(content, Content::Array(_));
+    let all = content.objects(DESTINATIONS_LIMIT)?;
+    Ok((is_array, all.into_iter().map(read_members).collect()))
 }
 
 fn read_members(members: Members) -> (DataEndpointDraft, Faults) {
@@ -107,11 +90,4 @@ fn read_members(members: Members) -> (DataEndpointDraft, Faults) {
 
 fn whole(value: Value) -> Result<i64, Value> {
     value.as_i64().ok_or(value)
-}
-
-fn texts(value: Value) -> Result<Vec<String>, Value> {
-    let texts = value.as_array().and_then(|elements| {
-        elements.iter().map(|element| element.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
-    });
-    texts.ok_or(value)
 }

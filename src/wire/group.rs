@@ -119,6 +119,9 @@ pub struct ChangeBody {
     /// When.
     #[schemars(with = "schema::Time")]
     time: String,
+    /// Of an endpoint that is back: since when it was not there.
+    #[schemars(with = "Option<schema::Time>")]
+    since: Option<String>,
     /// What.
     #[schemars(with = "schema::ChangeWord")]
     kind: &'static str,
@@ -148,6 +151,7 @@ impl From<&GroupChange> for ChangeBody {
     fn from(change: &GroupChange) -> Self {
         Self {
             time: change.at.to_string(),
+            since: change.since.map(|at| at.to_string()),
             kind: change.kind.as_str(),
             session_id: change.session.as_ref().map(ToString::to_string),
             reason: change.reason.as_str(),

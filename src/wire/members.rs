@@ -75,6 +75,34 @@ impl Content {
         Err(Fault::new("The body", found, "Send one JSON object, or an array of exactly one."))
     }
 
+    /// The objects, if the body is one or an array of up to `limit` of them.
+    ///
+    /// # Errors
+    /// When it, or an element of it, is something else, or there are too many.
+    pub fn objects(self, limit: usize) -> Result<Vec<Members>, Fault> {
+        let wrong = |reason: String| {
+            Fault::new(
+                "The body",
+                reason,
+                format!("Send a JSON object, or an array of up to {limit} of them."),
+            )
+        };
+        let elements = match self {
+            Self::Object(members) => return Ok(vec![members]),
+            Self::Array(elements) => elements,
+            Self::Other(kind) => return Err(wrong(format!("is {kind}"))),
+        };
+        if elements.len() > limit {
+            return Err(wrong(format!("is an array of {}, more than {limit}", elements.len())));
+        }
+        let read = elements.into_iter().map(|element| match element {
+            Self::Object(members) => Ok(members),
+            Self::Array(_) => Err(wrong("has an array as an element".to_owned())),
+            Self::Other(kind) => Err(wrong(format!("has {kind} as an element"))),
+        });
+        read.collect()
+    }
+
     /// The object, if the body is one.
     ///
     /// # Errors
@@ -334,6 +362,14 @@ impl Reader {
     pub fn is_faulty(&self) -> bool {
         !self.faults.is_empty()
     }
+}
+
+/// The texts of an array of strings; the value itself where it is something else.
+pub(super) fn texts(value: Value) -> Result<Vec<String>, Value> {
+    let texts = value.as_array().and_then(|elements| {
+        elements.iter().map(|element| element.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    });
+    texts.ok_or(value)
 }
 
 fn kind(value: &Value) -> &'static str {

@@ -22,4 +22,5 @@ pub mod overview;
 pub mod registration;
 pub mod request;
 pub mod schema;
+pub mod secret;
 pub mod state;

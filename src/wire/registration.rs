@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{
     ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
-    LastAct, Receipt, SessionId, Wall, format_span, parse_span,
+    LastAct, Name, Receipt, SessionId, Wall, format_span, parse_span,
 };
 
 /// Body of POST groups: what a stock adapter sends, and no more.
@@ -43,10 +43,11 @@ pub struct SessionBody {
 }
 
 impl SessionBody {
-    /// The body that asks for `session`, which is its own friendly name: host name and a GUID.
+    /// The body that asks for `session` under its friendly name; without one it is its own: host name and a GUID.
     #[must_use]
-    pub fn new(session: &SessionId) -> Self {
-        Self { id: session.to_string(), name: session.to_string() }
+    pub fn new(session: &SessionId, name: Option<&Name>) -> Self {
+        let id = session.to_string();
+        Self { name: name.map_or_else(|| id.clone(), ToString::to_string), id }
     }
 }
 

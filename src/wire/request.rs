@@ -13,10 +13,12 @@ use super::{
     data_endpoint::DESTINATIONS_LIMIT,
     schema::{
         Address, Counter, DeviceRequest, DwellSpan, Id, Label, MethodName, ModeRequest, OverrideRequest,
-        ReportSpan, RoleRequest, Run, ScoreRequest, Secret, Span, StandbyRequest, Text, Time, Timeout,
+        ReportSpan, RoleRequest, Run, ScoreRequest, Secret, SecretName, Span, StandbyRequest, Text, Time,
+        Timeout,
     },
+    secret::SECRETS_LIMIT,
 };
-use crate::domain::{DataEndpoint, Epoch, FailoverTimeout, Margin, StreamCount, TimeToLive};
+use crate::domain::{DataEndpoint, Epoch, FailoverTimeout, Margin, ORIGINS_LIMIT, StreamCount, TimeToLive};
 
 /// A client failover configuration. Null is as if left out. An https `Endpoint` needs one pair of credentials.
 #[derive(JsonSchema)]
@@ -51,11 +53,11 @@ struct AccessRequest {
     endpoint: Address,
     /// Who logs in with HTTP Basic; goes with `Password`.
     user_name: Option<Label>,
-    /// 15 asterisks keep the one that is stored. `{{…}}` is refused: no store of secrets is looked into.
+    /// 15 asterisks keep the one that is stored; `{{Id}}` refers to a secret of `management/secrets`.
     password: Option<Secret>,
     /// Who gets a bearer token by the client-credentials grant; goes with `ClientSecret`, in the place of `UserName`.
     client_id: Option<Label>,
-    /// 15 asterisks keep the one that is stored.
+    /// 15 asterisks keep the one that is stored; `{{Id}}` refers to a secret of `management/secrets`.
     client_secret: Option<Secret>,
     /// Where tokens come from; if left out, it is discovered on the endpoint's host.
     token_endpoint: Option<Address>,
@@ -91,6 +93,27 @@ pub struct DataEndpointRequest {
     /// What a Warm or Cold Secondary answers: 503 (`Refuse`), or as if it had taken what it drops (`Swallow`).
     #[schemars(extend("default" = "Refuse"))]
     standby_answer: Option<StandbyRequest>,
+}
+
+/// A secret that configurations refer to. Null is as if left out.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "PascalCase", rename = "SecretRequest")]
+#[schemars(extend("additionalProperties" = false))]
+pub struct SecretRequest {
+    /// Its Id. Compares without case. Where the path has it, it may be left out.
+    id: Option<SecretName>,
+    /// For people.
+    description: Option<Text>,
+    /// For people, such as `2027-06-17`: nothing ends by itself.
+    #[schemars(length(max = 64))]
+    expiration_date: Option<String>,
+    /// The secret; without control characters, and not wrapped in `{{ }}`. 15 asterisks keep the one that is stored.
+    value: Secret,
+    /// Whom it may be sent to: scheme, host and port. If left out, its first use decides.
+    #[schemars(length(min = 1, max = ORIGINS_LIMIT))]
+    origins: Option<Vec<Address>>,
+    /// As GET shows it; it changes nothing.
+    used_by: Option<serde_json::Value>,
 }
 
 /// What a component reports of itself.
@@ -252,6 +275,10 @@ pub struct One<T>(PhantomData<T>);
 #[derive(Debug)]
 pub struct Several<T>(PhantomData<T>);
 
+/// One secret `T`, or an array of them.
+#[derive(Debug)]
+pub struct Secrets<T>(PhantomData<T>);
+
 fn or_array<T: JsonSchema>(generator: &mut SchemaGenerator, least: usize, most: usize) -> Schema {
     let one = generator.subschema_for::<T>();
     json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": least, "maxItems": most }] })
@@ -278,6 +305,7 @@ macro_rules! or_array {
 or_array! {
     One: 1, 1;
     Several: 0, DESTINATIONS_LIMIT;
+    Secrets: 0, SECRETS_LIMIT;
 }
 
 #[cfg(test)]
@@ -296,6 +324,7 @@ mod tests {
             endpoint::{read_group, read_override, read_session},
             heartbeat::read_heartbeat,
             members::{Content, Members},
+            secret::read_secret,
         },
     };
 
@@ -320,6 +349,10 @@ mod tests {
 
     fn data_endpoint(body: &Value) -> Faults {
         read_data_endpoint(content(body)).unwrap().1
+    }
+
+    fn secret(body: &Value) -> Faults {
+        read_secret(content(body)).unwrap().1
     }
 
     fn component(body: &Value) -> Faults {
@@ -347,6 +380,7 @@ mod tests {
         for (what, described, read) in [
             ("configuration", described::<ConfigurationRequest>(), configuration as Read),
             ("data endpoint", described::<DataEndpointRequest>(), data_endpoint),
+            ("secret", described::<SecretRequest>(), secret),
             ("component", described::<ComponentRequest>(), component),
         ] {
             let faults = read(&json!({ "colour": 1 }));

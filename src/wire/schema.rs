@@ -16,6 +16,9 @@ use crate::domain::{
 /// No control character, as ECMA-262 writes it.
 pub const NO_CONTROL: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
 
+/// Nor a curly brace.
+const NO_BRACE: &str = r"^[^{}\u0000-\u001f\u007f-\u009f]*$";
+
 /// A time span of .NET: days up to five digits, hours, minutes, seconds, a fraction of up to seven digits.
 pub const TIME_SPAN: &str = r"^([0-9]{1,5}\.)?([01]?[0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,7})?$";
 
@@ -55,6 +58,10 @@ described! {
     /// An identifier; it becomes a segment of a path.
     Id: json_schema!({
         "type": "string", "minLength": 1, "maxLength": NAME_LIMIT, "pattern": NO_CONTROL, "not": { "enum": [".", ".."] },
+    }),
+    /// The Id of a secret.
+    SecretName: json_schema!({
+        "type": "string", "minLength": 1, "maxLength": NAME_LIMIT, "pattern": NO_BRACE, "not": { "enum": [".", ".."] },
     }),
     /// A friendly name, a user name, a client id.
     Label: json_schema!({ "type": "string", "minLength": 1, "maxLength": NAME_LIMIT, "pattern": NO_CONTROL }),

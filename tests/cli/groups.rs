@@ -174,6 +174,10 @@ async fn an_override_says_until_when_and_the_history_who_asked_and_why() -> Outc
         "{lasts:?}"
     );
 
+    let wrong = plant.ask(&["override", "--group", "Line 1", "--session", "a", "--off"])?;
+    assert_eq!((wrong.code, wrong.out.as_str()), (Some(1), ""));
+    assert!(wrong.err.contains("a has none; the one in force is of b."), "{}", wrong.err);
+
     let ran = plant.ask(&[&target[..], &["--off", "--by", "night watch", "--reason", "patched"]].concat())?;
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), "No role override is in force.\n"));
     let page = plant.server.get(&format!("{GROUPS}/Line%201/history?limit=2")).await.json();
@@ -241,11 +245,13 @@ async fn what_the_endpoint_refuses_and_where_none_is_end_like_the_other_commands
         let ran = plant.ask(words)?;
         assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{words:?}");
         assert!(ran.err.starts_with("Error:       The failover group is not known.\nReason:"), "{}", ran.err);
+        assert!(ran.err.contains("client-failover groups") && !ran.err.contains("POST"), "{}", ran.err);
         assert_eq!(ran.err.lines().count(), 3);
     }
     plant.group("g", "00:01:00").await;
     let ran = plant.ask(&["override", "--group", "g", "--session", "x", "--off"])?;
     assert!(ran.err.starts_with("Error:       The client session is not known."), "{}", ran.err);
+    assert!(ran.err.contains("client-failover sessions") && !ran.err.contains("POST"), "{}", ran.err);
     assert_eq!(plant.ask(&["why", "--group", "g"])?.out, "Nothing happened.\n");
     assert_eq!(plant.ask(&["sessions", "--group", "g"])?.out, "The group has no session.\n");
 

@@ -180,7 +180,8 @@ fn json_is_what_the_server_wrote_and_a_table_is_for_people() -> Outcome {
 }
 
 #[test]
-fn components_are_a_line_each_and_an_order_a_member_a_line() -> Outcome {
+fn components_and_destinations_are_a_line_each_and_an_order_a_member_a_line() -> Outcome {
+    let destination = r#"{"Id":"metrics","Waiting":2,"WaitingBytes":300,"SettledUntil":null,"Acknowledged":7,"Refused":0,"Proved":0,"Dropped":0,"Outage":"it is down"}"#;
     let component = r#"{"Id":"PLC","Source":"Report","StreamCount":3,"DeviceStatus":"Good","CountsAs":"DeviceInError","Heard":"08:00","Explanation":"late"}"#;
     let order = r#"{"Role":"Primary","Egress":true,"LeaseRemaining":null,"Started":true}"#;
     for (words, answer, shown) in [
@@ -190,6 +191,13 @@ fn components_are_a_line_each_and_an_order_a_member_a_line() -> Outcome {
             "ID   STREAMCOUNT  COUNTSAS       HEARD  EXPLANATION\nPLC  3            DeviceInError  08:00  late\n",
         ),
         ("get components", "[]".to_owned(), "Nothing is reported.\n"),
+        (
+            "get egress",
+            format!("[{destination}]"),
+            "ID       WAITING  WAITINGBYTES  ACKNOWLEDGED  REFUSED  PROVED  DROPPED  OUTAGE\n\
+             metrics  2        300           7             0        0       0        it is down\n",
+        ),
+        ("get egress", "[]".to_owned(), "No data endpoint is configured.\n"),
         (
             "get order",
             order.to_owned(),

@@ -20,6 +20,16 @@ fn a_collector_that_ends_is_started_again() {
 }
 
 #[test]
+fn a_collector_that_is_not_there_is_not_told_as_started() {
+    let adapter = Adapter::start(
+        "",
+        &[QUICK[0], QUICK[1], ("CLIENT_FAILOVER_COLLECTOR_COMMAND", r#"["no-such-collector"]"#)],
+    );
+    adapter.until_row("Ceded");
+    assert_eq!(adapter.rows(), ["StartFailed", "StartFailed", "StartFailed", "Ceded"]);
+}
+
+#[test]
 fn what_a_collector_leaves_behind_when_it_ends_is_ended_too() {
     let adapter = Adapter::start("deaf forks", &QUICK);
     let run = adapter.until_run("it has forked", |run| run.speakers.len() > 1);

@@ -29,6 +29,7 @@ fn key() -> GroupKey {
 fn change(at: Wall, explanation: &str) -> GroupChange {
     GroupChange {
         at,
+        since: None,
         kind: GroupChangeKind::OverrideBegan,
         reason: GroupReason::OperatorAsked,
         explanation: explanation.to_owned(),
@@ -43,6 +44,12 @@ fn change(at: Wall, explanation: &str) -> GroupChange {
         }],
         receipt: None,
     }
+}
+
+async fn record(store: &Store, changes: &[GroupChange]) {
+    let key = key();
+    let changes: Vec<_> = changes.iter().map(|change| (&key, change)).collect();
+    store.record_changes(&changes).await.unwrap();
 }
 
 async fn explanations(store: &Store) -> Vec<String> {
@@ -86,7 +93,7 @@ async fn a_groups_history_cannot_be_changed_or_removed_through_the_sqlite3_shell
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let now = clock::now().wall;
-    store.record_changes(&key(), &[change(now, "one"), change(now, "two")]).await.unwrap();
+    record(&store, &[change(now, "one"), change(now, "two")]).await;
     store.close().await;
     drop(store);
     let database = folder.path().join("failover.db");
@@ -115,10 +122,10 @@ async fn a_groups_history_is_pruned_by_age_and_by_the_endpoints_own_setting() {
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let hours = |hours: u64| clock::now().wall.minus(Duration::from_secs(hours * 3_600));
     let old: Vec<_> = (0..1_203).map(|number| change(hours(100), &format!("old {number}"))).collect();
-    store.record_changes(&key(), &old).await.unwrap();
+    record(&store, &old).await;
     let young: Vec<_> = (0..3).map(|number| change(hours(49), &format!("young {number}"))).collect();
-    store.record_changes(&key(), &young).await.unwrap();
-    store.record_changes(&key(), &[change(hours(47), "within")]).await.unwrap();
+    record(&store, &young).await;
+    record(&store, &[change(hours(47), "within")]).await;
     let mut batches = 0;
     while store.prune_history(hours(72)).await.unwrap() {
         batches += 1;

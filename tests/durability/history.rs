@@ -40,7 +40,7 @@ async fn change(store: &Store, at: Wall) {
     let by = Requester { user: "somebody".to_owned(), from: None };
     let now = Now { uptime: Uptime::default(), wall: at };
     let nothing: Result<_, ()> = store
-        .change_configuration(&by, now, &Standing::default(), |stored| {
+        .change_configuration(&by, now, &Standing::default(), |stored, _| {
             Ok(match stored {
                 Some(stored) => Change::Replace(stored.config.clone()),
                 None => Change::Create(configuration()),

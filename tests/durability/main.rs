@@ -15,4 +15,5 @@ mod groups;
 mod history;
 mod key;
 mod planted;
+mod rotation;
 mod stop;

@@ -12,6 +12,7 @@ use crate::{
 };
 
 const PASSWORD: &str = "Zwölf+Boxkämpfer/jagen%20Viktor";
+const SECRETS: &str = "/api/v1/management/secrets";
 const CLIENT_SECRET: &str = "quer\"über\\den großen & Sylter=Deich";
 
 /// The forms in which a secret could show itself.
@@ -27,6 +28,7 @@ fn forms() -> Vec<Vec<u8>> {
             format!("{secret:?}")[1..].trim_end_matches('"').to_owned(),
             STANDARD.encode(secret),
             STANDARD.encode(format!("user:{secret}")),
+            STANDARD.encode(format!("stored:{secret}")),
         ]);
     }
     forms.into_iter().map(String::into_bytes).collect()
@@ -62,7 +64,8 @@ fn check_process(server: &Server) {
 
 async fn check_answers(server: &Server) {
     let one = format!("{FACET}/C");
-    for path in [FACET, &one, STATE, FAILOVER, &format!("{HISTORY}?limit=1000"), "/readyz", "/healthz"] {
+    let (stored, history) = (format!("{SECRETS}/planted"), format!("{HISTORY}?limit=1000"));
+    for path in [FACET, &one, STATE, FAILOVER, &history, SECRETS, &stored, "/readyz", "/healthz"] {
         assert_clean(path, server.get(path).await.body.as_bytes());
     }
 }
@@ -76,7 +79,6 @@ fn faulty_requests() -> Vec<(Method, String)> {
             json!({ "Password": secret, "Mode": 1 }).to_string(),
             json!({ "ClientSecret": secret, "UserName": "u" }).to_string(),
             json!({ "Password": [secret], "ClientSecret": { "x": secret } }).to_string(),
-            json!({ "Password": format!("{{{{{secret}}}}}") }).to_string(),
             json!({ "Password": format!("{secret}\n") , "UserName": "u" }).to_string(),
             json!({ "Password": secret.repeat(200), "UserName": "u" }).to_string(),
             json!({ "Unknown": secret, "Mode": secret, "FailoverTimeout": secret }).to_string(),
@@ -96,6 +98,22 @@ fn faulty_requests() -> Vec<(Method, String)> {
         }
     }
     requests
+}
+
+/// Secrets that are refused.
+fn faulty_secrets() -> Vec<String> {
+    let bodies = |secret: &str| {
+        [
+            json!({ "Value": format!("{{{{{secret}}}}}") }),
+            json!({ "Value": format!("{secret}\n") }),
+            json!({ "Value": secret.repeat(200) }),
+            json!({ "Value": [secret] }),
+            json!({ "Value": secret, "Origins": [secret], "ExpirationDate": secret }),
+            json!({ "Value": secret, "Unknown": secret }),
+            json!([{ "Value": secret }, { "Value": secret }]),
+        ]
+    };
+    [PASSWORD, CLIENT_SECRET].iter().flat_map(|secret| bodies(secret)).map(|body| body.to_string()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +150,15 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
             url::form_urlencoded::byte_serialize(CLIENT_SECRET.as_bytes()).collect::<String>(),
         ),
         (with(json!({ "UserName": "user", "Password": PASSWORD })), &endpoint, Ear::basic("user", PASSWORD)),
+        (
+            with(json!({ "UserName": "stored", "Password": "{{planted}}" })),
+            &endpoint,
+            Ear::basic("stored", PASSWORD),
+        ),
     ] {
+        let given = json!({ "Value": PASSWORD, "Description": "d" }).to_string();
+        let given = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&given)).await;
+        assert_eq!(given.status, 204, "{}", given.body);
         server.configure(&configuration).await;
         until("the secret reaches the endpoint", async || {
             ear.heard().iter().any(|heard| heard.contains(&wanted))
@@ -145,6 +171,11 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
             let answer = server.send(method.clone(), FACET, Some(&body)).await;
             assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
             assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
+        }
+        for body in faulty_secrets() {
+            let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
+            assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
+            assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
         }
         server.send(Method::PATCH, FACET, Some("{\"Name\":\"n\"}")).await;
         check_answers(&server).await;

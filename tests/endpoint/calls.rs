@@ -46,6 +46,81 @@ async fn both_bases_answer_every_call_in_any_case_with_and_without_a_slash() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_out_the_base_path_is_told_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    let answer = app.post("/groups/", json!({"Id": "g", "FailoverTimeout": "00:01:00"})).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let reason = answer.body["Reason"].as_str().unwrap();
+    assert!(
+        reason.ends_with("the base of the failover endpoint here is /api/v1/clientfailover."),
+        "{reason}"
+    );
+    app.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_looked_for_by_people_and_made_by_members() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    app.group(ON_PREMISES, "g", "00:01:00").await;
+    let group = |id: &str| format!("{ON_PREMISES}/groups/{id}");
+    for path in [group("x"), format!("{}/status", group("x")), format!("{}/clientsessions/a", group("g"))] {
+        let answer = app.get(&path).await;
+        refused(&answer, StatusCode::NOT_FOUND);
+        let resolution = answer.body["Resolution"].as_str().unwrap();
+        assert!(resolution.starts_with("GET ") && !resolution.contains("POST"), "{resolution}");
+    }
+    for (path, made_by) in [
+        (format!("{}/clientsessions", group("x")), "POST groups"),
+        (format!("{}/clientsessions/a/heartbeat", group("x")), "POST groups"),
+        (format!("{}/clientsessions/a/heartbeat", group("g")), "POST clientsessions"),
+    ] {
+        let answer = app.post(&path, json!({"Id": "a", "FailoverScore": 100})).await;
+        refused(&answer, StatusCode::NOT_FOUND);
+        let resolution = answer.body["Resolution"].as_str().unwrap();
+        assert!(resolution.contains(made_by), "{resolution}");
+    }
+    app.close().await;
+}
+
+#[tokio::test]
+async fn groups_whose_ids_differ_in_case_alone_are_warned_about_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    let warned = async |app: &App, id: &str| {
+        let status = app.get(&format!("{ON_PREMISES}/groups/{id}/status")).await.body;
+        status["Warnings"].as_array().unwrap().iter().map(|said| said.as_str().unwrap().to_owned()).collect()
+    };
+    let of = |id: &str, other: &str| {
+        vec![format!(
+            "There is another group, {other}, whose Id differs from {id} in case alone: their members do not back each \
+             other up. Write one FailoverGroupId in all of them."
+        )]
+    };
+    for id in ["Line-1", "line-1", "line-2"] {
+        app.group(ON_PREMISES, id, "00:01:00").await;
+    }
+    app.group(CLOUD, "LINE-2", "00:01:00").await;
+    let (first, second, third): (Vec<String>, Vec<String>, Vec<String>) =
+        (warned(&app, "Line-1").await, warned(&app, "line-1").await, warned(&app, "line-2").await);
+    assert_eq!((first, second), (of("Line-1", "line-1"), of("line-1", "Line-1")));
+    assert_eq!(third, Vec::<String>::new(), "another place is another plant");
+    app.member(ON_PREMISES, "Line-1", "a").await;
+    let answer = app.beat(ON_PREMISES, "Line-1", "a", native("a", 1, 0, false)).await;
+    assert_eq!(answer.body["Warnings"], json!(of("Line-1", "line-1")), "the adapter is told, too");
+    app.close().await;
+
+    let app = App::open(folder.path()).await;
+    let again: Vec<String> = warned(&app, "Line-1").await;
+    assert_eq!(again, of("Line-1", "line-1"));
+    app.delete(&format!("{ON_PREMISES}/groups/line-1")).await;
+    let over: Vec<String> = warned(&app, "Line-1").await;
+    assert_eq!(over, Vec::<String>::new());
+    app.close().await;
+}
+
+#[tokio::test]
 async fn a_group_is_created_once_and_answers_what_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let app = App::open(folder.path()).await;

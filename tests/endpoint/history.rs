@@ -55,7 +55,7 @@ async fn history_says_what_happened_why_who_asked_and_what_was_known_of_the_memb
         let both = json!([seen("a", json!(100), json!(true)), seen("b", Value::Null, Value::Null)]);
         let item = |kind: &str, session: &str, reason: &str, why: &str, by: Value, members: &Value| {
             json!({
-                "Time": null, "Kind": kind, "SessionId": session, "Reason": reason, "Explanation": why, "Epoch": null,
+                "Time": null, "Since": null, "Kind": kind, "SessionId": session, "Reason": reason, "Explanation": why, "Epoch": null,
                 "RequestedBy": by, "Members": members, "HandOver": null,
             })
         };

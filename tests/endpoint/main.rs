@@ -11,7 +11,7 @@ mod overview;
 mod reasons;
 mod restarts;
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use axum::{
     Router,
@@ -32,9 +32,6 @@ use tower::ServiceExt;
 
 const ON_PREMISES: &str = "/api/v1/clientfailover";
 const CLOUD: &str = "/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover";
-
-/// How long any awaited condition may take.
-const LIMIT: Duration = Duration::from_secs(20);
 
 struct Answer {
     status: StatusCode,
@@ -70,6 +67,12 @@ impl App {
         for ended in self.worker.join_all().await {
             ended.unwrap();
         }
+        self.store.close().await;
+    }
+
+    /// Ends as a process that is killed does: nothing is said or written any more.
+    async fn die(mut self) {
+        self.worker.shutdown().await;
         self.store.close().await;
     }
 

@@ -2,13 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
-use client_failover::{
-    clock,
-    domain::{GroupChangeKind, GroupReason},
-};
+use client_failover::domain::{GroupChangeKind, GroupReason};
 use serde_json::{Value, json};
 
-use crate::{App, LIMIT, ON_PREMISES, history::items};
+use crate::{App, ON_PREMISES, history::items, support};
 
 /// An adapter that does as it is told.
 struct Adapter<'a> {
@@ -61,16 +58,15 @@ async fn until(
     reason: GroupReason,
     mut step: impl AsyncFnMut(),
 ) {
-    let begun = clock::now().uptime;
-    loop {
+    support::until(&format!("{kind} {reason}"), async || {
         let page = app.history(ON_PREMISES, group, &format!("?kind={kind}")).await;
-        if items(&page).iter().any(|item| item["Reason"] == reason.as_str()) {
-            return;
+        let found = items(&page).iter().any(|item| item["Reason"] == reason.as_str());
+        if !found {
+            step().await;
         }
-        assert!(clock::now().uptime.since(begun) < LIMIT, "{kind} {reason}: {page}");
-        step().await;
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+        found
+    })
+    .await;
 }
 
 async fn group(app: &App, id: &str, timeout: &str) {
@@ -86,7 +82,7 @@ async fn force(app: &App, group: &str, id: &str, body: Value) {
 
 /// The Primary is lost in every way in which it can be.
 async fn losses(app: &App) {
-    use GroupChangeKind::{Promoted, SeatFreed, ToldToStop};
+    use GroupChangeKind::{Promoted, SeatFreed};
     group(app, "silent", "00:00:00.25").await;
     let mut a = Adapter::join(app, "silent", "a").await;
     let mut b = Adapter::join(app, "silent", "b").await;
@@ -114,7 +110,7 @@ async fn losses(app: &App) {
 
     group(app, "deaf", "00:00:00.25").await;
     let mut a = Adapter::join(app, "deaf", "a").await;
-    until(app, "deaf", ToldToStop, GroupReason::NeverActed, async || {
+    until(app, "deaf", SeatFreed, GroupReason::NeverActed, async || {
         let beat = json!({
             "FailoverScore": 100, "Incarnation": "a", "BootId": "b", "Sequence": a.sequence + 1, "Answered": 0,
             "AppliedRole": "Secondary",
@@ -235,6 +231,25 @@ async fn set_back(folder: &Path) -> App {
     app
 }
 
+/// The endpoint is stalled, stops, and is killed. Gives the endpoint that was started again.
+async fn away(folder: &Path) -> App {
+    use GroupChangeKind::EndpointAway;
+    let app = App::open(folder).await;
+    group(&app, "left", "00:00:00.25").await;
+    until(&app, "left", EndpointAway, GroupReason::Stalled, async || {
+        // All tasks share this thread, so this is what the endpoint is stalled by.
+        std::thread::sleep(Duration::from_millis(250));
+    })
+    .await;
+    app.close().await;
+    let sign = folder.join("endpoint.alive");
+    assert!(fs::read_to_string(&sign).unwrap().contains("stopped"));
+    let app = App::open(folder).await;
+    support::until("a sign of life", async || !fs::read_to_string(&sign).unwrap().contains("stopped")).await;
+    app.die().await;
+    App::open(folder).await
+}
+
 /// Group, kind, reason, and what the sentence contains.
 const SENTENCES: &[(&str, &str, &str, &str)] = &[
     ("silent", "Promoted", "NobodyWasPrimary", "nobody was Primary; a is the only adapter that is heard"),
@@ -244,7 +259,12 @@ const SENTENCES: &[(&str, &str, &str, &str)] = &[
     ("stops", "Promoted", "StoppedActing", "a stopped acting; b had the best score, 100"),
     ("stops", "HandOver", "StoppedActing", "b took over from a under epoch "),
     ("removed", "SeatFreed", "SessionRemoved", "stock was removed"),
-    ("deaf", "ToldToStop", "NeverActed", "a has not acted for 0.25 s after it was made Primary"),
+    (
+        "deaf",
+        "SeatFreed",
+        "NeverActed",
+        "a is heard, but no answer has reached it in time for 0.25 s, and it does not",
+    ),
     (
         "better",
         "ChallengeBegan",
@@ -272,18 +292,29 @@ const SENTENCES: &[(&str, &str, &str, &str)] = &[
     ("back", "StoreWasSetBack", "StoreSetBack", ": the store was set back"),
     ("back", "Promoted", "ActsAlready", "a acts already, under epoch "),
     ("ceased", "ToldToStop", "ActedNoLonger", "it does not act, and the endpoint waits for one that does"),
+    ("left", "EndpointAway", "Stalled", "the endpoint was stalled for 0."),
+    ("left", "EndpointStopped", "PlannedStop", "the endpoint was told to stop"),
+    ("left", "EndpointAway", "PlannedStop", "the endpoint was stopped, and did not run for "),
+    ("left", "EndpointAway", "EndedUnsaid", "the endpoint ended without saying so, and did not run for "),
 ];
 
 #[tokio::test]
 async fn every_reason_of_the_closed_list_has_its_row_and_its_sentence() {
-    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [folder, other, third] = &folders;
     let app = App::open(folder.path()).await;
     tokio::join!(losses(&app), scores(&app), orders(&app));
     // An endpoint of its own: after a start that proves nothing every group waits for its T.
     let back = set_back(other.path()).await;
+    // And one that is stalled, once nobody else is on its thread.
+    let left = away(third.path()).await;
     let (mut kinds, mut reasons) = (BTreeSet::new(), BTreeSet::new());
     for (group, kind, reason, sentence) in SENTENCES {
-        let app = if ["back", "ceased"].contains(group) { &back } else { &app };
+        let app = match *group {
+            "back" | "ceased" => &back,
+            "left" => &left,
+            _ => &app,
+        };
         let page = app.history(ON_PREMISES, group, &format!("?limit=1000&kind={kind}")).await;
         let said = items(&page).iter().any(|item| {
             item["Reason"] == *reason
@@ -297,6 +328,7 @@ async fn every_reason_of_the_closed_list_has_its_row_and_its_sentence() {
     assert_eq!(reasons.into_iter().collect::<Vec<_>>(), GroupReason::ALL);
     app.close().await;
     back.close().await;
+    left.close().await;
 }
 
 #[tokio::test]

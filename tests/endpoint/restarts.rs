@@ -10,23 +10,19 @@ use client_failover::{
 };
 use serde_json::json;
 
-use crate::{App, CLOUD, LIMIT, ON_PREMISES, native, refused};
+use crate::{App, CLOUD, ON_PREMISES, native, refused, support};
 
 /// Beats until `role` is answered; how long that took.
 async fn until(app: &App, session: &str, role: u64) -> Duration {
     let begun = clock::now().uptime;
     let mut sequence = 1_000;
-    loop {
-        let answer =
-            app.beat(ON_PREMISES, "g", session, native(session, sequence, sequence - 1, false)).await;
-        let waited = clock::now().uptime.since(begun);
-        if answer.body["Role"] == role {
-            return waited;
-        }
-        assert!(waited < LIMIT, "{}", answer.body);
+    support::until(&format!("the role {role}"), async || {
         sequence += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        let beat = native(session, sequence, sequence - 1, false);
+        app.beat(ON_PREMISES, "g", session, beat).await.body["Role"] == role
+    })
+    .await;
+    clock::now().uptime.since(begun)
 }
 
 #[tokio::test]
@@ -163,10 +159,10 @@ async fn a_silent_session_stays_until_the_retention_is_over() {
     app.group(ON_PREMISES, "g", "00:00:00.25").await;
     app.member(ON_PREMISES, "g", "a").await;
     let begun = clock::now().uptime;
-    while app.get(&format!("{ON_PREMISES}/groups/g/clientsessions/a")).await.status == StatusCode::OK {
-        assert!(clock::now().uptime.since(begun) < LIMIT);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    support::until("the session is gone", async || {
+        app.get(&format!("{ON_PREMISES}/groups/g/clientsessions/a")).await.status != StatusCode::OK
+    })
+    .await;
     assert!(clock::now().uptime.since(begun) >= Duration::from_secs(1));
     app.close().await;
 }
@@ -193,13 +189,12 @@ async fn a_store_that_refuses_makes_nobody_primary_and_renews() {
     }
     assert_eq!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, true)).await.body["Role"], 1);
     fs::remove_dir(&mark).unwrap();
-    let begun = clock::now().uptime;
     let mut sequence = 5;
-    while app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] != 1 {
-        assert!(clock::now().uptime.since(begun) < LIMIT);
+    support::until("the group goes on", async || {
         sequence += 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        app.beat(ON_PREMISES, "h", "a", native("a", sequence, 0, false)).await.body["Role"] == 1
+    })
+    .await;
 }
 
 #[tokio::test]

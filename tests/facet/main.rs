@@ -11,6 +11,7 @@ mod components;
 mod diagnostics;
 mod http;
 mod rest;
+mod secret_store;
 mod secrets;
 mod shapes;
 mod table;

@@ -242,8 +242,15 @@ async fn credentials_are_one_whole_pair_and_https_needs_one() {
             .faults(&["Password is longer than 4,096 characters"]),
         put("a ClientSecret of 4,097", with(cloud(), json!({ "ClientSecret": "a".repeat(4_097) })))
             .faults(&["ClientSecret is longer"]),
-        put("a reference to a secret store", with(basic(), json!({ "Password": "{{id}}" })))
-            .faults(&["Password is wrapped in {{ }}"]),
+        put("a reference to a secret", with(basic(), json!({ "Password": "{{id}}" })))
+            .shows(json!({ "Password": "{{id}}" })),
+        put("a reference to nothing", with(basic(), json!({ "Password": "{{}}" })))
+            .faults(&["Password is wrapped in {{ }}, as a reference to a secret is, whose Id is empty"]),
+        put(
+            "what is wrapped in more braces is no reference",
+            with(basic(), json!({ "Password": "{{{id}}}" })),
+        )
+        .shows(json!({ "Password": "***************" })),
     ];
     for (half, other) in [
         ("UserName", "Password"),

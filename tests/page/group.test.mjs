@@ -42,7 +42,7 @@ test('a failover is seen as it happens: who was Primary when, the gap, and why',
   await shows(page, '#role', `${b} is Primary`);
   await shows(page, '#health', 'One member only');
   await shows(page, '#announcer', `${b} is Primary now.`);
-  await shows(page, '.timeline .gap', /gap \d/);
+  await shows(page, '.timeline .gap', /gap up to \d/);
   await page.getByRole('button', { name: '10 min' }).click();
   await page.locator('svg.lanes .tenure').nth(1).waitFor();
   assert.equal(await page.locator('svg.lanes .session').count(), 2);
@@ -150,6 +150,34 @@ test('an empty group and one that is gone say so', async (t) => {
   await server.group('empty');
   await shows(page, '#connection', /^Live$/);
   assert.ok(await page.getByText('There is no group of this Id').isHidden());
+});
+
+test('what happened while the endpoint was away is unknown, and not an unbroken bar of a Primary', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server, '#groups/g');
+  await shows(page, '.timeline', 'a became Primary');
+  page.expected = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING/;
+  await server.end();
+  await shows(page, '#connection', 'Not live');
+  await server.again();
+  await shows(page, '.timeline', 'The endpoint was away');
+  await page.locator('.lanes .away').first().waitFor();
+  await page.getByText('The picture as a table').click();
+  await shows(page, 'table', /Unknown for .*: the endpoint was away/);
+  await accessible(page);
+});
+
+test('until the server has said something, the page says that it asks', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const page = await visit(t, server);
+  await page.route('**/status/events', () => {});
+  await page.evaluate(() => (location.hash = '#groups/g'));
+  await shows(page, 'main', 'Asking the server…');
+  assert.equal(await page.locator('h1').isVisible(), false, 'nothing is shown of what is not known');
 });
 
 test('a long history is read page by page', async (t) => {

@@ -118,6 +118,29 @@ test('a session that is gone has a lane where something of it is seen', () => {
   );
 });
 
+test('of the time in which the endpoint was away nothing is shown but that it is unknown', () => {
+  const samples = [{ at: 56_000, members: [member('a', 100, '00:00:20'), member('b')] }];
+  const away = item(55, 'EndpointAway', null, { Since: at(30), Explanation: 'the endpoint ended' });
+  const {
+    aways,
+    lanes: [a],
+  } = lanes([item(10, 'Promoted', 'a'), away], { samples });
+  assert.deepEqual(aways, [{ from: 30_000, to: 55_000, why: 'the endpoint ended' }]);
+  assert.deepEqual(
+    a.tenures.map(({ from, to, open }) => [from, to, open]),
+    [
+      [10_000, 30_000, false],
+      [55_000, 100_000, true],
+    ],
+  );
+  assert.deepEqual(
+    a.silences.map(({ from, to }) => [from, to]),
+    [[55_000, 56_000]],
+    'nobody listened while the endpoint was away',
+  );
+  assert.deepEqual(lanes([item(10, 'Promoted', 'a'), away], { from: 60_000 }).aways, [], 'it is over');
+});
+
 test('spans are read as the server writes them', () => {
   assert.equal(millis('00:00:00.25'), 250);
   assert.equal(millis('1.02:03:04.5'), 93_784_500);

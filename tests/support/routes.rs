@@ -11,6 +11,7 @@ use client_failover::{
         kit::Routes,
         openapi, order,
         page::{self, Halves},
+        secrets,
     },
     orders::Orders,
     reports::{Obeyers, Reports},
@@ -47,6 +48,7 @@ async fn routes(store: &Store) -> Routes {
     health::routes(store.clone())
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
         .merge(page::routes(halves))
         .merge(openapi::routes(halves))

@@ -301,6 +301,11 @@ impl Endpoint {
         self.calls(call).split_off(before)
     }
 
+    /// Waits until a call of a kind has arrived, perhaps before this.
+    pub async fn until_asked(&self, call: Call) {
+        super::until(&format!("a {call:?}"), async || !self.calls(call).is_empty()).await;
+    }
+
     /// Sends this on all streams of events that are open.
     pub fn tell(&self, event: &str) {
         self.shared.told.send(event.to_owned()).ok();

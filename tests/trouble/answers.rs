@@ -108,6 +108,7 @@ async fn a_group_is_asked_for_as_stock_adapters_do() {
     let session = &endpoint.calls(Call::CreateSession)[0];
     assert_eq!(session.path, format!("{BASE}/groups/{SEGMENT}/clientsessions"));
     assert_eq!(members(&session.json()), ["Id", "Name"]);
+    assert_eq!(session.json()["Name"], "A name", "people find the adapter by the name that they gave it");
     let order: Vec<_> = endpoint.requests().iter().take(4).filter_map(|request| request.call).collect();
     assert_eq!(order, [Call::Version, Call::CreateGroup, Call::CreateSession, Call::Heartbeat]);
 }

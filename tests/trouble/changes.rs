@@ -18,7 +18,7 @@ async fn a_change_overtakes_a_call_that_hangs() {
         let hanging = Endpoint::stock().await;
         hanging.answer(call, Reply::Hang);
         let adapter = Adapter::registering(&hanging, LONG, &[]).await;
-        hanging.until_more(call, 1).await;
+        hanging.until_asked(call).await;
         let other = Endpoint::stock().await;
         adapter.configure(&configuration(&other.base(), GROUP, LONG)).await;
         adapter.until_role("Primary").await;
@@ -31,7 +31,7 @@ async fn a_change_in_place_overtakes_a_heartbeat_that_hangs() {
     let endpoint = Endpoint::native().await;
     endpoint.answer_once(Call::Heartbeat, Reply::Hang);
     let adapter = Adapter::registering(&endpoint, LONG, &[]).await;
-    endpoint.until_more(Call::Heartbeat, 1).await;
+    endpoint.until_asked(Call::Heartbeat).await;
     adapter.change(&json!({ "Name": "another" })).await;
     adapter.until_role("Primary").await;
 }

@@ -11,7 +11,7 @@ use std::{fmt, net::SocketAddr, path::Path};
 use super::entrance::refuse_exposure;
 use crate::{
     clock,
-    settings::{Certificate, EndpointSettings, Listening, ServeSettings},
+    settings::{Certificate, EndpointSettings, KeyFile, Listening, ServeSettings},
     store::Store,
     tls::{self, Authorities, Files, Shown},
 };
@@ -66,7 +66,8 @@ impl Finding {
 
 /// Looks at what `serve` with these settings needs.
 pub async fn serve(settings: &ServeSettings) -> Vec<Finding> {
-    let (mut findings, store) = surroundings(&settings.data_dir, settings.listen, &settings.listening).await;
+    let folder = (settings.data_dir.as_path(), settings.key_file.as_ref());
+    let (mut findings, store) = surroundings(folder, settings.listen, &settings.listening).await;
     findings.push(match authorities(&settings.listening) {
         Ok(authorities) => reach::endpoint(store.as_ref(), &authorities).await,
         Err(finding) => finding,
@@ -76,16 +77,17 @@ pub async fn serve(settings: &ServeSettings) -> Vec<Finding> {
 
 /// Looks at what `endpoint` with these settings needs.
 pub async fn endpoint(settings: &EndpointSettings) -> Vec<Finding> {
-    surroundings(&settings.data_dir, settings.listen, &settings.listening).await.0
+    let folder = (settings.data_dir.as_path(), settings.key_file.as_ref());
+    surroundings(folder, settings.listen, &settings.listening).await.0
 }
 
 /// What both halves need, and the store where it can be read.
 async fn surroundings(
-    folder: &Path,
+    (folder, key): (&Path, Option<&KeyFile>),
     listen: SocketAddr,
     listening: &Listening,
 ) -> (Vec<Finding>, Option<Store>) {
-    let (mut findings, looked) = place::all(folder).await;
+    let (mut findings, looked) = place::all(folder, key).await;
     findings.extend(clocks::all(looked.newest).await);
     findings.push(reach::listener(listen, looked.in_use));
     findings.extend(certificate(folder, listening).await);

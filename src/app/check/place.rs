@@ -1,10 +1,14 @@
 //! The data folder: who may enter it, the room in it, its databases and its key.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use super::{Finding, chain};
+use super::{super::key_place, Finding, chain};
 use crate::{
     domain::Wall,
+    settings::KeyFile,
     store::{DataFolder, KeyState, Store, StoreError, inspect},
 };
 
@@ -27,14 +31,14 @@ pub(super) struct Looked {
     pub(super) store: Option<Store>,
 }
 
-pub(super) async fn all(path: &Path) -> (Vec<Finding>, Looked) {
+pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding>, Looked) {
     let shown = path.display();
     if !path.exists() {
         let finding = Finding::good("folder", format!("{shown} is not there; the first start makes it"));
         return (vec![finding], Looked::default());
     }
     let folder = match DataFolder::look(path) {
-        Ok(folder) => folder,
+        Ok(folder) => folder.with_key(key_place(key_file.cloned())),
         Err(error) => {
             let finding = Finding::bad("folder", error.to_string(), "run that command");
             return (vec![finding], Looked::default());
@@ -66,7 +70,7 @@ pub(super) async fn all(path: &Path) -> (Vec<Finding>, Looked) {
                 ),
             });
             if let Some(store) = &found.store {
-                findings.push(key(path, store.key_state(), found.sealed));
+                findings.push(key(&key_path(path, key_file), store.key_state(), found.sealed));
             }
             looked.newest = found.newest;
             looked.store = found.store;
@@ -98,6 +102,14 @@ fn room(path: &Path, in_use: bool) -> Finding {
     }
 }
 
+/// Where the key is to be.
+fn key_path(folder: &Path, key_file: Option<&KeyFile>) -> PathBuf {
+    match key_file {
+        None => folder.join("key"),
+        Some(KeyFile::Named(path) | KeyFile::Credential(path)) => path.clone(),
+    }
+}
+
 fn key(path: &Path, state: &KeyState, sealed: usize) -> Finding {
     match state {
         KeyState::Usable if sealed == 0 => Finding::good("key", "nothing is sealed yet"),
@@ -105,7 +117,7 @@ fn key(path: &Path, state: &KeyState, sealed: usize) -> Finding {
         KeyState::Unusable(why) => Finding::bad(
             "key",
             why.clone(),
-            format!("put the right key at {} and start the server again", path.join("key").display()),
+            format!("put the right key at {} and start the server again", path.display()),
         ),
     }
 }

@@ -47,14 +47,18 @@ pub(super) async fn endpoint(store: Option<&Store>, authorities: &Authorities) -
     if config.mode() == Mode::None {
         return Finding::good(ENDPOINT, "the mode is None: this adapter takes no part in failover");
     }
-    if stored.unreadable.is_some() {
-        return Finding::doubtful(
-            ENDPOINT,
-            format!("{url} is not asked: its login cannot be read"),
-            "mend the key first",
-        );
-    }
-    let looked = match look(&config, authorities).await {
+    let open = match (stored.unreadable, stored.access) {
+        (None, Ok(open)) => open,
+        (None, Err(why)) => {
+            let found = format!("{url} is not asked: {why}");
+            return Finding::bad(ENDPOINT, found, "give that secret (client-failover secret set)");
+        }
+        (Some(_), _) => {
+            let found = format!("{url} is not asked: its login cannot be read");
+            return Finding::doubtful(ENDPOINT, found, "mend the key first");
+        }
+    };
+    let looked = match look(&config, &open, authorities).await {
         Ok(looked) => looked,
         Err(error) => return not_reached(&url, &error),
     };

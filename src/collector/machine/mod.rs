@@ -39,7 +39,7 @@ pub enum Event {
     Stands(Box<Standing>),
     /// The guard says something, or something was found out about it.
     Guard(News),
-    /// The guard could not be started, and so no collector; why.
+    /// The collector could not be started, or its guard could not; why.
     StartFailed(String),
     /// Time has passed.
     Tick,
@@ -297,11 +297,7 @@ impl Machine {
     fn start_failed(&mut self, now: Now, why: &str) {
         self.run = None;
         if !self.is_given_up() {
-            self.record(
-                now,
-                Reason::StartFailed,
-                format!("the collector's guard could not be started: {why}"),
-            );
+            self.record(now, Reason::StartFailed, format!("the collector could not be started: {why}"));
         }
         self.failed(now, Duration::ZERO);
     }

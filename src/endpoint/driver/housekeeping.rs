@@ -34,9 +34,10 @@ impl Endpoint {
     /// As [`Endpoint::run`].
     pub async fn run_watched(self, rounds: &Rounds, stop: CancellationToken) -> io::Result<()> {
         let (mut pulse, attending) = (rounds.watch("housekeeping"), rounds.watch("attention"));
-        let (mut alarm, attending) = (Alarm::new()?, self.clone().attend(attending, stop.clone()));
+        let mut alarm = Alarm::new()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(attending);
+        tasks.spawn(self.clone().attend(attending, stop.clone()));
+        tasks.spawn(self.clone().live(stop.clone()));
         loop {
             // A store that hangs must not keep the process from stopping.
             tokio::select! {
@@ -55,14 +56,15 @@ impl Endpoint {
                 () = pulse.answer() => {}
             }
         }
-        self.close().await;
+        // The last sign of life comes after all others.
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(io::Error::other)??;
         }
+        self.close().await;
         Ok(())
     }
 
-    /// Keeps attended time going, and says so where the endpoint was stalled.
+    /// Keeps attended time going, and tells where the endpoint was stalled.
     async fn attend(self, pulse: Pulse, stop: CancellationToken) -> io::Result<()> {
         let mut alarm = Alarm::new()?;
         loop {
@@ -72,9 +74,10 @@ impl Endpoint {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
             }
-            let stall = unpoisoned(&self.inner.attention).tick(clock::now());
+            let now = clock::now();
+            let stall = unpoisoned(&self.inner.attention).tick(now);
             if let Some(stall) = stall {
-                tracing::warn!(?stall, "the endpoint was stalled; silence in that time is not counted");
+                self.tell_stall(now, stall);
             }
         }
     }
@@ -89,9 +92,7 @@ impl Endpoint {
         }
         self.inner.writers.close();
         self.inner.writers.wait().await;
-        for cell in self.cells() {
-            self.write_changes(&cell).await;
-        }
+        self.tell_stop().await;
     }
 
     /// Looks at every group.

@@ -3,6 +3,7 @@
 //! Nothing is decided here: a heartbeat is handed to its group's machine, what the machine wants
 //! written is written, and what it answers is answered.
 
+mod away;
 mod history;
 mod housekeeping;
 mod listening;

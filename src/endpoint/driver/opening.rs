@@ -75,6 +75,7 @@ impl Endpoint {
                 cell.lock().remember_override(now, record, &boot);
             }
         }
+        hosted.look_for_all_namesakes();
         let mut unsettled = Unsettled::new(longest);
         for cell in hosted.groups.values() {
             unsettled.note(cell, &cell.lock());
@@ -106,6 +107,7 @@ impl Endpoint {
     /// The last of it, once everything else is there.
     async fn begin(self) -> Result<Self, OpenError> {
         self.restore_owners(&self.inner.store).await?;
+        self.tell_absence().await?;
         self.settle_mark().await;
         Ok(self)
     }

@@ -94,7 +94,8 @@ impl Endpoint {
         if changes.is_empty() {
             return;
         }
-        if let Err(error) = self.inner.store.record_changes(&cell.key, &changes).await {
+        let of_group: Vec<_> = changes.iter().map(|change| (&cell.key, change)).collect();
+        if let Err(error) = self.inner.store.record_changes(&of_group).await {
             tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
             cell.keep_first(changes);
         }
@@ -200,14 +201,14 @@ impl Cell {
     }
 
     /// Puts back what was taken and could not be written, before what happened since.
-    fn keep_first(&self, mut changes: Vec<GroupChange>) {
+    pub(super) fn keep_first(&self, mut changes: Vec<GroupChange>) {
         let mut unwritten = unpoisoned(&self.unwritten);
         changes.append(&mut unwritten);
         changes.truncate(MOST_UNWRITTEN);
         *unwritten = changes;
     }
 
-    fn take_unwritten(&self) -> Vec<GroupChange> {
+    pub(super) fn take_unwritten(&self) -> Vec<GroupChange> {
         std::mem::take(&mut unpoisoned(&self.unwritten))
     }
 }
@@ -219,6 +220,10 @@ fn say(cell: &Cell, change: &GroupChange) {
     let (session, epoch) = (change.session.as_ref().map(SessionId::as_str), change.epoch.map(Epoch::get));
     let (kind, reason) = (change.kind.as_str(), change.reason.as_str());
     match change.kind {
+        // The endpoint says it of itself, once for all groups.
+        GroupChangeKind::EndpointStopped | GroupChangeKind::EndpointAway => {
+            tracing::debug!(%group, kind, reason, "{}", change.explanation);
+        }
         GroupChangeKind::StoreWasSetBack
         | GroupChangeKind::SessionContested
         | GroupChangeKind::PoliciesDiffer => {

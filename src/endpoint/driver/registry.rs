@@ -1,15 +1,46 @@
 //! Groups, sessions and overrides as they are made and removed: the store first, then the machine.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    Call, CallError, Cell, Created, Endpoint, Estate, Group, GroupKey, GroupSpec, Registered, SessionId,
-    SessionSpec, SessionView, StoreError, unpoisoned,
+    Call, CallError, Cell, Created, Endpoint, Estate, Group, GroupKey, GroupSpec, Hosted, Registered,
+    SessionId, SessionSpec, SessionView, StoreError, unpoisoned,
 };
 use crate::{
     clock,
-    domain::{Asked, Expiry, FailoverTimeout, OverrideRecord, RegisteredSession, RoleOverride, Wall},
+    domain::{
+        Asked, Expiry, FailoverTimeout, GroupId, OverrideRecord, RegisteredSession, RoleOverride, Wall,
+    },
 };
+
+impl Hosted {
+    /// Tells the groups whose Ids differ from that of `key` in case alone, and the one of `key`, of each other;
+    /// gives one that the latter was told of.
+    pub(super) fn look_for_namesakes(&self, key: &GroupKey) -> Option<GroupId> {
+        let folded = key.id.as_str().to_lowercase();
+        let same = |other: &GroupKey| other.place == key.place && other.id.as_str().to_lowercase() == folded;
+        let all: Vec<_> = self.groups.iter().filter(|(other, _)| same(other)).collect();
+        let mut told = None;
+        for (of, cell) in &all {
+            let other = all.iter().map(|(other, _)| &other.id).find(|other| **other != of.id).cloned();
+            if *of == key {
+                told.clone_from(&other);
+            }
+            cell.lock().has_namesake(other);
+        }
+        told
+    }
+
+    /// The same for all groups, at the start.
+    pub(super) fn look_for_all_namesakes(&self) {
+        let mut seen = HashSet::new();
+        for key in self.groups.keys() {
+            if !seen.insert((&key.place, key.id.as_str().to_lowercase())) {
+                self.look_for_namesakes(key);
+            }
+        }
+    }
+}
 
 impl Endpoint {
     /// Creates a group, or finds it as it was asked for.
@@ -39,7 +70,10 @@ impl Endpoint {
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
         let cell = Cell::new(key.clone(), group, &self.inner.closing);
         self.keep_books(&cell, &mut cell.lock());
-        hosted.groups.insert(key, cell);
+        hosted.groups.insert(key.clone(), cell);
+        if let Some(other) = hosted.look_for_namesakes(&key) {
+            tracing::warn!(group = %key, %other, "there is another group whose Id differs in case alone");
+        }
         Ok(Created { kept: spec, new: true })
     }
 
@@ -58,6 +92,7 @@ impl Endpoint {
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
+        hosted.look_for_namesakes(key);
         cell.audience.dismiss();
         let estate = cell.lock().leave_estate();
         unpoisoned(&self.inner.unsettled).forget(&cell);

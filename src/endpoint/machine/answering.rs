@@ -144,6 +144,7 @@ impl Group {
             cause: why.reason,
             before: std::mem::replace(&mut self.why, why),
             first_act: None,
+            on_record: None,
             delivered: None,
             granted_sequence: question.sequence,
             last_primary: None,

@@ -204,8 +204,13 @@ impl Group {
         let name = &member.spec.id;
         let alone =
             !self.members.values().any(|other| other.spec.id != *name && self.is_candidate(now, other));
+        let again = self.why.reason == GroupReason::NoHeartbeat && self.freed_by.as_ref() == Some(name);
         let choice = if self.is_forced(member) {
             format!("an operator asks for {name}, whose score is {}", member.score())
+        } else if again && alone {
+            format!("{name} is heard again, and no other adapter is")
+        } else if again {
+            format!("{name} is heard again, and had the best score, {}", member.score())
         } else if alone {
             format!("{name} is the only adapter that is heard")
         } else {

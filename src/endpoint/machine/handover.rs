@@ -64,6 +64,7 @@ impl Group {
     ) -> GroupChange {
         GroupChange {
             at: now.wall,
+            since: None,
             kind,
             reason: why.reason,
             explanation: why.sentence,
@@ -110,6 +111,24 @@ impl Group {
         change.receipt = Some(receipt);
         self.changes.push(change);
         self.handed = Some(handed);
+    }
+
+    /// The holder on record does not act any more: it has stopped while the endpoint was away, and says how long
+    /// ago. When somebody acts again, it is known what lay between; but if it was not acting when the record was
+    /// written, it never heard of its grant, and has nothing to say about it.
+    pub(super) fn hear_stopped_meanwhile(&mut self, now: Moment, stopped_for: Option<Duration>) {
+        let Some(tenure) = self.seat.tenure_mut() else { return };
+        let Some(on_record) = tenure.on_record.take() else { return };
+        tenure.first_act = None;
+        let stopped = stopped_for
+            .filter(|ago| now.wall.minus(*ago) > on_record && *ago < now.clock.since_boot())
+            .map(|ago| now.clock - ago);
+        self.former = stopped.map(|last_act| Former {
+            holder: tenure.holder.clone(),
+            known: LastAct::Said,
+            last_act,
+            delivered: tenure.delivered,
+        });
     }
 
     /// Keeps who held the seat, if it ever acted on it.

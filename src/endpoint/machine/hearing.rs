@@ -27,7 +27,9 @@ impl Group {
         let newer = match member.admit(now, timeout, heartbeat.native.as_ref()) {
             Ok(newer) => newer,
             Err(refusal) => {
-                self.note_contest(now, id);
+                if !member.has_outlived(now, timeout, heartbeat.native.as_ref()) {
+                    self.note_contest(now, id);
+                }
                 return Err(refusal);
             }
         };
@@ -117,6 +119,10 @@ impl Group {
                 self.hear_coverage(now, native.coverage);
                 return false;
             }
+            Some(native) if tenure.last_primary.is_none() => {
+                self.hear_stopped_meanwhile(now, native.applied_for);
+                return false;
+            }
             // A heartbeat that crossed the grant on its way says nothing.
             Some(native) => believed && tenure.last_primary.is_some_and(|last| native.answered >= last),
             None => match tenure.told.as_mut() {
@@ -194,6 +200,15 @@ impl Member {
         }
     }
 
+    /// Whether a heartbeat that is refused was sent by the run that this one replaced, before it died, and was under
+    /// way for long: at most for T, after which whoever speaks lives.
+    fn has_outlived(&self, now: Moment, timeout: FailoverTimeout, speaks: Option<&NativeHeartbeat>) -> bool {
+        let replaced = self.native.as_ref().and_then(|native| native.replaced.as_ref());
+        replaced.zip(speaks).is_some_and(|((run, since), speaks)| {
+            *run == speaks.incarnation && now.uptime < *since + timeout.get()
+        })
+    }
+
     fn listen(&mut self, now: Moment, said: &NativeHeartbeat) {
         let Some(native) = &mut self.native else { return };
         if said.answered > native.answered {
@@ -212,6 +227,7 @@ impl Native {
     fn new(now: Moment, said: &NativeHeartbeat) -> Self {
         Self {
             incarnation: said.incarnation.clone(),
+            replaced: said.replaces.clone().map(|run| (run, now.uptime)),
             boot: said.boot.clone(),
             sequence: said.sequence,
             answered: said.answered,

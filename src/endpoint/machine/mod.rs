@@ -13,6 +13,7 @@
 
 mod answering;
 mod attention;
+mod away;
 mod choice;
 mod coverage;
 mod handover;
@@ -31,8 +32,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::domain::{
     BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupChange, GroupChangeKind,
-    GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, LastAct, Margin, Name,
-    RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
+    GroupId, GroupReason, GroupSpec, GroupStatus, HeartbeatAnswer, Holder, Incarnation, LastAct, Margin,
+    Name, RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
 use choice::Challenge;
@@ -43,6 +44,7 @@ use records::Books;
 use seat::{Seat, Tenure};
 
 pub use attention::{Attention, Moment};
+pub use away::{Away, SignOfLife};
 pub use records::Record;
 pub use seat::Estate;
 
@@ -161,6 +163,8 @@ struct Heard {
 #[derive(Debug, Clone)]
 struct Native {
     incarnation: Incarnation,
+    /// The run whose place it took, and when.
+    replaced: Option<(Incarnation, Uptime)>,
     boot: BootId,
     sequence: u64,
     answered: u64,
@@ -259,6 +263,8 @@ pub struct Group {
     covered: Option<coverage::Covered>,
     /// Why the seat is as it is.
     why: Why,
+    /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
+    freed_by: Option<SessionId>,
     /// Who held the seat before, and acted.
     former: Option<Former>,
     /// The last hand-over that is known from both its sides.
@@ -269,6 +275,8 @@ pub struct Group {
     policies_differ: bool,
     /// When it was last seen that they do not.
     policies_noted: Option<Uptime>,
+    /// Another group whose Id differs in case alone.
+    namesake: Option<GroupId>,
     books: Books,
     changes: Vec<GroupChange>,
 }
@@ -302,16 +310,23 @@ impl Group {
             last_data: None,
             covered: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
+            freed_by: None,
             former: None,
             handed: None,
             promotions: Vec::new(),
             policies_differ: false,
             policies_noted: None,
+            namesake: None,
             books: Books::new(dirty, floor),
             changes: Vec::new(),
         };
         group.keep_longer_leases();
         group
+    }
+
+    /// There is another group whose Id differs in case alone, or none any more.
+    pub fn has_namesake(&mut self, other: Option<GroupId>) {
+        self.namesake = other;
     }
 
     /// Takes up the members that the store remembers, in the order of their registration.

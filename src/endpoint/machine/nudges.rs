@@ -72,12 +72,8 @@ impl Group {
     pub fn next_wake(&self, now: Moment) -> Option<Uptime> {
         let timeout = self.timeout().get();
         let tenure = self.seat.tenure();
-        let seat = tenure.filter(|tenure| !self.is_kept_in_silence(tenure)).map(|tenure| tenure.held_until);
-        let deaf = tenure.filter(|tenure| tenure.told.is_none()).and_then(|tenure| {
-            // One that was not heard after it acted is silent, and its seat ends by that.
-            let heard = self.members.get(&tenure.holder.session)?.heard.as_ref()?;
-            (heard.at.uptime > tenure.acted).then(|| tenure.acted + timeout)
-        });
+        let seat =
+            tenure.filter(|tenure| !self.is_kept_in_silence(now, tenure)).map(|tenure| tenure.held_until);
         let unscored = tenure.filter(|tenure| !tenure.scored).map(|tenure| tenure.granted + timeout);
         let dwelt = self.worse_since.map(|since| since + self.dwell());
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
@@ -86,7 +82,7 @@ impl Group {
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));
         let challenger = self.challenge.as_ref().and_then(|challenge| silent(&challenge.by.session));
         let silences = [awaited, challenger].map(|sign| sign.map(|sign| sign + timeout));
-        [seat, deaf, unscored, dwelt, forced, self.renewing_until, self.books.due()]
+        [seat, unscored, dwelt, forced, self.renewing_until, self.books.due()]
             .into_iter()
             .chain(silences)
             .flatten()

@@ -2,7 +2,9 @@
 
 use crate::domain::{Asked, BootId, Expiry, OverrideRecord, Wall};
 
-use super::{Group, GroupChangeKind, GroupReason, Moment, SessionId, Uptime, Why, limit, seat::Tenure};
+use super::{
+    Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Uptime, Why, limit, seat::Tenure,
+};
 
 /// An override that is in force, or waits for its target to be heard.
 #[derive(Debug, Clone)]
@@ -89,7 +91,7 @@ impl Group {
     /// An override ends as asked, and once its target was silent for T: whoever is forced and silent
     /// must not block the group, unless the group wants the vendor's behaviour.
     pub(super) fn forced_until(&self, forced: &Forced) -> Option<Uptime> {
-        let sign = self.members.get(&forced.session).map_or(forced.since, super::Member::last_sign);
+        let sign = self.members.get(&forced.session).map_or(forced.since, Member::last_sign);
         let silent = (!self.spec.preferences.keep_silent_override)
             .then(|| sign.max(forced.since) + self.timeout().get());
         [silent, forced.expires.map(|expires| expires.uptime)].into_iter().flatten().min()
@@ -97,13 +99,17 @@ impl Group {
 
     /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
     /// for it, and the group's creator chose the vendor's behaviour. Not one that was told to stop: it is never
-    /// answered Primary again on this seat.
-    pub(super) fn is_kept_in_silence(&self, tenure: &Tenure) -> bool {
+    /// answered Primary again on this seat. Nor one that is heard and does not act: no answer reaches it.
+    pub(super) fn is_kept_in_silence(&self, now: Moment, tenure: &Tenure) -> bool {
+        let is_kept = |member: &Member| {
+            let idles = member.native.as_ref().is_some_and(|native| !native.acting);
+            // Its next run is another holder, which must not wait for this one for ever.
+            member.may_be(&tenure.holder) && !(idles && member.is_live(now, self.timeout()))
+        };
         self.spec.preferences.keep_silent_override
             && tenure.told.is_none()
             && self.forced.as_ref().is_some_and(|forced| forced.session == tenure.holder.session)
-            // Its next run is another holder, which must not wait for this one for ever.
-            && self.members.get(&tenure.holder.session).is_some_and(|member| member.may_be(&tenure.holder))
+            && self.members.get(&tenure.holder.session).is_some_and(is_kept)
     }
 
     pub(super) fn lapse_override(&mut self, now: Moment) {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::{
-    Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Why,
-    limit, seconds,
+    Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Wall,
+    Why, limit, seconds,
 };
 use crate::domain::LastAct;
 
@@ -32,6 +32,8 @@ pub(super) struct Tenure {
     pub(super) before: Why,
     /// When the holder first acted on it, by the boot clock; empty until it says that it acts.
     pub(super) first_act: Option<Uptime>,
+    /// When an earlier run of the endpoint wrote it down; empty where this run granted it.
+    pub(super) on_record: Option<Wall>,
     /// When its gate delivered last, by the boot clock; empty until it says so.
     pub(super) delivered: Option<Uptime>,
     /// The sequence of the question that the grant was the answer to.
@@ -129,6 +131,7 @@ impl Estate {
                 cause: GroupReason::ActsAlready,
                 before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
                 first_act: Some(now.clock),
+                on_record: Some(record.at),
                 delivered: None,
                 granted_sequence: 0,
                 last_primary: None,
@@ -193,7 +196,8 @@ impl Group {
                 member.failed = Some(now.uptime);
             }
         }
-        self.note(now, GroupChangeKind::SeatFreed, Some(session), why.clone());
+        self.note(now, GroupChangeKind::SeatFreed, Some(session.clone()), why.clone());
+        self.freed_by = Some(session);
         self.why = why;
         self.worse_since = None;
         self.books.write_soon(now);
@@ -214,46 +218,21 @@ impl Group {
             self.renewing_until = None;
         }
         self.lapse_override(now);
-        self.lapse_deaf_holder(now);
         self.pass_seat(now);
         self.review(now);
-    }
-
-    /// Whoever is heard but never acts (because it hears nothing) must not block the group.
-    fn lapse_deaf_holder(&mut self, now: Moment) {
-        let timeout = self.timeout();
-        let Some(tenure) = self.seat.tenure().filter(|tenure| tenure.told.is_none()) else { return };
-        let answered = tenure.holder.incarnation.is_some() && !tenure.unrecorded;
-        if !answered || now.uptime < tenure.acted + timeout.get() {
-            return;
-        }
-        let holder = tenure.holder.clone();
-        let Some(member) = self.members.get(&holder.session).filter(|member| member.is(&holder)) else {
-            return;
-        };
-        // A silent one needs no telling: its seat is freed by the time that passed.
-        if !member.is_live(now, timeout) {
-            return;
-        }
-        self.note_idle(now, &holder.session);
-        let sentence = format!(
-            "{} has not acted for {} after it was made Primary",
-            holder.session,
-            limit(timeout.get())
-        );
-        self.tell(now, None, Why::new(GroupReason::NeverActed, sentence));
     }
 
     fn pass_seat(&mut self, now: Moment) {
         // While the record is on its way nobody was told, and the store may yet say that it is held.
         let over = |tenure: &&Tenure| now.uptime >= tenure.held_until && !tenure.unrecorded;
         let Some(tenure) = self.seat.tenure().filter(over) else { return };
-        if self.is_kept_in_silence(tenure) {
+        if self.is_kept_in_silence(now, tenure) {
             return;
         }
         let (session, limit) = (tenure.holder.session.clone(), limit(tenure.timeout.get()));
         let told = tenure.told.is_some();
         let heard = self.members.get(&session).filter(|member| member.is(&tenure.holder));
+        let idles = heard.and_then(|member| member.native.as_ref()).is_some_and(|native| !native.acting);
         let silent =
             heard.and_then(|member| member.heard.as_ref()).map(|heard| now.uptime.since(heard.at.uptime));
         if let Some(heard) = heard.and_then(|member| member.heard.as_ref()) {
@@ -268,6 +247,14 @@ impl Group {
                     self.why.sentence
                 );
                 Why::new(self.why.reason, sentence)
+            }
+            // It is heard, and its seat was not renewed, because it neither acts nor has heard that it may.
+            Some(silent) if idles && silent < self.timeout().get() => {
+                self.note_idle(now, &session);
+                let sentence = format!(
+                    "{session} is heard, but no answer has reached it in time for {limit}, and it does not act"
+                );
+                Why::new(GroupReason::NeverActed, sentence)
             }
             Some(silent) => {
                 let sentence = format!("no heartbeat from {session} for {} (limit {limit})", seconds(silent));

@@ -3,7 +3,8 @@
 use super::{FailoverScore, Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Why};
 
 const POLICIES_DIFFER: &str = "The members of the group do not agree on what a Primary does that loses the \
-     endpoint: some keep the role, others step down. Set the same endpoint-loss policy on all.";
+     endpoint: some keep the role, others step down. Set the same endpoint-loss policy on all. Under auto it follows mode and \
+     data endpoints; the new mode of a Primary waits for its next demotion.";
 
 impl Group {
     /// Another process was refused under a session that is in use.
@@ -57,6 +58,7 @@ impl Group {
         if self.policies_differ {
             warnings.push(POLICIES_DIFFER.to_owned());
         }
+        warnings.extend(self.namesake());
         if self.is_kept_by_calm(now) {
             warnings.push(
                 "The Primary can do nothing, its score is 0, and the role has moved twice in the last ten \
@@ -74,6 +76,16 @@ impl Group {
         warnings
     }
 
+    /// Who wrote an Id in another case has another group than he thinks, with a Primary of its own.
+    fn namesake(&self) -> Option<String> {
+        let other = self.namesake.as_ref()?;
+        Some(format!(
+            "There is another group, {other}, whose Id differs from {} in case alone: their members do not back each \
+             other up. Write one FailoverGroupId in all of them.",
+            self.spec.draft.id
+        ))
+    }
+
     /// What an operator should look at in the whole group, each a sentence.
     pub(super) fn all_warnings(&self, now: Moment) -> Vec<String> {
         let timeout = self.timeout();
@@ -89,6 +101,7 @@ impl Group {
             )
         });
         let policies = self.policies_differ.then(|| POLICIES_DIFFER.to_owned());
+        let namesake = self.namesake();
         let forced = self.forced.as_ref().and_then(|forced| self.members.get(&forced.session));
         let forced = forced.and_then(|member| {
             let id = &member.spec.id;
@@ -104,6 +117,6 @@ impl Group {
                 None
             }
         });
-        contested.chain(policies).chain(forced).collect()
+        contested.chain(policies).chain(namesake).chain(forced).collect()
     }
 }

@@ -4,17 +4,20 @@ use axum::http::{Method, StatusCode};
 
 use super::operation::{Content, Operation, Tag};
 use crate::{
-    http::{adapter, data_endpoints},
+    http::{adapter, data_endpoints, secrets},
     wire::{
         configuration::ConfigurationBody,
         data_endpoint::DataEndpointBody,
-        request::{ConfigurationRequest, DataEndpointRequest, One, Patch, Several},
+        request::{ConfigurationRequest, DataEndpointRequest, One, Patch, SecretRequest, Secrets, Several},
+        secret::SecretBody,
     },
 };
 
 const FACET: &str = "/api/v1/configuration/System/ClientFailover";
 const BY_ID: &str = "/api/v1/configuration/System/ClientFailover/{id}";
 const DESTINATIONS: &str = "/api/v1/configuration/Egress/DataEndpoints";
+const SECRETS_PATH: &str = "/api/v1/management/secrets";
+const SECRET: &str = "/api/v1/management/secrets/{id}";
 const DESTINATION: &str = "/api/v1/configuration/Egress/DataEndpoints/{id}";
 
 /// Of a body whose secrets were left alone.
@@ -31,9 +34,14 @@ const DESTINATION_WHOLE: &str =
 const DESTINATION_PART: &str = r#"{"MaxBufferSizeMB": 4096}"#;
 const DESTINATION_SHOWN: &str = include_str!("examples/DataEndpoint.json");
 
+const SECRET_WHOLE: &str =
+    r#"{"Id": "historian", "Value": "Password1", "Origins": ["https://historian.example"]}"#;
+const SECRET_SHOWN: &str = r#"{"Id":"historian","Description":null,"ExpirationDate":null,"Value":"***************","Origins":["https://historian.example"],"UsedBy":["the data endpoint \"historian\": Password"]}"#;
+
 pub(super) fn operations() -> Vec<Operation> {
     let mut all: Vec<_> = facet().into_iter().chain(by_id()).map(Operation::stores).collect();
     all.extend(destinations().into_iter().chain(destination()).map(Operation::stores));
+    all.extend(all_secrets().into_iter().chain(secret()).map(Operation::stores));
     all
 }
 
@@ -153,6 +161,40 @@ fn destination() -> [Operation; 4] {
             .more(
                 "What waits for it stays in the buffer, and is sent if one with the same Id is added again.",
             )
+            .done(StatusCode::NO_CONTENT, "It is removed.")
+            .refuses(unknown()),
+    ]
+}
+
+fn of_secrets(method: Method, path: &str, id: &str, summary: &'static str) -> Operation {
+    Operation::new(method, path, id, Tag::Secrets, summary)
+}
+
+fn all_secrets() -> [Operation; 3] {
+    [
+        of_secrets(Method::GET, SECRETS_PATH, "listSecrets", "All secrets, without their values").answers(
+            StatusCode::OK,
+            "All of them.",
+            Content::answer::<Vec<SecretBody>>(&format!("[{SECRET_SHOWN}]")),
+        ),
+        of_secrets(Method::PUT, SECRETS_PATH, "replaceSecrets", "Replace all secrets")
+            .takes(Content::request::<Secrets<SecretRequest>>(&[("one", SECRET_WHOLE)]))
+            .done(StatusCode::NO_CONTENT, "They are replaced, and used at once."),
+        of_secrets(Method::DELETE, SECRETS_PATH, "removeSecrets", "Remove all secrets")
+            .done(StatusCode::NO_CONTENT, "There is none."),
+    ]
+}
+
+fn secret() -> [Operation; 3] {
+    let unknown = || secrets::unknown("other");
+    [
+        of_secrets(Method::GET, SECRET, "getSecret", "A secret, without its value")
+            .answers(StatusCode::OK, "The secret.", Content::answer::<SecretBody>(SECRET_SHOWN))
+            .refuses(unknown()),
+        of_secrets(Method::PUT, SECRET, "setSecret", "Give a secret")
+            .takes(Content::request::<One<SecretRequest>>(&[("whole", SECRET_WHOLE)]))
+            .done(StatusCode::NO_CONTENT, "It is stored, and used at once."),
+        of_secrets(Method::DELETE, SECRET, "removeSecret", "Remove a secret")
             .done(StatusCode::NO_CONTENT, "It is removed.")
             .refuses(unknown()),
     ]

@@ -25,8 +25,9 @@ use crate::{
 const ABOUT: &str = include_str!("about.md");
 
 /// All tags in their order.
-const TAGS: [Tag; 8] = [
+const TAGS: [Tag; 9] = [
     Tag::Configuration,
+    Tag::Secrets,
     Tag::Diagnostics,
     Tag::Collector,
     Tag::Gate,
@@ -40,6 +41,7 @@ impl Tag {
     const fn name(self) -> &'static str {
         match self {
             Self::Configuration => "Configuration",
+            Self::Secrets => "Secrets",
             Self::Diagnostics => "Diagnostics",
             Self::Collector => "Collector",
             Self::Gate => "Egress gate",
@@ -54,6 +56,9 @@ impl Tag {
         match self {
             Self::Configuration => {
                 "What the adapter is to do: the ClientFailover facet. There is one configuration."
+            }
+            Self::Secrets => {
+                "What a Password or ClientSecret of `{{Id}}` refers to. Values go in, and never come out."
             }
             Self::Diagnostics => "Where the adapter stands, why, and what happened to it.",
             Self::Collector => "For collectors that listen to what they are to do, and report how they are.",

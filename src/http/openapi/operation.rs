@@ -13,6 +13,7 @@ const JSON: &str = "application/json";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
     Configuration,
+    Secrets,
     Diagnostics,
     Collector,
     Gate,

@@ -4,7 +4,7 @@ use super::{
     Acting, AdapterState, CallFailure, Desired, Effect, Known, Machine, Mode, Now, Order, Phase, Reason,
     Role, Standing, Transition, TransitionKind,
 };
-use crate::domain::{HandOver, Receipt};
+use crate::domain::{HandOver, LastAct, Receipt};
 
 impl Machine {
     pub(super) fn endpoint_name(&self) -> String {
@@ -114,13 +114,25 @@ impl Machine {
 
     /// Records the receipt of a hand-over from or to this adapter, once.
     pub(super) fn note_receipt(&mut self, now: Now, receipt: &Receipt) {
-        if self.hand_over.as_ref().is_some_and(|known| known.epoch >= receipt.epoch) {
+        // Under one epoch there may be more than one: a Primary that was back after the endpoint was away.
+        let is_old = |known: &HandOver| {
+            receipt.epoch < known.epoch || (receipt.epoch, receipt.gap_us()) == (known.epoch, known.gap_us)
+        };
+        if self.hand_over.as_deref().is_some_and(is_old) {
             return;
         }
         self.hand_over = Some(Box::new(HandOver::new(receipt, now)));
         let took = receipt.to == self.identity.session;
         let reason = if took { Reason::TookOver } else { Reason::HandedOver };
-        self.record(now, TransitionKind::HandOver, reason, receipt.sentence());
+        let [last, first] =
+            [receipt.last_act_ago, receipt.first_act_ago].map(|ago| now.wall.minus(ago).to_string());
+        let (sentence, cause) = (receipt.sentence(), receipt.cause);
+        let last_act = match receipt.last_act {
+            LastAct::Said => "last act",
+            LastAct::LastHeartbeat => "last heartbeat",
+        };
+        let explanation = format!("{sentence}; {last_act} {last}, first act {first}, cause {cause}");
+        self.record(now, TransitionKind::HandOver, reason, explanation);
         if let Some(row) = self.records.last_mut() {
             row.gap_us = Some(receipt.gap_us());
         }
@@ -204,6 +216,19 @@ impl Machine {
                  Check that it runs, and that Endpoint is its base address."
                     .to_owned(),
             );
+        }
+        if let Some(applied) = self.applied_mode.filter(|applied| self.is_member() && *applied != target.mode)
+        {
+            let keeps = |mode| self.loss.keeps_role(self.is_buffered_in(Some(mode)));
+            let policy = match (keeps(applied), keeps(target.mode)) {
+                (false, true) => " Only then will it keep its role without the endpoint.",
+                (true, false) => " Only then will it step down without the endpoint.",
+                (true, true) | (false, false) => "",
+            };
+            warnings.push(format!(
+                "The mode {} is applied once this adapter is Secondary; until then it is {applied}.{policy}",
+                target.mode
+            ));
         }
         if self.stopping.is_some() {
             warnings.push(

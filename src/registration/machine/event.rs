@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{
     BootId, CallFailure, ConfigurationId, FailoverTimeout, GroupId, Health, Heartbeat, HeartbeatAnswer,
-    HttpUrl, Incarnation, Known, Mode, SessionId, Standing, Transition, Uptime,
+    HttpUrl, Incarnation, Known, Mode, Name, SessionId, Standing, Transition, Uptime,
 };
 
 /// Who this adapter is, and what it still knows from before its start.
@@ -35,6 +35,8 @@ pub struct Target {
     pub endpoint: HttpUrl,
     /// The group to be a member of.
     pub group: GroupId,
+    /// What people call this adapter, if anything.
+    pub name: Option<Name>,
     /// The configured FailoverTimeout.
     pub timeout: FailoverTimeout,
     /// The configured mode.
@@ -54,6 +56,10 @@ impl Target {
 }
 
 /// What the store says should be.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are two of them at a time, and one is moved at each change"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Desired {
     /// Nothing is configured.
@@ -77,8 +83,8 @@ pub enum Call {
     CreateGroup(GroupId, FailoverTimeout),
     /// GET groups/{g}.
     ReadGroup(GroupId),
-    /// POST clientsessions.
-    CreateSession(GroupId, SessionId),
+    /// POST clientsessions, under this friendly name.
+    CreateSession(GroupId, SessionId, Option<Name>),
     /// GET clientsessions/{s}.
     ReadSession(GroupId, SessionId),
     /// POST heartbeat.

@@ -75,7 +75,7 @@ impl Machine {
             Phase::Joining(Step::Version) => Call::Version,
             Phase::Joining(Step::CreateGroup) => Call::CreateGroup(group, target.timeout),
             Phase::Joining(Step::ReadGroup) => Call::ReadGroup(group),
-            Phase::Joining(Step::CreateSession) => Call::CreateSession(group, session),
+            Phase::Joining(Step::CreateSession) => Call::CreateSession(group, session, target.name.clone()),
             Phase::Joining(Step::ReadSession) => Call::ReadSession(group, session),
             Phase::Joined => {
                 self.sequence += 1;

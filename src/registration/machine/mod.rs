@@ -358,7 +358,11 @@ impl Machine {
 
     /// Whether what a Primary that stops has not sent is kept by the egress gates of the group.
     fn is_buffered(&self) -> bool {
-        self.applied_mode == Some(Mode::Hot) && self.target().is_some_and(|target| target.has_destination)
+        self.is_buffered_in(self.applied_mode)
+    }
+
+    fn is_buffered_in(&self, mode: Option<Mode>) -> bool {
+        mode == Some(Mode::Hot) && self.target().is_some_and(|target| target.has_destination)
     }
 
     fn lose_lease(&mut self, now: Now) {

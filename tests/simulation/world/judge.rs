@@ -76,7 +76,9 @@ impl Judge {
             | GroupChangeKind::ChallengeDropped
             | GroupChangeKind::HandOver
             | GroupChangeKind::SessionContested
-            | GroupChangeKind::PoliciesDiffer => {}
+            | GroupChangeKind::PoliciesDiffer
+            | GroupChangeKind::EndpointStopped
+            | GroupChangeKind::EndpointAway => {}
         }
     }
 

@@ -32,7 +32,7 @@ impl World {
                 let outcome = found.ok_or_else(|| failure(FailureKind::NotFound));
                 self.send_down(back, outcome.map(|timeout| Answer::Group(GroupTimeout::Usable(timeout))));
             }
-            Ask::Call(Call::CreateSession(group, session)) => {
+            Ask::Call(Call::CreateSession(group, session, _)) => {
                 self.operate(Operation::CreateSession(group_key(&group), session), Some(back));
             }
             Ask::Call(Call::ReadSession(group, session)) => {

@@ -64,6 +64,7 @@ impl Disk {
             configuration: ConfigurationId::new("c").expect("a short id is one"),
             endpoint: HttpUrl::parse("http://endpoint").expect("it is an address"),
             group: group_id(config.group),
+            name: None,
             timeout: config.timeout,
             mode: config.mode,
             warnings: Vec::new(),

@@ -84,7 +84,7 @@ impl World {
         let group = group_id(config.group);
         let call = match stock.stage {
             Stage::Group => Call::CreateGroup(group, config.timeout),
-            Stage::Session => Call::CreateSession(group, session),
+            Stage::Session => Call::CreateSession(group, session, None),
             Stage::Heartbeats => {
                 let heartbeat = Heartbeat { score: FailoverScore::FULL, last_data: None, native: None };
                 Call::Heartbeat(group, session, heartbeat)

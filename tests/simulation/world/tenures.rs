@@ -124,7 +124,9 @@ impl World {
             | GroupChangeKind::OverrideBegan
             | GroupChangeKind::OverrideEnded
             | GroupChangeKind::SessionContested
-            | GroupChangeKind::PoliciesDiffer => {}
+            | GroupChangeKind::PoliciesDiffer
+            | GroupChangeKind::EndpointStopped
+            | GroupChangeKind::EndpointAway => {}
         }
     }
 

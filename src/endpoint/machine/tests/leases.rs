@@ -461,7 +461,7 @@ fn whoever_hears_too_late_to_act_does_not_get_the_seat_again_and_again() {
             chosen = chosen.or(Some(millis));
         }
     }
-    // A was told at T to stop, and held the seat for at most T more.
+    // Its seat was renewed for no longer than 3/8 T, and was free T after that.
     assert!(chosen.is_some_and(|millis| millis <= 20_000), "{chosen:?}");
     assert_eq!(plant.primary().as_deref(), Some("B"));
 }

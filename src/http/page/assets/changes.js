@@ -2,7 +2,7 @@
 
 import { facts, h, sentence } from './dom.js';
 import { millis, span, time } from './time.js';
-import { change, reason, short, tone } from './words.js';
+import { change, gapWords, reason, short, tone } from './words.js';
 
 /** A row of the timeline for an item of a group's history. */
 export function changeRow(item) {
@@ -11,6 +11,7 @@ export function changeRow(item) {
     ['Reason', reason(item)],
     ['Epoch', item.Epoch === null ? '–' : String(item.Epoch)],
   ];
+  if (item.Since) rows.push(['Away since', time(item.Since, true)], ['For', span(Date.parse(item.Time) - Date.parse(item.Since))]);
   if (item.RequestedBy) rows.push(['Asked for by', item.RequestedBy]);
   const receipt = item.HandOver;
   if (receipt) {
@@ -67,9 +68,12 @@ export function changeRow(item) {
     ? h(
         'span',
         { class: 'gap' },
-        receipt.GapMilliseconds < 0
-          ? `overlap ${span(-receipt.GapMilliseconds)}`
-          : `gap ${span(receipt.GapMilliseconds)}`,
+        gapWords({
+          gap: receipt.GapMilliseconds,
+          last: receipt.From,
+          first: receipt.To,
+          guessed: receipt.LastAct !== 'Said',
+        }),
       )
     : null;
   return { what: [h('strong', {}, change(item)), gap && ' ', gap].filter(Boolean), tone: tone(item.Kind), why };

@@ -337,7 +337,8 @@ function legend() {
     one('tenure', 'Primary'),
     one('silence', 'heartbeats missed'),
     one('score-line', 'score, 0 to 100, as known at each change and while this page is open'),
-    one('gap', 'hand-over: gap, nobody acted'),
+    one('away', 'unknown: the endpoint was away'),
+    one('gap', 'hand-over: gap, nobody acted; “up to” where the one before fell silent'),
     one('overlap', 'hand-over: overlap, both acted'),
     one('mark', 'told to stop, override'),
   );

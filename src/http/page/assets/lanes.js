@@ -34,11 +34,16 @@ export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
   for (const moment of seen)
     for (const member of moment.members) observe(of(member.SessionId), moment.at, member, timeout);
 
+  // Nobody heard a member while the endpoint was away, and nobody knows who acted.
+  const aways = story
+    .filter((item) => item.Since)
+    .map((item) => ({ from: at(item.Since), to: at(item.Time), why: item.Explanation }));
+
   const within = (span) => span.to >= from && span.from <= to;
   const shown = [...lanes.values()].map((one) => ({
     ...one,
-    tenures: one.tenures.filter(within),
-    silences: one.silences
+    tenures: outside(one.tenures, aways).filter(within),
+    silences: outside(one.silences, aways)
       .filter(within)
       .map((silence) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / (timeout / 2))) })),
     scores: clip(one.scores, from, to),
@@ -50,8 +55,24 @@ export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
     to,
     // A session that is gone is shown where something of it is to be seen.
     lanes: shown.filter((one) => known.has(one.session) || one.tenures.length),
+    aways: aways.filter(within),
     handOvers: handOvers.filter((one) => one.to >= from && one.from <= to),
   };
+}
+
+/** What is left of `spans` outside of `aways`. */
+function outside(spans, aways) {
+  return aways.reduce(
+    (left, away) =>
+      left.flatMap((span) => {
+        if (span.to <= away.from || span.from >= away.to) return [span];
+        const parts = [];
+        if (span.from < away.from) parts.push({ ...span, to: away.from, open: false });
+        if (span.to > away.to) parts.push({ ...span, from: away.to });
+        return parts;
+      }),
+    spans,
+  );
 }
 
 const MARKED = {

@@ -15,16 +15,19 @@ const pillText = document.getElementById('connection-text');
 /** The least time between two announcements: who listens must not be talked over. */
 const ANNOUNCE_MS = 3_000;
 
+/** What stands in place of a view of which nothing is known yet. */
+const waiting = h('p', { class: 'empty' }, 'Asking the server…');
+
 let view = null;
 let connection = { live: null, since: null };
 let announced = 0;
-let waiting = 0;
+let later = 0;
 
 /** Says something to those who do not see the page; the latest wins. */
 function announce(text) {
-  clearTimeout(waiting);
+  clearTimeout(later);
   const wait = Math.max(0, announced + ANNOUNCE_MS - Date.now());
-  waiting = setTimeout(() => {
+  later = setTimeout(() => {
     announced = Date.now();
     say(announcer, text);
   }, wait);
@@ -65,6 +68,7 @@ const page = {
   connection(state) {
     connection = state;
     showConnection();
+    if (state.live || state.refused) reveal();
     view?.stale?.(!state.live, state.since);
   },
 };
@@ -98,6 +102,12 @@ function showNav(name) {
   nav.hidden = links.length < 2;
 }
 
+/** The server has said something: until then the view would show that there is nothing. */
+function reveal() {
+  if (view) view.node.hidden = false;
+  waiting.hidden = true;
+}
+
 let first = true;
 
 function show() {
@@ -107,7 +117,9 @@ function show() {
   const [name, make] = wanted();
   showNav(name);
   view = make();
-  main.replaceChildren(view.node);
+  view.node.hidden = true;
+  waiting.hidden = false;
+  main.replaceChildren(waiting, view.node);
   document.title = `${view.title} – client-failover`;
   // Whoever follows a link by keyboard goes on in what it led to.
   if (!first) main.focus({ preventScroll: true });

@@ -2,7 +2,7 @@
 
 import { h, s } from './dom.js';
 import { local, second, span, tick, time } from './time.js';
-import { short } from './words.js';
+import { gapWords, short } from './words.js';
 
 const [TOP, LANE, LABEL, BAND, BOTTOM, SIDE] = [22, 62, 20, 30, 24, 2];
 
@@ -13,13 +13,6 @@ const STEPS = [
 
 /** How wide a label of a hand-over is, so that none covers another. */
 const LABEL_WIDTH = 84;
-
-const gapWords = (one) =>
-  one.last === one.first
-    ? `back after ${span(one.gap)}`
-    : one.gap < 0
-      ? `overlap ${span(-one.gap)}`
-      : `gap ${span(one.gap)}`;
 
 /** The picture of `lanes`, `pixels` wide; `scaled` is by how much everything in it is larger than usual. */
 export function picture(lanes, pixels, scaled) {
@@ -110,6 +103,7 @@ function drawLane(one, top, x, lanes) {
         ),
       );
   }
+  parts.push(...lanes.aways.map((away) => drawAway(away, x, band)));
   if (last) {
     const y = (score) => base - 2 - (score / 100) * (BAND - 4);
     const steps = one.scores
@@ -128,6 +122,18 @@ function drawLane(one, top, x, lanes) {
       ),
     );
   return s('g', {}, parts);
+}
+
+/** A time of which nothing is known. */
+function drawAway(one, x, band) {
+  const [left, right] = [x(one.from), Math.max(x(one.to), x(one.from) + 2)];
+  const parts = [
+    s('title', {}, `${awayWords(one)}. ${one.why}`),
+    s('rect', { x: left, y: band, width: right - left, height: BAND }),
+  ];
+  if (right - left > 60)
+    parts.push(s('text', { x: (left + right) / 2, y: band + 20, 'text-anchor': 'middle' }, 'unknown'));
+  return s('g', { class: 'away' }, parts);
 }
 
 /** Strokes that tell a silence apart without colour. */
@@ -178,6 +184,8 @@ const spanStart = (tenure) => (tenure.from === -Infinity ? 'before what is shown
 const silenceWords = (silence) =>
   `Not heard for ${span(silence.to - silence.from)}: ${silence.missed} ${silence.missed === 1 ? 'heartbeat' : 'heartbeats'} missed`;
 
+const awayWords = (one) => `Unknown for ${span(one.to - one.from)}: the endpoint was away`;
+
 const handOverWords = (one) =>
   `${short(one.first)} after ${short(one.last)}: ${gapWords(one)}${one.guessed ? ', counted from the last heartbeat' : ''}`;
 
@@ -191,6 +199,7 @@ export function table(lanes) {
     for (const mark of one.marks) rows.push([mark.at, one.session, mark.words, mark.at]);
     for (const point of one.scores) rows.push([point.at, one.session, `score ${point.score}`, point.at]);
   }
+  for (const one of lanes.aways) rows.push([one.from, 'all adapters', awayWords(one), one.to]);
   for (const one of lanes.handOvers) rows.push([one.from, one.first, handOverWords(one), one.to]);
   rows.sort((a, b) => a[0] - b[0]);
   const moment = (at) => (at === -Infinity ? 'before' : at === null ? 'now' : time(new Date(at).toISOString(), true));

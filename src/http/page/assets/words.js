@@ -1,6 +1,7 @@
 // What things are called, and the shapes that tell them apart without colour.
 
 import { s } from './dom.js';
+import { span } from './time.js';
 
 /** How a group is; the first are the worst. */
 export const HEALTH = {
@@ -45,6 +46,8 @@ const CHANGES = {
   OverrideEnded: (who) => `The override for ${who} ended`,
   SessionContested: (who) => `Two processes use the session ${who}`,
   PoliciesDiffer: () => 'The adapters’ endpoint-loss policies differ',
+  EndpointStopped: () => 'The endpoint was told to stop',
+  EndpointAway: () => 'The endpoint was away',
 };
 
 /** Which of them are good or bad news. */
@@ -53,6 +56,7 @@ const TONES = {
   StoreWasSetBack: 'bad',
   SessionContested: 'bad',
   PoliciesDiffer: 'warn',
+  EndpointAway: 'warn',
   Promoted: 'good',
   EndpointLost: 'bad',
   EndpointFailed: 'warn',
@@ -74,6 +78,16 @@ export const short = (text) =>
 export const spaced = (word) => (word ?? '–').replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
 
 export const change = (item) => CHANGES[item.Kind]?.(short(item.SessionId ?? 'somebody')) ?? spaced(item.Kind);
+
+/** What lay between two Primaries. Whoever fell silent may have acted for a part of it: then it is the most. */
+export const gapWords = (one) =>
+  one.last === one.first
+    ? `back after ${span(one.gap)}`
+    : one.gap < 0
+      ? `overlap ${span(-one.gap)}`
+      : one.guessed
+        ? `gap up to ${span(one.gap)}`
+        : `gap ${span(one.gap)}`;
 
 /** Why, where one word of the interface is all there is to say. */
 export const reason = (item) => spaced(item.Reason);

@@ -170,6 +170,7 @@ fn target(group: &str, mode: Mode) -> Target {
         configuration: ConfigurationId::new("c").unwrap(),
         endpoint: HttpUrl::parse("http://endpoint").unwrap(),
         group: GroupId::new(group).unwrap(),
+        name: None,
         timeout: FailoverTimeout::new(T).unwrap(),
         mode,
         warnings: Vec::new(),

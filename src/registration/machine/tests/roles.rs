@@ -157,6 +157,27 @@ fn auto_steps_down_where_the_gates_keep_everything() {
 }
 
 #[test]
+fn a_mode_that_waits_for_a_demotion_is_warned_about_with_what_it_will_change() {
+    for (now, then, what) in [
+        (Mode::Warm, Mode::Hot, " Only then will it step down without the endpoint."),
+        (Mode::Hot, Mode::Warm, " Only then will it keep its role without the endpoint."),
+        (Mode::Warm, Mode::Cold, ""),
+    ] {
+        let mut world = World::new(EndpointLoss::Auto, None);
+        world.configure(Target { has_destination: true, ..target("g", now) });
+        world.register(true);
+        world.role(ClientRole::Primary);
+        world.configure(Target { revision: 2, has_destination: true, ..target("g", then) });
+        let waits = format!(
+            "The mode {then} is applied once this adapter is Secondary; until then it is {now}.{what}"
+        );
+        assert_eq!(world.standing.warnings, [waits]);
+        world.role(ClientRole::Secondary);
+        assert_eq!(world.standing.warnings, [""; 0]);
+    }
+}
+
+#[test]
 fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published() {
     let mut world = World::primary(EndpointLoss::StepDown);
     let from = |secs| world.now.uptime - Duration::from_secs(secs);

@@ -1,0 +1,151 @@
+//! The endpoint was away: it did not run, or was stalled. What members did meanwhile nobody here knows, and the
+//! history says so rather than let the time pass for an uneventful one.
+
+use std::time::Duration;
+
+use super::{BootId, Group, GroupChangeKind, GroupReason, Moment, Wall, Why, seconds};
+use crate::domain::{Now, format_span};
+
+/// The last sign of life that a run of the endpoint left on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOfLife {
+    /// In which boot it was left.
+    pub boot: BootId,
+    /// When.
+    pub at: Now,
+    /// Whether it was the last word of a run that was told to stop.
+    pub stopped: bool,
+}
+
+/// A time in which the endpoint was away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    since: Wall,
+    reason: GroupReason,
+    sentence: String,
+}
+
+impl Away {
+    /// Before an endpoint that begins at `now` in `boot`. `sign` is what the run before left, `recorded` when it last
+    /// wrote down that something happened; empty where that is not known.
+    ///
+    /// Within a boot the time is measured by the boot clock. Across boots there is nothing but wall time.
+    #[must_use]
+    pub fn before(
+        now: Now,
+        boot: &BootId,
+        sign: Option<&SignOfLife>,
+        recorded: Option<Wall>,
+    ) -> Option<Self> {
+        let lived = sign.map(|sign| {
+            if sign.boot == *boot { now.wall.minus(now.uptime.since(sign.at.uptime)) } else { sign.at.wall }
+        });
+        let since = lived.max(recorded)?.min(now.wall);
+        let span = now.wall.since(since);
+        let (reason, sentence) = if sign.is_some_and(|sign| sign.stopped) {
+            (
+                GroupReason::PlannedStop,
+                format!("the endpoint was stopped, and did not run for {}", said(span)),
+            )
+        } else {
+            let sentence = format!(
+                "the endpoint ended without saying so, and did not run for {} at the most: its last sign of life is of {since}",
+                said(span)
+            );
+            (GroupReason::EndedUnsaid, sentence)
+        };
+        Some(Self { since, reason, sentence })
+    }
+
+    /// A stall that ends at `now`.
+    #[must_use]
+    pub fn stalled(now: Now, span: Duration) -> Self {
+        let sentence =
+            format!("the endpoint was stalled for {}; silence in that time is not counted", said(span));
+        Self { since: now.wall.minus(span), reason: GroupReason::Stalled, sentence }
+    }
+}
+
+/// A span for a sentence: to a tenth of a second, or as a time span where it is long.
+fn said(span: Duration) -> String {
+    if span < Duration::from_secs(600) {
+        seconds(span)
+    } else {
+        format_span(Duration::from_secs(span.as_secs()))
+    }
+}
+
+impl Group {
+    /// The endpoint is back.
+    pub fn note_away(&mut self, now: Moment, away: &Away) {
+        let sentence = format!("{}. What its adapters did in that time is not known", away.sentence);
+        let mut change =
+            self.change(now, GroupChangeKind::EndpointAway, None, Why::new(away.reason, sentence));
+        change.since = Some(away.since);
+        self.changes.push(change);
+        // If the holder on record has stopped meanwhile, that is why.
+        if let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.cause == GroupReason::ActsAlready)
+        {
+            tenure.cause = away.reason;
+        }
+    }
+
+    /// Whether a stall is long enough to be told: half of T. A shorter one ends no lease, because heartbeats are
+    /// sent every T/4, and a lease is 0.9 T.
+    #[must_use]
+    pub fn is_long(&self, stall: Duration) -> bool {
+        stall >= self.timeout().get() / 2
+    }
+
+    /// The endpoint stops, as it was told to.
+    pub fn note_stop(&mut self, now: Moment) {
+        let sentence = "the endpoint was told to stop";
+        self.note(now, GroupChangeKind::EndpointStopped, None, Why::new(GroupReason::PlannedStop, sentence));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Uptime;
+
+    fn at(secs: u64) -> Now {
+        let wall = Wall::from_micros(1_700_000_000_000_000).plus(Duration::from_secs(secs));
+        Now { uptime: Uptime::new(Duration::from_secs(secs)), wall }
+    }
+
+    fn away(sign: Option<(&str, Now, bool)>, recorded: Option<u64>) -> Option<(u64, GroupReason, String)> {
+        let sign = sign.map(|(boot, at, stopped)| SignOfLife { boot: BootId::new(boot), at, stopped });
+        let recorded = recorded.map(|secs| at(secs).wall);
+        let away = Away::before(at(1_000), &BootId::new("now"), sign.as_ref(), recorded)?;
+        Some((away.since.since(at(0).wall).as_secs(), away.reason, away.sentence))
+    }
+
+    #[test]
+    fn the_time_before_a_start_begins_with_the_last_that_is_known_of_the_run_before() {
+        use GroupReason::{EndedUnsaid, PlannedStop};
+        let set_back = Now { wall: at(100).wall, ..at(990) };
+        let ahead = Now { wall: at(5_000).wall, ..at(10) };
+        for (sign, recorded, since, reason) in [
+            (Some(("now", at(990), false)), Some(400), 990, EndedUnsaid),
+            (Some(("now", at(990), false)), Some(993), 993, EndedUnsaid),
+            (Some(("now", at(990), true)), Some(400), 990, PlannedStop),
+            (Some(("now", set_back, false)), None, 990, EndedUnsaid),
+            (Some(("before", at(700), false)), None, 700, EndedUnsaid),
+            (Some(("before", ahead, false)), None, 1_000, EndedUnsaid),
+            (None, Some(400), 400, EndedUnsaid),
+        ] {
+            let found = away(sign, recorded).unwrap();
+            assert_eq!((found.0, found.1), (since, reason), "{sign:?} {recorded:?}");
+        }
+        assert_eq!(away(None, None), None, "a first start");
+    }
+
+    #[test]
+    fn it_is_said_how_long_nobody_was_here() {
+        let (_, _, sentence) = away(Some(("now", at(990), true)), None).unwrap();
+        assert_eq!(sentence, "the endpoint was stopped, and did not run for 10.0 s");
+        let (_, _, sentence) = away(Some(("now", at(100), false)), None).unwrap();
+        assert!(sentence.contains("did not run for 00:15:00 at the most"), "{sentence}");
+    }
+}
