@@ -35,6 +35,7 @@ use crate::{
         adapter::{self, Adapter},
         data_endpoints, gate, health,
         kit::Routes,
+        metrics::{self, AdapterMetrics, Metrics},
         openapi,
         page::{self, Halves},
         secrets,
@@ -196,9 +197,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
     }
     half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
-    if let Some(hosted) = settings.hosted_endpoint {
-        routes = routes.merge(half.host(hosted).await?);
-    }
+    let measured = measured(&registration, &egress);
+    routes = routes.merge(half.host(settings.hosted_endpoint, Some(measured)).await?);
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
@@ -208,6 +208,15 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
     half.workers.spawn(registration.run(half.stop_workers.clone()));
     half.run(listener, way_in, routes, signal).await
+}
+
+fn measured(registration: &Registration, egress: &Egress) -> AdapterMetrics {
+    AdapterMetrics {
+        standing: registration.standing(),
+        calls: registration.calls(),
+        gate: egress.gate(),
+        buffer_writes: egress.buffer_writes(),
+    }
 }
 
 /// Runs the failover endpoint alone, until SIGTERM or Ctrl-C.
@@ -224,7 +233,7 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let routes = health::routes(store.clone())
         .merge(page::routes(halves))
         .merge(openapi::routes(halves))
-        .merge(half.host(settings.endpoint).await?);
+        .merge(half.host(Some(settings.endpoint), None).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&way_in, None);
@@ -277,16 +286,24 @@ impl Half {
         }
     }
 
-    /// Hosts a failover endpoint; gives its routes.
-    async fn host(&mut self, hosted: HostedEndpoint) -> Result<Routes, AppError> {
+    /// Hosts a failover endpoint, if one is to be; gives its routes, and that of what is measured of all halves.
+    async fn host(
+        &mut self,
+        hosted: Option<HostedEndpoint>,
+        adapter: Option<AdapterMetrics>,
+    ) -> Result<Routes, AppError> {
+        let Some(hosted) = hosted else {
+            return Ok(metrics::routes(Metrics::new(self.store.clone(), adapter, None)));
+        };
         let settings = endpoint::Settings {
             session_retention: hosted.session_retention,
             ..endpoint::Settings::default()
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
-        let routes = http::endpoint::routes(endpoint.clone());
         self.status.endpoint = Some(endpoint.clone());
         let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
+        let measured = Metrics::new(self.store.clone(), adapter, Some(endpoint.clone()));
+        let routes = http::endpoint::routes(endpoint.clone()).merge(metrics::routes(measured));
         self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
         Ok(routes)
     }
@@ -304,8 +321,9 @@ impl Half {
         routes: Routes,
         signal: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
+        let traffic = way_in.door.traffic().clone();
         let router = routes.build(way_in.door);
-        self.services.spawn(http::serve(listener, way_in.tls, router, self.stop_services.clone()));
+        self.services.spawn(http::serve(listener, way_in.tls, router, traffic, self.stop_services.clone()));
         let (manager, stop) = (Manager::of_environment(), self.stop_services.clone());
         manager.ready();
         let outcome = tokio::select! {

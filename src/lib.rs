@@ -20,6 +20,7 @@ pub mod egress;
 pub mod endpoint;
 pub mod http;
 pub mod login;
+pub mod metrics;
 pub mod orders;
 mod recorder;
 pub mod registration;

@@ -37,7 +37,9 @@ fn main() {
     runtime.block_on(async {
         let sink = Sink::start();
         passing(&sink, Duration::from_secs(seconds), rounds).await;
-        keeping(&sink, Duration::from_secs(seconds)).await;
+        keeping(&sink, Duration::from_secs(seconds), "data").await;
+        // A destination that is not around the corner: what is sent at a time decides.
+        keeping(&sink, Duration::from_millis(300), "slow").await;
     });
 }
 
@@ -86,12 +88,12 @@ async fn passing(sink: &Sink, time: Duration, rounds: u64) {
     }
 }
 
-/// As Hot Secondary, and then promoted.
-async fn keeping(sink: &Sink, time: Duration) {
+/// As Hot Secondary, and then promoted; what is kept goes to this path of the destination.
+async fn keeping(sink: &Sink, time: Duration, path: &str) {
     let gate = Gate::hot_secondary(sink).await;
     let load = Load {
         address: &gate.address,
-        path: "/egress/d/data",
+        path: &format!("/egress/d/{path}"),
         bytes: KEPT_BYTES,
         connections: KEEPING,
         pace: Pace::Full,
@@ -110,7 +112,7 @@ async fn keeping(sink: &Sink, time: Duration) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let took = clock::now().uptime.since(began).as_secs_f64();
-    println!("sent after a promotion: {waiting} in {took:.1} s, {:.0}/s", waiting as f64 / took);
+    println!("sent to /{path} after a promotion: {waiting} in {took:.1} s, {:.0}/s", waiting as f64 / took);
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Bytes, http::StatusCode};
+use axum::{Router, body::Bytes, http::StatusCode, routing::post};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -39,11 +39,18 @@ fn listening(command: &mut Command) -> (Process, String) {
     (Process(child), address.chars().take_while(|c| !c.is_whitespace()).collect())
 }
 
+/// How long the destination takes to answer what is sent to `/slow`.
+const SLOW: Duration = Duration::from_millis(5);
+
 /// The destination's process: reads the body, and acknowledges.
 pub(crate) fn sink() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let router = Router::new().fallback(async |_: Bytes| StatusCode::NO_CONTENT);
+        let slow = post(async |_: Bytes| {
+            tokio::time::sleep(SLOW).await;
+            StatusCode::NO_CONTENT
+        });
+        let router = Router::new().route("/slow", slow).fallback(async |_: Bytes| StatusCode::NO_CONTENT);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         eprintln!("listening on http://{}", listener.local_addr().unwrap());
         axum::serve(listener, router).await.unwrap();

@@ -9,7 +9,7 @@ use super::{
     family::Family,
     receipt,
     screen::Screen,
-    sink::{Mark, Sink},
+    sink::{Between, Mark, Sink},
     site::{GROUP, Patience, Site},
     words::{Fault, Word, Words, legend},
 };
@@ -156,7 +156,9 @@ impl Stage<'_> {
                 .say(&format!("  {new} is {condition}: nobody can take over until one is brought back."));
         }
         let rows = self.handed_over(&before).await?;
-        self.settled(next, &before, at).await?;
+        // By its policy one that is cut off may act on; then both send.
+        let both = fault == Fault::Cut && self.site.diagnostics(at).await?["Role"] == "Primary";
+        self.settled((at, next), &before, both).await?;
         self.tell(&rows, &before, (at, next))?;
         if fault == Fault::Cut {
             let shown = self.site.diagnostics(at).await?;
@@ -180,16 +182,25 @@ impl Stage<'_> {
         }
     }
 
-    /// Waits until the new Primary sends, and all that it had kept is sent.
-    async fn settled(&mut self, new: usize, before: &Before, old: usize) -> Result<(), DemoError> {
+    /// Waits until the new Primary sends, and all that it had kept is sent; where `both` act, until the old one has
+    /// sent, too.
+    async fn settled(
+        &mut self,
+        (old, new): (usize, usize),
+        before: &Before,
+        both: bool,
+    ) -> Result<(), DemoError> {
         let mut patience = self.patience("the samples of the new Primary")?;
-        let (old, session) = (self.session(old), self.session(new));
-        while self.sink.since(&before.at_sink, &old, &session).is_none() || self.site.waiting(new).await? > 0
-        {
+        let sessions = [old, new].map(|at| self.session(at));
+        loop {
+            let account = self.sink.since(&before.at_sink, &sessions[0], &sessions[1]);
+            let sent = account.is_some_and(|account| !both || matches!(account.between, Between::Both(_)));
+            if sent && self.site.waiting(new).await? == 0 {
+                return Ok(());
+            }
             self.show().await?;
             patience.again().await?;
         }
-        Ok(())
     }
 
     fn session(&self, at: usize) -> String {

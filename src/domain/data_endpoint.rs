@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::{
-    Access, AccessDraft, ConfigurationId, Fault, Faults, Field, MemberChange, access::checked,
-    config::differences,
+    Access, AccessDraft, ConfigurationId, DestinationKey, Fault, Faults, Field, MemberChange,
+    access::checked, config::differences,
 };
 
 /// What a base address of a destination looks like.
@@ -71,6 +71,12 @@ impl DataEndpoint {
     #[must_use]
     pub const fn id(&self) -> &ConfigurationId {
         &self.id
+    }
+
+    /// Names the destination among machines.
+    #[must_use]
+    pub fn key(&self) -> DestinationKey {
+        DestinationKey::new(&self.id, self.access.endpoint())
     }
 
     /// How the destination is reached.

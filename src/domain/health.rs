@@ -1,8 +1,6 @@
 //! What those who obey orders say of themselves: the collector's room and the gate, to the registration.
 
-use std::time::Duration;
-
-use super::{AdapterState, Deliveries, FailoverScore, Uptime, Wall};
+use super::{AdapterState, Deliveries, FailoverScore, Wall};
 
 /// How the protected collector does, and which order is obeyed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,53 +51,4 @@ impl Health {
             deliveries: self.deliveries.or(other.deliveries),
         }
     }
-}
-
-/// What the gate of a Primary has received and settled, by its own boot clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coverage {
-    /// Since when it has received without a break, under the present epoch or before it.
-    pub covered_from: Uptime,
-    /// When the oldest thing that is not settled was received; empty if nothing waits.
-    pub unsettled_from: Option<Uptime>,
-}
-
-impl Coverage {
-    /// The same as ages, at `now`: what another machine can be told.
-    #[must_use]
-    pub fn ages(&self, now: Uptime) -> CoverageAges {
-        CoverageAges {
-            covered_from: now.since(self.covered_from),
-            oldest_unsettled: self.unsettled_from.map_or(Duration::ZERO, |from| now.since(from)),
-        }
-    }
-}
-
-/// What a Primary's gate has received and settled, as ages: an interval that everybody can place by the own clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CoverageAges {
-    /// It has received without a break since this long ago.
-    pub covered_from: Duration,
-    /// The oldest thing that it has not settled is this old; zero if nothing waits.
-    pub oldest_unsettled: Duration,
-}
-
-impl CoverageAges {
-    /// The same interval, `later`.
-    #[must_use]
-    pub const fn after(self, later: Duration) -> Self {
-        Self {
-            covered_from: self.covered_from.saturating_add(later),
-            oldest_unsettled: self.oldest_unsettled.saturating_add(later),
-        }
-    }
-}
-
-/// What a Secondary may believe of the Primary's gate: ages at the moment its question was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Proof {
-    /// When the question was sent whose answer this is.
-    pub asked: Uptime,
-    /// What the Primary's gate has received and settled, as the endpoint passed it on.
-    pub ages: CoverageAges,
 }

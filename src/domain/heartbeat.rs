@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    BootId, ClientRole, CoverageAges, Description, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
-    GroupId, Incarnation, Name, Receipt, Wall,
+    BootId, ClientRole, Coverages, Description, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId,
+    Incarnation, Name, Receipt, Wall,
 };
 
 /// What an adapter says about itself, every T/2 or oftener.
@@ -41,7 +41,7 @@ pub struct NativeHeartbeat {
     /// What it does as Primary when it loses the endpoint.
     pub loss: Option<EndpointLoss>,
     /// What the egress gate of a Primary has received and settled; empty without one.
-    pub coverage: Option<CoverageAges>,
+    pub coverages: Coverages,
     /// How long ago its gate delivered last, under its last permission to; empty where it has delivered nothing.
     pub delivered_ago: Option<Duration>,
 }
@@ -70,7 +70,7 @@ pub struct HeartbeatAnswer {
     /// A group may have been deleted and created anew since its member read it.
     pub timeout: Option<FailoverTimeout>,
     /// What the Primary's egress gate has received and settled, aged until now; only for those who are not Primary.
-    pub coverage: Option<CoverageAges>,
+    pub coverages: Coverages,
     /// The receipt of the group's last hand-over, for the two it is about.
     pub receipt: Option<Box<Receipt>>,
     /// What the member should know, each a sentence.
@@ -87,7 +87,7 @@ impl HeartbeatAnswer {
             epoch: None,
             reason: None,
             timeout: None,
-            coverage: None,
+            coverages: Coverages::new(),
             receipt: None,
             warnings: Vec::new(),
         }

@@ -15,6 +15,7 @@ mod change;
 mod collector;
 mod component;
 mod config;
+mod coverage;
 mod data_endpoint;
 mod delivery;
 mod draft;
@@ -48,6 +49,7 @@ pub use component::{
     ComponentSource, ComponentView, DeviceStatus, Probe, ProbeTarget, Report, StreamCount, TimeToLive,
 };
 pub use config::{Credentials, FailoverConfig, MASK, MEMBERS, MemberChange};
+pub use coverage::{Coverage, CoverageAges, Coverages, DestinationKey, GateCoverage, Proof};
 pub use data_endpoint::{DataEndpoint, DataEndpointDraft, StandbyAnswer};
 pub use delivery::{Deliveries, HandOver};
 pub use draft::Draft;
@@ -58,7 +60,7 @@ pub use group::{
     Asked, Expiry, GroupKey, GroupSpec, GroupStatus, Holder, Margin, OverrideRecord, OverrideView, Place,
     Preferences, RegisteredSession, RoleOverride, SeatRecord, SessionSpec, SessionView,
 };
-pub use health::{Coverage, CoverageAges, Health, Proof};
+pub use health::Health;
 pub use heartbeat::{GroupDraft, Heartbeat, HeartbeatAnswer, NativeHeartbeat};
 pub use known::Known;
 pub use loss::EndpointLoss;

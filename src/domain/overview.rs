@@ -37,6 +37,8 @@ pub struct GroupOverview {
     pub primary: Option<SessionId>,
     /// The score of the Primary's last heartbeat.
     pub primary_score: Option<FailoverScore>,
+    /// The best score of those who are heard and could take over.
+    pub standby_score: Option<FailoverScore>,
     /// Who is to take over.
     pub pending: Option<SessionId>,
     /// Whom an operator asks for.

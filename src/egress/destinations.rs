@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{Uptime, Waiting},
+    domain::{BootId, Uptime, Waiting},
     store::{BufferReader, Store, StoredDataEndpoint},
     tls::Authorities,
 };
@@ -26,6 +26,7 @@ pub(super) struct Means {
     pub(super) store: Store,
     /// How long a collector may keep a sample before it hands it in.
     pub(super) hold_back: Duration,
+    pub(super) boot: BootId,
     /// How many requests that wait are sent to one destination at a time.
     pub(super) at_once: NonZeroUsize,
     /// Whom destinations are trusted by, beside the system's authorities.
@@ -90,6 +91,8 @@ impl Destinations {
             Destination::new(&open, &self.means.authorities).map_err(|error| error.to_string())
         });
         let lane = self.lane(found.endpoint.id().as_str());
+        // Before, it was sent elsewhere or not at all.
+        lane.cover_anew();
         if let Err(why) = &destination {
             lane.set_outage(Some(why));
         }
@@ -100,9 +103,9 @@ impl Destinations {
         if let Some(lane) = self.lanes.get(id) {
             return Arc::clone(lane);
         }
-        let Means { hold_back, at_once, views, reader, keeper, waiting, .. } = &mut self.means;
+        let Means { hold_back, at_once, boot, views, reader, keeper, waiting, .. } = &mut self.means;
         let (waiting, now) = (waiting.remove(id), clock::now().uptime);
-        let lane = Arc::new(Lane::new(id, waiting, *hold_back, now));
+        let lane = Arc::new(Lane::new(id, waiting, *hold_back, boot, now));
         let (views, reader, keeper) = (views.clone(), reader.clone(), keeper.clone());
         let sender = Sender::new(Arc::clone(&lane), views, reader, keeper, *at_once);
         self.senders.spawn(sender.run());

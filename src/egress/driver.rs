@@ -14,15 +14,16 @@ use super::{
     follower::{Before, Follower},
     gate::Gate,
     keeper::{self, Keeper, Works, keeper},
+    machine::proof::Proofs,
     news::Newsroom,
     telling::{Outlets, Setup, Telling},
     view::View,
 };
 use crate::{
     clock,
-    domain::{CollectorSettings, Coverage, GateSettings, Health, OnOrder, Standing, Uptime, Waiting},
+    domain::{CollectorSettings, GateCoverage, GateSettings, Health, OnOrder, Standing, Uptime, Waiting},
     recorder::Recorder,
-    store::{Buffer, Opened, PutAside, Store, StoreError},
+    store::{Buffer, Opened, PutAside, Store, StoreError, Writes},
     tls::Authorities,
 };
 
@@ -70,7 +71,7 @@ impl Egress {
         let obeyed = if gated { 0 } else { Health::NOTHING_PROTECTED.obeyed };
         let outlets = Outlets {
             health: watch::Sender::new(Health { obeyed, gated, ..Health::NOTHING_PROTECTED }),
-            coverage: watch::Sender::new(None),
+            coverage: watch::Sender::new(GateCoverage::new()),
             delivered: watch::Sender::new(None),
         };
         Ok(Self {
@@ -117,7 +118,7 @@ impl Egress {
 
     /// What a Primary's gate has received and settled; empty otherwise.
     #[must_use]
-    pub fn coverage(&self) -> watch::Receiver<Option<Coverage>> {
+    pub fn coverage(&self) -> watch::Receiver<GateCoverage> {
         self.outlets.coverage.subscribe()
     }
 
@@ -125,6 +126,12 @@ impl Egress {
     #[must_use]
     pub fn delivered(&self) -> watch::Receiver<Option<Uptime>> {
         self.outlets.delivered.subscribe()
+    }
+
+    /// How the writes of its buffer do.
+    #[must_use]
+    pub fn buffer_writes(&self) -> Writes {
+        self.buffer.writes().clone()
     }
 
     /// Tells the gate that its destinations changed. It carries nothing: the store is read again.
@@ -163,6 +170,7 @@ impl Egress {
             destinations: Destinations::new(Means {
                 store: self.store,
                 hold_back: self.settings.hold_back,
+                boot: boot.clone(),
                 at_once: self.settings.drain_concurrency,
                 authorities: self.authorities,
                 views: self.views.subscribe(),
@@ -175,7 +183,7 @@ impl Egress {
             before,
             telling: Telling::new(self.outlets, newsroom, setup, boot.clone()),
             boot: boot.clone(),
-            proof: None,
+            proofs: Proofs::default(),
         };
         let mut writing = JoinSet::new();
         writing.spawn(keeper::run(self.buffer, self.works, boot));

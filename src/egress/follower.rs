@@ -9,12 +9,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    connection::Tenure, destinations::Destinations, forward::Stamp, keeper::Keeper, telling::Telling,
-    view::View,
+    connection::Tenure, destinations::Destinations, forward::Stamp, keeper::Keeper, machine::proof::Proofs,
+    telling::Telling, view::View,
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{BootId, Health, Order, Proof, Standing},
+    domain::{BootId, Health, Order, Standing},
 };
 
 /// Those who obey the same orders and send through the gate: it closes after them, as long as it may be open.
@@ -50,8 +50,8 @@ pub(super) struct Follower {
     pub(super) before: Before,
     pub(super) telling: Telling,
     pub(super) boot: BootId,
-    /// What was trimmed by last.
-    pub(super) proof: Option<Proof>,
+    /// What was trimmed by.
+    pub(super) proofs: Proofs,
 }
 
 impl Follower {
@@ -152,23 +152,24 @@ impl Follower {
 
     /// Takes out of the buffer what the last answer proved to be settled by the Primary.
     fn trim(&mut self, standing: &Standing) {
-        if standing.proof == self.proof || !self.view.order.buffering {
-            return;
+        if self.proofs.has_moved(standing, clock::now().uptime) {
+            self.view.lanes().for_each(|lane| lane.cover_anew());
         }
-        self.proof = standing.proof;
-        let (Some(proof), Some(timeout)) = (standing.proof, standing.group_timeout) else { return };
-        let margin = timeout.get() + self.destinations.hold_back();
-        for lane in self.view.lanes() {
-            for block in lane.trim(&proof, margin, &self.boot) {
-                self.keeper.over(lane, block);
+        let news = self.proofs.news(standing, &self.view.order, self.destinations.hold_back());
+        let Some(evidence) = news else { return };
+        for route in self.view.routes.values() {
+            for block in route.lane.trim(&route.endpoint.key(), &evidence, &self.boot) {
+                self.keeper.over(&route.lane, block);
             }
         }
     }
 
     /// Looks what was received and settled meanwhile.
     async fn look(&mut self, standing: &Standing) {
+        let now = clock::now().uptime;
+        self.view.lanes().for_each(|lane| lane.look(now));
         self.telling.notice(&self.before.collector, &self.view);
-        if self.destinations.is_to_be_read_again(clock::now().uptime) {
+        if self.destinations.is_to_be_read_again(now) {
             self.read_destinations().await;
         }
         self.telling.look(&self.view, standing);

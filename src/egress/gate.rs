@@ -80,6 +80,8 @@ pub struct LaneReport {
     pub waiting: u64,
     /// How much room they take, in bytes.
     pub waiting_bytes: u64,
+    /// How much room they may take, in bytes.
+    pub limit_bytes: u64,
     /// When the oldest that is not settled was received; where none is, when the last one was.
     pub settled_until: Option<Wall>,
     /// What was settled, and how.
@@ -95,13 +97,15 @@ pub struct LaneReport {
 }
 
 impl LaneReport {
-    fn of(lane: &Lane) -> Self {
+    fn of(route: &Route) -> Self {
+        let lane: &Lane = &route.lane;
         let (waiting, waiting_bytes) = lane.load();
         let News { turned_away, overloaded, stood_by, .. } = lane.totals();
         Self {
             id: lane.id().to_owned(),
             waiting,
             waiting_bytes,
+            limit_bytes: route.endpoint.max_buffer_bytes(),
             settled_until: lane.settled_until(),
             tally: lane.tally(),
             turned_away,
@@ -143,11 +147,11 @@ impl Gate {
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
         let (_, order) = self.now();
-        if !only_asks && route.lane.refuses(&order, &route.endpoint, clock::now().uptime) {
+        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
-        let body = read.inspect_err(|unread| route.lane.missed(*unread, clock::now().uptime))?;
+        let body = read.inspect_err(|unread| route.lane.missed(*unread))?;
         let request = whole(parts, target, body);
         if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
     }
@@ -170,7 +174,7 @@ impl Gate {
     #[must_use]
     pub fn report(&self) -> Vec<LaneReport> {
         let view = Arc::clone(&self.views.borrow());
-        let mut reports: Vec<_> = view.routes.values().map(|route| LaneReport::of(&route.lane)).collect();
+        let mut reports: Vec<_> = view.routes.values().map(|route| LaneReport::of(route)).collect();
         reports.sort_by(|one, other| one.id.cmp(&other.id));
         reports
     }
@@ -198,8 +202,7 @@ impl Gate {
             let (view, order) = self.now();
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
             let size = (request.arrival, request.size());
-            let now = clock::now().uptime;
-            match route.lane.take(&order, &route.endpoint, size, passed.is_some(), now) {
+            match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
                 Ok(Taken::Keep(reserved, over)) => {
                     drop(under_way);
                     return self.keep(route, request, reserved, &over).await;

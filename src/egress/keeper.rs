@@ -154,7 +154,7 @@ fn add(
     done: oneshot::Sender<Result<(), String>>,
     boot: &BootId,
 ) {
-    let lane = Arc::clone(reserved.lane());
+    let (lane, since) = (Arc::clone(reserved.lane()), reserved.since());
     let sequence = lane.number();
     let last = growing.iter_mut().rev().find(|growing| Arc::ptr_eq(&growing.lane, &lane));
     let into = match last.filter(|last| last.content.len() < BLOCK_BYTES) {
@@ -177,7 +177,7 @@ fn add(
     };
     request.encode(&mut into.content);
     // Requests are numbered as they are written, which need not be how they arrived.
-    into.block.first.uptime = into.block.first.uptime.min(request.arrival.uptime);
+    into.block.first.uptime = into.block.first.uptime.min(since);
     into.block.last.uptime = into.block.last.uptime.max(request.arrival.uptime);
     into.block.last.wall = request.arrival.wall;
     into.block.entries += 1;

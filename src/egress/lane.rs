@@ -13,10 +13,13 @@ use super::{
     machine::{
         Settlement,
         ledger::{self, Account, Ledger, Terms},
+        proof::Evidence,
     },
     ticket::{Reserved, Ticket},
 };
-use crate::domain::{Block, BootId, Coverage, DataEndpoint, Now, Order, Proof, Tally, Uptime, Waiting, Wall};
+use crate::domain::{
+    Block, BootId, Coverage, DataEndpoint, DestinationKey, Now, Order, Tally, Uptime, Waiting, Wall,
+};
 
 /// One destination's lane. Outlives its configuration: what waits stays, whoever is configured.
 #[derive(Debug)]
@@ -44,8 +47,14 @@ pub(super) enum Taken {
 }
 
 impl Lane {
-    pub(super) fn new(id: &str, waiting: Option<Waiting>, hold_back: Duration, now: Uptime) -> Self {
-        let state = State { ledger: Ledger::new(waiting, hold_back, now), outage: None };
+    pub(super) fn new(
+        id: &str,
+        waiting: Option<Waiting>,
+        hold_back: Duration,
+        boot: &BootId,
+        now: Uptime,
+    ) -> Self {
+        let state = State { ledger: Ledger::new(waiting, hold_back, boot, now), outage: None };
         Self { id: id.to_owned(), state: Mutex::new(state), waits: Notify::new() }
     }
 
@@ -58,8 +67,8 @@ impl Lane {
     }
 
     /// Whether requests that carry data are refused now, so that their bodies need not be read; counts one.
-    pub(super) fn refuses(&self, order: &Order, endpoint: &DataEndpoint, now: Uptime) -> bool {
-        self.state().ledger.refuses(order, terms(endpoint), now)
+    pub(super) fn refuses(&self, order: &Order, endpoint: &DataEndpoint) -> bool {
+        self.state().ledger.refuses(order, terms(endpoint))
     }
 
     /// Takes a request that was received at `arrival`, or turns it away. `unsettled` says that the destination had
@@ -70,9 +79,8 @@ impl Lane {
         endpoint: &DataEndpoint,
         (arrival, size): (Now, u64),
         unsettled: bool,
-        now: Uptime,
     ) -> Result<Taken, Turned> {
-        let taken = self.state().ledger.take(order, terms(endpoint), (arrival, size), unsettled, now)?;
+        let taken = self.state().ledger.take(order, terms(endpoint), (arrival, size), unsettled)?;
         Ok(match taken {
             ledger::Taken::Pass(number) => Taken::Pass(Ticket::new(Arc::clone(self), number)),
             ledger::Taken::Keep(number, over) => {
@@ -110,14 +118,14 @@ impl Lane {
     }
 
     /// A request that was to be kept, for which so many bytes were reserved, could not be written.
-    pub(super) fn not_written(&self, reserved: u64, now: Uptime) {
-        self.state().ledger.not_written(reserved, now);
+    pub(super) fn not_written(&self, reserved: u64) {
+        self.state().ledger.not_written(reserved);
     }
 
     /// A request was not read: what it had is missing here.
-    pub(super) fn missed(&self, unread: Unread, now: Uptime) {
+    pub(super) fn missed(&self, unread: Unread) {
         let mut state = self.state();
-        state.ledger.cover_anew(now);
+        state.ledger.cover_anew();
         if unread == Unread::NoMemory {
             state.ledger.count_overload();
         }
@@ -143,23 +151,28 @@ impl Lane {
     }
 
     /// A block that cannot be read is over.
-    pub(super) fn give_up_front(&self, block: i64, now: Uptime) {
-        self.state().ledger.give_up_front(block, now);
+    pub(super) fn give_up_front(&self, block: i64) {
+        self.state().ledger.give_up_front(block);
     }
 
-    /// Takes out what `proof` proves to be settled elsewhere; gives the blocks that are over.
-    pub(super) fn trim(&self, proof: &Proof, margin: Duration, boot: &BootId) -> Vec<i64> {
-        self.state().ledger.trim(proof, margin, boot)
+    /// Takes out what `evidence` proves to be settled elsewhere for `key`; gives the blocks that are over.
+    pub(super) fn trim(&self, key: &DestinationKey, evidence: &Evidence, boot: &BootId) -> Vec<i64> {
+        self.state().ledger.trim(key, evidence, boot)
     }
 
-    /// What it has received and settled.
-    pub(super) fn coverage(&self, boot: &BootId) -> Coverage {
+    /// What it has received and settled; nothing while something may be missed.
+    pub(super) fn coverage(&self, boot: &BootId) -> Option<Coverage> {
         self.state().ledger.coverage(boot)
     }
 
-    /// Something may have been missed until now: what is covered begins anew.
-    pub(super) fn cover_anew(&self, now: Uptime) {
-        self.state().ledger.cover_anew(now);
+    /// Something is missed: what is covered begins anew with the next arrival.
+    pub(super) fn cover_anew(&self) {
+        self.state().ledger.cover_anew();
+    }
+
+    /// Looks whether time passes.
+    pub(super) fn look(&self, now: Uptime) {
+        self.state().ledger.look(now);
     }
 
     /// The arrival up to which everything received is settled; empty before the first.

@@ -153,7 +153,7 @@ impl Sender {
     /// A block that is damaged is lost, and blocks nothing.
     fn give_up(&mut self, block: i64) {
         tracing::error!(block, "what waits for {:?} is damaged, and is given up", self.lane.id());
-        self.lane.give_up_front(block, clock::now().uptime);
+        self.lane.give_up_front(block);
         self.keeper.over(&self.lane, block);
         self.one_by_one = false;
     }

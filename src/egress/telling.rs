@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{news::Newsroom, view::View};
+use super::{machine::proof, news::Newsroom, view::View};
 use crate::{
     clock,
     domain::{
-        AdapterState, BootId, Coverage, Deliveries, Epoch, FailoverScore, Health, Mode, Now, Standing,
+        AdapterState, BootId, Deliveries, Epoch, FailoverScore, GateCoverage, Health, Mode, Now, Standing,
         Uptime, Wall,
     },
 };
@@ -19,7 +19,7 @@ pub(super) struct Outlets {
     /// Which order is obeyed, and up to when everything is settled.
     pub(super) health: watch::Sender<Health>,
     /// What a Primary's gate has received and settled; empty otherwise.
-    pub(super) coverage: watch::Sender<Option<Coverage>>,
+    pub(super) coverage: watch::Sender<GateCoverage>,
     /// When it last delivered something under its last permission to.
     pub(super) delivered: watch::Sender<Option<Uptime>>,
 }
@@ -59,9 +59,14 @@ impl Telling {
     pub(super) fn notice(&self, collector: &watch::Receiver<Health>, view: &View) {
         let down = collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
         if down {
-            let now = clock::now().uptime;
-            view.lanes().for_each(|lane| lane.cover_anew(now));
+            view.lanes().for_each(|lane| lane.cover_anew());
         }
+    }
+
+    /// What each destination that is configured has received and settled.
+    fn covered(&self, view: &View) -> GateCoverage {
+        let routes = view.routes.values();
+        proof::said(&view.order, routes.map(|route| (route.endpoint.key(), route.lane.coverage(&self.boot))))
     }
 
     /// Sending is permitted from now on, under `epoch`.
@@ -97,7 +102,7 @@ impl Telling {
 
     pub(super) fn look(&mut self, view: &View, standing: &Standing) {
         self.count(view, false);
-        self.outlets.coverage.send_replace(covered(view, &self.boot, clock::now().uptime));
+        self.outlets.coverage.send_replace(self.covered(view));
         self.say_health(view);
         self.newsroom.look(standing, view.lanes());
     }
@@ -140,19 +145,6 @@ impl Telling {
     pub(super) async fn close(&self) {
         self.newsroom.close().await;
     }
-}
-
-/// What everything that is configured has received and settled: the slowest counts. What is not known to wait is
-/// known only up to now.
-fn covered(view: &View, boot: &BootId, now: Uptime) -> Option<Coverage> {
-    if !view.order.egress {
-        return None;
-    }
-    let all = view.lanes().map(|lane| lane.coverage(boot)).reduce(|one, other| Coverage {
-        covered_from: one.covered_from.max(other.covered_from),
-        unsettled_from: [one.unsettled_from, other.unsettled_from].into_iter().flatten().min(),
-    })?;
-    Some(Coverage { unsettled_from: Some(all.unsettled_from.map_or(now, |at| at.min(now))), ..all })
 }
 
 /// Whoever reads this time needs no more, and hears of it less often.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{lane::Lane, machine::ledger};
-use crate::clock;
+use crate::domain::Uptime;
 
 /// A request that is under way, from its arrival until it is settled or on disk.
 #[derive(Debug)]
@@ -45,6 +45,11 @@ impl Reserved {
         self.bytes
     }
 
+    /// As how old it counts.
+    pub(super) const fn since(&self) -> Uptime {
+        self.ticket.ticket.since()
+    }
+
     /// The request is on disk: the room is the block's.
     pub(super) fn written(mut self) {
         self.written = true;
@@ -54,7 +59,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.written {
-            self.ticket.lane.not_written(self.bytes, clock::now().uptime);
+            self.ticket.lane.not_written(self.bytes);
         }
     }
 }

@@ -22,6 +22,7 @@ type Row = (&'static str, &'static [(&'static str, Need)]);
 const ROUTES: &[Row] = &[
     ("/healthz", &[("GET", Nobody)]),
     ("/readyz", &[("GET", Nobody)]),
+    ("/metrics", &[("GET", User)]),
     // The page: what it shows, it asks the interfaces for.
     ("/", &[("GET", Nobody)]),
     ("/api", &[("GET", Nobody)]),

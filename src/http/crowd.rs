@@ -51,6 +51,11 @@ impl Crowd {
         Self { most, most_of_a_source, sources: Mutex::default() }
     }
 
+    /// How many are connected.
+    pub(super) fn connected(&self) -> usize {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// A place for a connection from `source`, if there is one.
     pub(super) fn admit(self: &Arc<Self>, source: IpAddr) -> Option<Admission> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,6 +24,7 @@ use super::{
     hosts::{Hosts, Stranger},
     kit::Failure,
     notices::Notices,
+    traffic::{Cause, Traffic},
 };
 use crate::{
     auth::{Denied, Logins},
@@ -55,6 +56,7 @@ pub struct Door {
     logins: Logins,
     hosts: Hosts,
     notices: Notices,
+    traffic: Traffic,
 }
 
 /// Whose a request is: nobody's while logins are not needed.
@@ -106,7 +108,13 @@ impl Door {
     /// A door that lets `logins` in to the server that is called by `hosts`.
     #[must_use]
     pub fn new(logins: Logins, hosts: Hosts, notices: Notices) -> Arc<Self> {
-        Arc::new(Self { logins, hosts, notices })
+        Arc::new(Self { logins, hosts, notices, traffic: Traffic::of_this_process() })
+    }
+
+    /// Who is connected, and what was refused.
+    #[must_use]
+    pub const fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Who the request is of, if it may do what it asks for.
@@ -171,6 +179,7 @@ impl Door {
                 let user = caller.name().cloned();
                 parts.extensions.insert(caller);
                 parts.extensions.insert(self.notices.clone());
+                parts.extensions.insert(self.traffic.clone());
                 let answered = answer(Request::from_parts(parts, body)).await;
                 self.end_with_login(user, answered)
             }
@@ -221,6 +230,7 @@ pub(super) fn not_an_administrator(user: &User) -> Failure {
         format!("{} is logged in with the role {}.", user.name, user.role),
         "Log in as an administrator; `client-failover user list` shows who is one.",
     )
+    .because(Cause::NotAdministrator)
 }
 
 impl From<Denied> for Failure {
@@ -231,26 +241,30 @@ impl From<Denied> for Failure {
                 "A login is needed.",
                 "The request has no name and password (HTTP Basic) that can be read.",
                 "Send the name and password of a user; `client-failover user add` makes one.",
-            ),
+            )
+            .because(Cause::NoLogin),
             Denied::Wrong(_) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "The login is wrong.",
                 "No user has this name and password.",
                 "Correct name or password; `client-failover user passwd` changes a password.",
-            ),
+            )
+            .because(Cause::WrongLogin),
             Denied::BadToken(why) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "The token is refused.",
                 format!("Its check says: {why}."),
                 "Get a token of the issuer for this server's audience, with one of its roles, and send it again.",
-            ),
+            )
+            .because(Cause::BadToken),
             Denied::TooMany(wait) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "There were too many logins.",
                 "Too many logins failed from there, or too many wait to be checked.",
                 "Wait, then send the request again with the right name and password.",
             )
-            .retry_after(wait.as_secs().max(1)),
+            .retry_after(wait.as_secs().max(1))
+            .because(Cause::TooManyLogins),
         }
     }
 }
@@ -263,19 +277,22 @@ impl From<Stranger> for Failure {
                 "The request names no host.",
                 "It has no Host header that can be read, or more than one.",
                 "Send one Host header, as every HTTP client does by itself.",
-            ),
+            )
+            .because(Cause::NoHost),
             Stranger::Host(host) => Self::new(
                 StatusCode::FORBIDDEN,
                 "The request is not meant for this server.",
                 format!("It calls it {host:?}, which is none of its names."),
                 "Call it localhost or by the address it listens on, or start it with --allow-host and that name.",
-            ),
+            )
+            .because(Cause::OtherHost),
             Stranger::Origin(origin) => Self::new(
                 StatusCode::FORBIDDEN,
                 "A page of somebody else sent the request.",
                 format!("Its Origin is {origin:?}, which is not this server."),
                 "Use the server's own page, or start it with --allow-host and the name of the proxy in front.",
-            ),
+            )
+            .because(Cause::OtherOrigin),
         }
     }
 }

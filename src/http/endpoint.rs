@@ -16,6 +16,7 @@ use super::{
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
     live,
     paging::{Asked, Page},
+    traffic::Cause,
 };
 use crate::{
     clock,
@@ -383,6 +384,7 @@ fn too_many_heartbeats() -> Failure {
         "Send the next one after Retry-After; half of the FailoverTimeout is often enough.",
     )
     .retry_after(1)
+    .because(Cause::TooManyHeartbeats)
 }
 
 fn of_another() -> Failure {
@@ -392,6 +394,7 @@ fn of_another() -> Failure {
         "Whoever made it was logged in as somebody else, and it is his alone.",
         "Log in as that user, or have an administrator remove the session.",
     )
+    .because(Cause::OfAnotherUser)
 }
 
 impl From<CallError> for Failure {

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use super::routes::Routes;
+use super::traffic::{Cause, Traffic};
 use crate::{
     domain::{Fault, Faults},
     wire::{
@@ -36,6 +37,7 @@ pub struct Failure {
     reason: String,
     resolution: String,
     retry_after_s: Option<u64>,
+    cause: Option<Cause>,
 }
 
 impl Failure {
@@ -47,7 +49,7 @@ impl Failure {
         resolution: impl Into<String>,
     ) -> Self {
         let (error, reason, resolution) = (error.into(), reason.into(), resolution.into());
-        Self { status, error, reason, resolution, retry_after_s: None }
+        Self { status, error, reason, resolution, retry_after_s: None, cause: None }
     }
 
     /// The same, with another resolution.
@@ -61,6 +63,13 @@ impl Failure {
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The same, counted by its cause.
+    #[must_use]
+    pub(super) const fn because(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
         self
     }
 
@@ -120,11 +129,12 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The answer with a body that says why, if it refuses.
-pub(super) fn render(endpoint: bool, mut response: Response) -> Response {
+/// The answer; one that refuses gets a body that says why, and is counted.
+pub(super) fn render(endpoint: bool, traffic: &Traffic, mut response: Response) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
+    let Failure { status, error, reason, retry_after_s, cause, .. } = failure.as_ref();
+    traffic.refused(*status, *cause);
     let operation_id = Uuid::new_v4().to_string();
-    let Failure { status, error, reason, retry_after_s, .. } = failure.as_ref();
     // Whoever asks to come again later (a standby, a store that is full) has told or counted why.
     if status.is_server_error() && retry_after_s.is_none() {
         tracing::error!(operation_id, status = status.as_u16(), reason, "request failed: {error}");

@@ -20,6 +20,7 @@ pub mod health;
 mod hosts;
 pub mod kit;
 mod live;
+pub mod metrics;
 mod notices;
 pub mod openapi;
 pub mod order;
@@ -29,8 +30,10 @@ mod patience;
 mod routes;
 pub mod secrets;
 mod serve;
+mod traffic;
 
 pub use door::{Caller, Door};
 pub use hosts::Hosts;
 pub use notices::Notices;
 pub use serve::serve;
+pub use traffic::Traffic;

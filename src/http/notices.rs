@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use crate::{auth::Logins, clock, tls::Shown};
+use crate::{auth::Logins, clock, domain::Wall, tls::Shown};
 
 /// What an operator should know about the server itself. Clones share it.
 #[derive(Debug, Clone)]
@@ -39,6 +39,12 @@ impl Notices {
             missing.map(|what| format!("This server listens on {listen} without {what} (--insecure)."));
         let certificate = certificate.iter().flat_map(|shown| shown.warnings(clock::now().wall));
         exposed.into_iter().chain(certificate).collect()
+    }
+
+    /// When the certificate that is shown ends, if one is shown.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Option<Wall> {
+        self.0.certificate.as_ref().map(|shown| shown.ends())
     }
 
     /// Whether one of them is that something has failed already.

@@ -84,7 +84,7 @@ impl Routes {
     {
         let service = service_fn(move |request| {
             let answered = CarriedOut::new(answer(request));
-            async { Ok(render(false, answered.await)) }
+            async { Ok(answered.await) }
         });
         self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
         self
@@ -99,17 +99,21 @@ impl Routes {
         let Self { router, patterns, raw } = self;
         let hosts_endpoint = patterns.contains(&ENDPOINT);
         let patterns: Arc<[&'static str]> = patterns.into();
+        let traffic = door.traffic().clone();
         let inner = router
             .fallback(async move |uri: Uri| unknown_path(uri.path(), hosts_endpoint))
             .method_not_allowed_fallback(async || wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
-            .layer(axum::middleware::from_fn(async |request: Request, next: axum::middleware::Next| {
-                let endpoint = is_endpoint(request.uri().path());
-                // In a task of its own: a client that hangs up must not end a handler between what it
-                // stored and what it applies.
-                let answered = TaskTracker::new().spawn(next.run(request)).await;
-                told(render(endpoint, answered.unwrap_or_else(|lost| internal(lost).into_response())))
+            .layer(axum::middleware::from_fn(move |request: Request, next: axum::middleware::Next| {
+                let (endpoint, traffic) = (is_endpoint(request.uri().path()), traffic.clone());
+                async move {
+                    // In a task of its own: a client that hangs up must not end a handler between what it
+                    // stored and what it applies.
+                    let answered = TaskTracker::new().spawn(next.run(request)).await;
+                    let answer = answered.unwrap_or_else(|lost| internal(lost).into_response());
+                    told(render(endpoint, &traffic, answer))
+                }
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
@@ -124,7 +128,7 @@ impl Routes {
                 let answered = door.pass(request, |request| async {
                     raw.oneshot(request).await.unwrap_or_else(|never| match never {})
                 });
-                Ok(told_of_another(render(false, answered.await)))
+                Ok(told_of_another(render(false, door.traffic(), answered.await)))
             }
         }))
     }

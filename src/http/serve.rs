@@ -1,6 +1,6 @@
 //! Serves connections until it is told to stop.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1};
@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use super::{
-    crowd::Crowd,
     patience::{Answered, HEAD_LIMIT, Patience},
+    traffic::{Traffic, Unheard},
 };
 
 /// How long requests under way may take to end after the stop.
@@ -41,9 +41,9 @@ pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    traffic: Traffic,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let crowd = Arc::new(Crowd::of_this_process());
     let (connections, cut) = (TaskTracker::new(), CancellationToken::new());
     loop {
         let (stream, peer) = tokio::select! {
@@ -58,17 +58,19 @@ pub async fn serve(
                 }
             },
         };
-        let Some(admission) = crowd.admit(peer.ip()) else {
+        let Some(admission) = traffic.crowd.admit(peer.ip()) else {
+            traffic.unheard(Unheard::TooMany);
             tracing::warn!(from = %peer, "there are too many connections; another was refused");
             continue;
         };
         // A nudge is a small packet that must not wait for the receipt of the one before it.
         stream.set_nodelay(true).ok();
-        let (tls, router, stop, cut) = (tls.clone(), router.clone(), stop.clone(), cut.clone());
+        let (tls, router, traffic) = (tls.clone(), router.clone(), traffic.clone());
+        let (stop, cut) = (stop.clone(), cut.clone());
         connections.spawn(async move {
             tokio::select! {
                 () = cut.cancelled() => {}
-                () = connection(stream, peer, tls, router, stop) => {}
+                () = connection(stream, peer, tls, router, &traffic, stop) => {}
             }
             drop(admission);
         });
@@ -95,20 +97,23 @@ async fn connection(
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
+    traffic: &Traffic,
     stop: CancellationToken,
 ) {
-    let Some(tls) = tls else { return speak(stream, peer, router, stop).await };
+    let Some(tls) = tls else { return speak(stream, peer, router, traffic, stop).await };
     match timeout(HEAD_LIMIT, tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, peer, router, stop).await,
+        Ok(Ok(stream)) => return speak(stream, peer, router, traffic, stop).await,
         Ok(Err(error)) => tracing::debug!(from = %peer, %error, "a TLS handshake failed"),
         Err(_elapsed) => tracing::debug!(from = %peer, "a TLS handshake took too long"),
     }
+    traffic.unheard(Unheard::Handshake);
 }
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
     router: Router,
+    traffic: &Traffic,
     stop: CancellationToken,
 ) {
     let patience = Patience::new(stream);
@@ -132,6 +137,9 @@ async fn speak(
         }
     };
     if let Err(error) = ended {
+        if error.is_parse() {
+            traffic.unheard(Unheard::Malformed);
+        }
         tracing::debug!(from = %peer, %error, "a connection broke");
     }
 }

@@ -15,11 +15,12 @@ use super::{
     client::{ClientError, EndpointClient},
     listener::Listener,
     machine::{Answer, Call, CallId, Desired, Effect, Event, Farewell, Identity, Listen, Machine, Target},
+    metrics::Calls,
 };
 use crate::{
     clock::{self, Alarm},
     domain::{
-        CallFailure, Coverage, EndpointLoss, FailoverConfig, FailureKind, GroupId, Health, HttpUrl,
+        CallFailure, EndpointLoss, FailoverConfig, FailureKind, GateCoverage, GroupId, Health, HttpUrl,
         Incarnation, Mode, OpenAccess, SessionId, Standing, Uptime,
     },
     recorder::Recorder,
@@ -57,7 +58,7 @@ pub struct Obedience {
     /// How they do, and which order they have obeyed.
     pub health: watch::Receiver<Health>,
     /// What the gate of a Primary has received and settled.
-    pub coverage: watch::Receiver<Option<Coverage>>,
+    pub coverage: watch::Receiver<GateCoverage>,
     /// When its gate delivered last, under its last permission to.
     pub delivered: watch::Receiver<Option<Uptime>>,
     /// How long they may take to stop when the process is told to.
@@ -69,7 +70,7 @@ impl Obedience {
     #[must_use]
     pub fn of_nobody() -> Self {
         let (_, health) = watch::channel(Health::NOTHING_PROTECTED);
-        let (_, coverage) = watch::channel(None);
+        let (_, coverage) = watch::channel(GateCoverage::new());
         let (_, delivered) = watch::channel(None);
         Self { health, coverage, delivered, stops_within: Duration::ZERO }
     }
@@ -106,6 +107,7 @@ pub struct Registration {
     unwritten: bool,
     /// When a store that could not be read is read again.
     reread: Option<Uptime>,
+    counted: Calls,
     pulse: Pulse,
 }
 
@@ -148,6 +150,7 @@ impl Registration {
             nudged: Arc::default(),
             unwritten: false,
             reread: None,
+            counted: Calls::default(),
             pulse: Pulse::unwatched(),
         })
     }
@@ -170,6 +173,12 @@ impl Registration {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.subscribe()
+    }
+
+    /// How its calls go.
+    #[must_use]
+    pub fn calls(&self) -> Calls {
+        self.counted.clone()
     }
 
     /// Tells the registration that the stored configuration changed. It carries nothing: the store is
@@ -319,7 +328,8 @@ impl Registration {
     }
 
     async fn step(&mut self, event: Event) {
-        self.machine.hear_gate(*self.obedience.coverage.borrow(), *self.obedience.delivered.borrow());
+        let gate = self.obedience.coverage.borrow().clone();
+        self.machine.hear_gate(gate, *self.obedience.delivered.borrow());
         for effect in self.machine.step(clock::now(), event) {
             self.carry_out(effect).await;
         }
@@ -382,21 +392,25 @@ impl Registration {
 
     fn call(&mut self, id: CallId, call: Call, at_most: Duration) {
         let Some(client) = self.client.clone() else { return };
+        let counted = self.counted.clone();
         let handle = self.calls.spawn(async move {
+            let asked = clock::now().uptime;
             let outcome =
                 timeout(at_most, client.call(&call)).await.unwrap_or_else(|_elapsed| Err(timed_out(at_most)));
+            counted.ended(&call, clock::now().uptime.since(asked), &outcome);
             (id, outcome)
         });
         self.aborts.insert(id, handle);
     }
 
     fn say_farewell(&mut self, farewell: Farewell) {
-        let client = self.client.clone();
+        let (client, counted) = (self.client.clone(), self.counted.clone());
         self.farewells.spawn(async move {
             if let Some(client) = client {
                 let said = timeout(farewell.at_most, client.farewell(&farewell)).await;
                 let said = said.unwrap_or_else(|_elapsed| Err(timed_out(farewell.at_most)));
                 if let Err(failure) = said {
+                    counted.unheard(&failure);
                     tracing::warn!(
                         group = %farewell.group, reason = failure.detail,
                         "the session could not be given up; the endpoint will notice the silence"

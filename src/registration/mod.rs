@@ -15,8 +15,10 @@ mod driver;
 mod listener;
 mod look;
 pub mod machine;
+mod metrics;
 mod redact;
 
 pub use client::ClientError;
 pub use driver::{Obedience, Registration, StartError};
 pub use look::{LookError, Looked, look};
+pub use metrics::Calls;

@@ -9,8 +9,11 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{BUSY_TIMEOUT, StoreError};
-use crate::domain::{Block, BootId, Now, Tally, Uptime, Waiting, Wall};
+use super::{BUSY_TIMEOUT, StoreError, Writes};
+use crate::{
+    clock,
+    domain::{Block, BootId, Now, Tally, Uptime, Waiting, Wall},
+};
 
 /// The buffer's name in the data folder.
 pub(super) const BUFFER: &str = "egress.db";
@@ -52,6 +55,7 @@ pub struct Buffer {
     writer: SqliteConnection,
     options: SqliteConnectOptions,
     reader: SqlitePool,
+    writes: Writes,
 }
 
 impl Buffer {
@@ -87,7 +91,7 @@ impl Buffer {
         let reader = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
-        Ok((Self { writer, options, reader }, waiting))
+        Ok((Self { writer, options, reader, writes: Writes::default() }, waiting))
     }
 
     /// Reads what blocks carry, beside whoever writes.
@@ -96,12 +100,29 @@ impl Buffer {
         BufferReader(self.reader.clone())
     }
 
+    /// How its writes do.
+    #[must_use]
+    pub fn writes(&self) -> &Writes {
+        &self.writes
+    }
+
     /// Makes all `changes`, and writes the counts of each destination of `tallies`, in one transaction that is on
     /// disk before this returns. Gives the ids of the blocks that were appended, in their order.
     ///
     /// # Errors
     /// When the buffer cannot; then nothing was changed.
     pub async fn write(
+        &mut self,
+        changes: impl Iterator<Item = (String, BufferChange)> + Send,
+        tallies: &[(String, Tally)],
+    ) -> Result<Vec<i64>, StoreError> {
+        let asked = clock::now().uptime;
+        let written = self.write_at_once(changes, tallies).await;
+        self.writes.ended(asked, &written);
+        written
+    }
+
+    async fn write_at_once(
         &mut self,
         changes: impl Iterator<Item = (String, BufferChange)> + Send,
         tallies: &[(String, Tally)],

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, Write,
     access::{Places, StoredAccess, field},
     history::insert_transition,
     secrets::entries,
@@ -173,7 +173,7 @@ impl Store {
 
     async fn write_row(
         &self,
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Write<'_>,
         config: &FailoverConfig,
         revision: i64,
     ) -> Result<(), StoreError> {
@@ -257,7 +257,7 @@ pub(super) struct MadeChange<'a> {
 
 /// Writes who changed what; gives back the new revision.
 pub(super) async fn insert_history(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     by: &Requester,
     now: Now,
     done: &MadeChange<'_>,

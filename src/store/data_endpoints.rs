@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 use super::{
-    Requester, Store, StoreError,
+    Requester, Store, StoreError, Write,
     access::{Places, StoredAccess},
     configuration::{DELETED, MadeChange, insert_history, row_of_change},
     history::insert_transition,
@@ -151,7 +151,7 @@ impl Store {
 
     async fn write_data_endpoint(
         &self,
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Write<'_>,
         endpoint: &DataEndpoint,
         position: i64,
         revision: i64,

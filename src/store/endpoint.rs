@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Sqlite, Transaction};
-
-use super::{Store, StoreError, group_history::insert_change};
+use super::{Store, StoreError, Write, group_history::insert_change};
 use crate::domain::{
     Asked, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId, GroupKey,
     GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences, RegisteredSession,
@@ -66,7 +64,7 @@ impl Store {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         keep_group(&mut transaction, group, at).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Forgets a group with its sessions; its seat stays.
@@ -85,7 +83,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Keeps a new session of `group`, and the group, should it be missing: a deletion that was said to
@@ -123,7 +121,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Forgets a session, and an override of it.
@@ -144,7 +142,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Keeps an override in place of the one before, or none.
@@ -191,7 +189,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Keeps who holds the seat of `group`, with what happened until then, in one transaction; gives how
@@ -268,11 +266,7 @@ impl Store {
 
 /// Keeps a group as it is said to be. What an earlier commit left although it was said to have failed is
 /// overwritten: an endpoint that was told of a failure does not know that it is there.
-async fn keep_group(
-    transaction: &mut Transaction<'_, Sqlite>,
-    group: &GroupSpec,
-    at: Wall,
-) -> Result<(), StoreError> {
+async fn keep_group(transaction: &mut Write<'_>, group: &GroupSpec, at: Wall) -> Result<(), StoreError> {
     let (tenant, namespace) = columns(&group.place);
     let id = group.draft.id.as_str();
     let name = group.draft.name.as_ref().map(Name::as_str);

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use sqlx::{Sqlite, Transaction};
-
 use super::{
-    Store, StoreError,
+    Store, StoreError, Write,
     endpoint::{columns, text},
 };
 use crate::domain::{
     Epoch, FailoverScore, GroupChange, GroupChangeKind, GroupKey, GroupReason, LastAct, Name, Receipt, Seen,
     SessionId, Wall,
 };
+use serde_json::{Value, json};
 
 /// Which changes of a group are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +64,7 @@ impl Store {
         for (group, change) in changes {
             insert_change(&mut transaction, group, change).await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// When the last change of any group happened; empty where none is known.
@@ -121,7 +119,7 @@ impl Store {
 
 /// Writes one change.
 pub(super) async fn insert_change(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     group: &GroupKey,
     change: &GroupChange,
 ) -> Result<(), StoreError> {
@@ -166,6 +164,7 @@ pub(super) async fn insert_change(
     )
     .execute(&mut **transaction)
     .await?;
+    transaction.telling.push(change.into());
     Ok(())
 }
 

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{Sqlite, Transaction};
-
-use super::{Store, StoreError};
+use super::{Store, StoreError, Write};
 use crate::domain::{
     AdapterState, Epoch, FailoverScore, GroupId, Known, Mode, Reason, Role, SessionId, Transition as Row,
     TransitionKind, Wall,
@@ -79,7 +77,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// A page of the history, newest first. Its cursor stays good while rows are added.
@@ -163,10 +161,7 @@ impl Store {
 }
 
 /// Writes one row of history.
-pub(super) async fn insert_transition(
-    transaction: &mut Transaction<'_, Sqlite>,
-    row: &Row,
-) -> Result<(), StoreError> {
+pub(super) async fn insert_transition(transaction: &mut Write<'_>, row: &Row) -> Result<(), StoreError> {
     let at_us = row.at.micros();
     let (kind, reason, role) = (row.kind.as_str(), row.reason.as_str(), row.role.as_str());
     let (mode, state) = (row.mode.map(|mode| mode.as_str()), row.adapter_state.as_str());
@@ -198,6 +193,7 @@ pub(super) async fn insert_transition(
     )
     .execute(&mut **transaction)
     .await?;
+    transaction.telling.push(row.into());
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use sqlx::{Connection, SqliteConnection, sqlite::SqlitePoolOptions};
 use tokio::sync::Mutex;
 
 use super::{
-    DATABASE, DataFolder, Inner, READERS, Sealer, Store, StoreError, buffer::BUFFER, copy::check, key,
-    options,
+    DATABASE, DataFolder, Inner, READERS, Sealer, Store, StoreError, Told, Writes, buffer::BUFFER,
+    copy::check, key, options,
 };
 use crate::domain::Wall;
 
@@ -65,7 +65,9 @@ pub async fn inspect(folder: DataFolder) -> Result<Option<Inspection>, StoreErro
     };
     let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(read_only.clone());
     let writer = Mutex::new(connection);
-    let store = Store { inner: Inner { writer, options: read_only, readers, sealer, folder }.into() };
+    let (writes, told) = (Writes::default(), Told::default());
+    let store =
+        Store { inner: Inner { writer, options: read_only, readers, sealer, folder, writes, told }.into() };
     let newest = newest.map(Wall::from_micros);
     Ok(Some(Inspection { bytes, pending, newest, sealed: sealed.len(), store: Some(store) }))
 }

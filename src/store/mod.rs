@@ -2,10 +2,10 @@
 //!
 //! Promises: what was written is on disk before the call returns (WAL, `synchronous = full`); every
 //! write is one `begin immediate` transaction on the one writer connection; a secret is sealed
-//! before it touches the database; the data folder belongs to one server at a time. It imports only
-//! `domain`.
+//! before it touches the database; the data folder belongs to one server at a time. It imports `domain`, and
+//! `metrics` and `clock` to measure itself.
 //!
-//! Does not: decide anything, or ask for the time; times are parameters.
+//! Does not: decide anything, or ask for the times that it keeps; those are parameters.
 
 mod access;
 mod buffer;
@@ -21,11 +21,14 @@ mod identity;
 mod inspection;
 mod key;
 mod key_file;
+mod metrics;
 mod rotation;
 mod secrets;
+mod space;
 mod users;
 
 use std::{
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -50,8 +53,13 @@ pub use identity::StoredIdentity;
 pub use inspection::{Inspection, inspect};
 pub use key::{KeyState, Sealer};
 pub use key_file::KeyPlace;
+pub use metrics::{Told, Writes};
 pub use secrets::SecretsChange;
+pub use space::Space;
 pub use users::{Account, Accounts, AccountsError};
+
+use crate::{clock, domain::Uptime};
+use metrics::Telling;
 
 /// The database's name in the data folder.
 pub const DATABASE: &str = "failover.db";
@@ -76,6 +84,8 @@ struct Inner {
     readers: SqlitePool,
     sealer: Sealer,
     folder: DataFolder,
+    writes: Writes,
+    told: Told,
 }
 
 impl Store {
@@ -94,7 +104,9 @@ impl Store {
             .max_connections(READERS)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
         let writer = Mutex::new(writer);
-        let mut store = Self { inner: Arc::new(Inner { writer, options, readers, sealer, folder }) };
+        let (writes, told) = (Writes::default(), Told::default());
+        let inner = Inner { writer, options, readers, sealer, folder, writes, told };
+        let mut store = Self { inner: Arc::new(inner) };
         store.end_what_was_begun().await;
         Ok(store)
     }
@@ -131,6 +143,18 @@ impl Store {
         self.inner.sealer.state()
     }
 
+    /// How its writes do.
+    #[must_use]
+    pub fn writes(&self) -> &Writes {
+        &self.inner.writes
+    }
+
+    /// What its history tells.
+    #[must_use]
+    pub fn told(&self) -> &Told {
+        &self.inner.told
+    }
+
     /// Closes the database so that its WAL is folded in.
     pub async fn close(&self) {
         self.inner.readers.close().await;
@@ -159,7 +183,8 @@ impl Store {
     }
 
     async fn writer(&self) -> Writer<'_> {
-        Writer { connection: self.inner.writer.lock().await, options: &self.inner.options }
+        let asked = clock::now().uptime;
+        Writer { connection: self.inner.writer.lock().await, inner: &self.inner, asked }
     }
 }
 
@@ -178,11 +203,23 @@ fn options(database: &Path) -> SqliteConnectOptions {
 /// The one connection that writes, while nobody else does.
 struct Writer<'a> {
     connection: MutexGuard<'a, SqliteConnection>,
-    options: &'a SqliteConnectOptions,
+    inner: &'a Inner,
+    /// Since when it was waited for.
+    asked: Uptime,
 }
 
 impl Writer<'_> {
-    async fn begin(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
+    /// Begins to write; what is not committed is rolled back.
+    async fn begin(&mut self) -> Result<Write<'_>, StoreError> {
+        let (Inner { writes, told, .. }, asked) = (self.inner, self.asked);
+        let begun = self.begin_transaction().await;
+        if begun.is_err() {
+            writes.ended(asked, &begun);
+        }
+        Ok(Write { transaction: begun?, writes, told, asked, telling: Vec::new() })
+    }
+
+    async fn begin_transaction(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
         if self.connection.is_in_transaction() {
             // The rollback of a transaction that was given up is queued, and may not be done yet.
             self.connection.ping().await?;
@@ -190,8 +227,43 @@ impl Writer<'_> {
         if self.connection.is_in_transaction() {
             // On a full disk SQLite itself ends the transaction; sqlx then fails to roll it back, and
             // would count it as open for ever.
-            *self.connection = SqliteConnection::connect_with(self.options).await?;
+            *self.connection = SqliteConnection::connect_with(&self.inner.options).await?;
         }
         Ok(self.connection.begin_with("begin immediate").await?)
+    }
+}
+
+/// What is written at once, or not at all.
+struct Write<'a> {
+    transaction: Transaction<'a, Sqlite>,
+    writes: &'a Writes,
+    told: &'a Told,
+    asked: Uptime,
+    /// What history tells once it is committed.
+    telling: Vec<Telling>,
+}
+
+impl Write<'_> {
+    async fn commit(self) -> Result<(), StoreError> {
+        let committed = self.transaction.commit().await.map_err(StoreError::from);
+        self.writes.ended(self.asked, &committed);
+        if committed.is_ok() {
+            self.telling.iter().for_each(|telling| self.told.count(*telling));
+        }
+        committed
+    }
+}
+
+impl Deref for Write<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Write<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
     }
 }

@@ -6,10 +6,8 @@
 
 use std::path::Path;
 
-use sqlx::{Sqlite, Transaction};
-
 use super::{
-    DataFolder, Sealer, Store, StoreError,
+    DataFolder, Sealer, Store, StoreError, Write,
     access::Places,
     key_file::{self, Key},
     secrets,
@@ -55,7 +53,7 @@ impl Store {
 }
 
 /// Opens and seals again everything that is sealed.
-async fn seal_anew(sealer: &Sealer, transaction: &mut Transaction<'_, Sqlite>) -> Result<u64, StoreError> {
+async fn seal_anew(sealer: &Sealer, transaction: &mut Write<'_>) -> Result<u64, StoreError> {
     let mut sealed = 0;
     let mut anew = |place: &str, value: Option<Vec<u8>>| {
         value

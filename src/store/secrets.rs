@@ -1,10 +1,10 @@
 //! The secrets that configurations refer to, and whom each may be sent to.
 
 use secrecy::SecretString;
-use sqlx::{Sqlite, SqliteConnection, Transaction};
+use sqlx::SqliteConnection;
 
 use super::{
-    Requester, Store, StoreError,
+    Requester, Store, StoreError, Write,
     configuration::{DELETED, MadeChange, row_of_change},
     history::insert_transition,
 };
@@ -96,7 +96,7 @@ impl Store {
 
     async fn give(
         &self,
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Write<'_>,
         now: Now,
         given: &GivenSecret,
         value: &SecretString,
@@ -132,7 +132,7 @@ impl Store {
     /// Binds the secret that `access` refers to, if it is there and nobody's yet.
     pub(super) async fn bind_reference(
         &self,
-        transaction: &mut Transaction<'_, Sqlite>,
+        transaction: &mut Write<'_>,
         access: &Access,
     ) -> Result<(), StoreError> {
         let Some(id) = access.reference() else { return Ok(()) };
@@ -169,7 +169,7 @@ type Made<'a> = (&'a Requester, Now, &'a Standing);
 
 /// Writes into the one timeline that a secret changed.
 async fn note(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Write<'_>,
     (by, now, observed): Made<'_>,
     id: &SecretId,
     action: &'static str,
@@ -181,7 +181,7 @@ async fn note(
     insert_transition(transaction, &row_of_change(by, now, observed, &made)).await
 }
 
-async fn describe(transaction: &mut Transaction<'_, Sqlite>, given: &GivenSecret) -> Result<(), StoreError> {
+async fn describe(transaction: &mut Write<'_>, given: &GivenSecret) -> Result<(), StoreError> {
     let (id, folded) = (given.id.as_str(), given.id.folded());
     let description = given.description.as_ref().map(Description::as_str);
     sqlx::query!(
@@ -196,11 +196,7 @@ async fn describe(transaction: &mut Transaction<'_, Sqlite>, given: &GivenSecret
     Ok(())
 }
 
-async fn bind(
-    transaction: &mut Transaction<'_, Sqlite>,
-    folded: &str,
-    recipient: &Recipient,
-) -> Result<(), StoreError> {
+async fn bind(transaction: &mut Write<'_>, folded: &str, recipient: &Recipient) -> Result<(), StoreError> {
     let (endpoint, token) =
         (recipient.endpoint.to_string(), recipient.token_endpoint.as_ref().map(ToString::to_string));
     sqlx::query!(

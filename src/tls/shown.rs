@@ -75,10 +75,16 @@ impl Shown {
         self.read(|state| state.certificate.fingerprint.clone())
     }
 
-    /// Whether the certificate that is shown has ended at `now`.
+    /// When the certificate that is shown ends.
+    #[must_use]
+    pub fn ends(&self) -> Wall {
+        self.read(|state| state.certificate.not_after)
+    }
+
+    /// Whether it has ended at `now`.
     #[must_use]
     pub fn has_ended(&self, now: Wall) -> bool {
-        self.read(|state| state.certificate.not_after < now)
+        self.ends() < now
     }
 
     /// What an operator should know about it, each a sentence.

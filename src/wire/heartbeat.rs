@@ -5,18 +5,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
+    coverage::{CoverageBody, coverage_bodies, read_coverages},
     endpoint::{counter, missing, optional, read_role},
-    members::{Field, Members, Reader, Unknown},
+    members::{Members, Reader, Unknown},
     schema,
 };
 use crate::domain::{
-    BootId, ClientRole, CoverageAges, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat,
-    HeartbeatAnswer, Incarnation, NativeHeartbeat, Receipt, Wall, format_span, parse_span,
+    BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat, HeartbeatAnswer,
+    Incarnation, NativeHeartbeat, Receipt, Wall, format_span, parse_span,
 };
 
 const SCORE: &str = "FailoverScore is a number from 0 to 100.";
-const COVERED_FROM: &str = "CoveredFromAge";
-const OLDEST_UNSETTLED: &str = "OldestUnsettledAge";
 const APPLIED_ROLE: &str = "AppliedRole is Primary or 1, or Secondary or 0.";
 
 /// The body of POST heartbeat.
@@ -82,19 +81,9 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
         applied_for,
         epoch,
         loss,
-        coverage: read_coverage(reader),
+        coverages: read_coverages(reader),
         delivered_ago,
     })
-}
-
-/// What a gate has received and settled. Half of it, or nonsense, is nothing: then nothing leaves a buffer.
-pub(super) fn read_coverage(reader: &mut Reader) -> Option<CoverageAges> {
-    let mut age = |name| match reader.any(name) {
-        Field::Value(Value::String(text)) => parse_span(&text),
-        Field::Value(_) | Field::Null | Field::Absent => None,
-    };
-    let (covered_from, oldest_unsettled) = (age(COVERED_FROM), age(OLDEST_UNSETTLED));
-    Some(CoverageAges { covered_from: covered_from?, oldest_unsettled: oldest_unsettled? })
 }
 
 /// The score, under its present name or its older one; a fraction counts as the nearest whole number,
@@ -132,28 +121,6 @@ fn whole_score(number: f64) -> Option<FailoverScore> {
         .and_then(|score| FailoverScore::new(i64::from(score)))
 }
 
-/// What a gate has received and settled, in a heartbeat and in an answer.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "PascalCase")]
-#[schemars(rename = "Coverage")]
-pub(super) struct CoverageBody {
-    /// For how long the Primary's gate has received without a break.
-    #[schemars(with = "schema::Span")]
-    covered_from_age: String,
-    /// How old the oldest request is that it has not settled.
-    #[schemars(with = "schema::Span")]
-    oldest_unsettled_age: String,
-}
-
-impl From<CoverageAges> for CoverageBody {
-    fn from(ages: CoverageAges) -> Self {
-        Self {
-            covered_from_age: format_span(ages.covered_from),
-            oldest_unsettled_age: format_span(ages.oldest_unsettled),
-        }
-    }
-}
-
 /// The answer to a heartbeat. Stock adapters drop an answer with a null in it, so there is none.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
@@ -178,8 +145,9 @@ pub struct HeartbeatAnswerBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "schema::Span")]
     failover_timeout: Option<String>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    coverage: Option<CoverageBody>,
+    /// What the Primary's gate has received and settled, of each destination.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    egress: Vec<CoverageBody>,
     /// The receipt of the last hand-over, for the two it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "ReceiptBody")]
@@ -197,7 +165,7 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
             epoch: answer.epoch.map(Epoch::get),
             reason: answer.reason,
             failover_timeout: answer.timeout.map(|timeout| timeout.to_string()),
-            coverage: answer.coverage.map(CoverageBody::from),
+            egress: coverage_bodies(&answer.coverages),
             hand_over: answer.receipt.as_deref().map(ReceiptBody::from),
             warnings: answer.warnings,
         }

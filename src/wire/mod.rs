@@ -9,6 +9,7 @@
 mod access;
 pub mod component;
 pub mod configuration;
+mod coverage;
 pub mod data_endpoint;
 pub mod egress;
 pub mod endpoint;

@@ -105,6 +105,7 @@ mod tests {
             health: GroupHealth::NoMembers,
             primary: None,
             primary_score: None,
+            standby_score: None,
             pending: None,
             forced: None,
             members: 0,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    heartbeat::{CoverageBody, read_coverage},
+    coverage::{CoverageBody, coverage_bodies, read_coverages},
     members::{Content, Field, Reader},
 };
 use crate::domain::{
@@ -77,8 +77,8 @@ struct NativeBody {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     endpoint_loss: Option<&'static str>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    coverage: Option<CoverageBody>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    egress: Vec<CoverageBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_delivered_age: Option<String>,
 }
@@ -95,7 +95,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             applied_for: native.applied_for.map(format_span),
             epoch: native.epoch.map(Epoch::get),
             endpoint_loss: native.loss.map(EndpointLoss::as_str),
-            coverage: native.coverage.map(CoverageBody::from),
+            egress: coverage_bodies(&native.coverages),
             last_delivered_age: native.delivered_ago.map(format_span),
         });
         Self {
@@ -159,7 +159,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let reason = reader.text("Reason").value();
     let timeout = reader.text("FailoverTimeout").value();
     let timeout = timeout.and_then(|text| FailoverTimeout::new(parse_span(&text)?).ok());
-    let coverage = read_coverage(&mut reader);
+    let coverages = read_coverages(&mut reader);
     let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt).map(Box::new);
     let warnings = match reader.any("Warnings") {
         Field::Value(Value::Array(warnings)) => {
@@ -167,7 +167,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
         }
         Field::Value(_) | Field::Null | Field::Absent => Vec::new(),
     };
-    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, coverage, receipt, warnings })
+    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, coverages, receipt, warnings })
 }
 
 /// So many of an endpoint's warnings are shown.

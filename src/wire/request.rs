@@ -243,10 +243,9 @@ pub struct NativeHeartbeat {
     epoch: Option<i64>,
     /// What it does as Primary when it loses the endpoint: `step-down` or `keep-role`.
     endpoint_loss: Option<String>,
-    /// For how long the Primary's egress gate has received without a break, as a time span; anything else is nothing.
-    covered_from_age: Option<serde_json::Value>,
-    /// How old the oldest request is that it has not settled, as a time span; anything else is nothing.
-    oldest_unsettled_age: Option<serde_json::Value>,
+    /// Of a Primary with an egress gate: an array of `{Destination, CoveredFromAge, OldestUnsettledAge}`; anything else
+    /// is nothing.
+    egress: Option<serde_json::Value>,
 }
 
 /// The members of `T` that change. Null resets a member that is not required.

@@ -65,7 +65,8 @@ fn check_process(server: &Server) {
 async fn check_answers(server: &Server) {
     let one = format!("{FACET}/C");
     let (stored, history) = (format!("{SECRETS}/planted"), format!("{HISTORY}?limit=1000"));
-    for path in [FACET, &one, STATE, FAILOVER, &history, SECRETS, &stored, "/readyz", "/healthz"] {
+    for path in [FACET, &one, STATE, FAILOVER, &history, SECRETS, &stored, "/readyz", "/healthz", "/metrics"]
+    {
         assert_clean(path, server.get(path).await.body.as_bytes());
     }
 }

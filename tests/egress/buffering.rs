@@ -161,7 +161,7 @@ async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothin
     let site = Site::with("Hot", json!({}), &[("HOLD_BACK", "1s")]).await;
     assert_eq!(site.post("old").await.status, StatusCode::NO_CONTENT);
     let old = clock::now().uptime;
-    // The margin is T (1 s) and the hold-back (1 s): proofs of the last 2 s prove nothing.
+    // The margin is T (1 s) and the hold-back (1 s), and a tenth: proofs of the last 2.3 s prove nothing.
     until("it is older than the margin", async || clock::now().uptime.since(old) > Duration::from_secs(3))
         .await;
     assert_eq!(lane(&site.server).await["Waiting"], json!(1), "what nobody proved stays");
@@ -169,6 +169,8 @@ async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothin
     assert_eq!(lane(&site.server).await["Waiting"], json!(1), "a Primary that began later has not seen it");
     site.prove("01:00:00", "00:30:00").await;
     assert_eq!(lane(&site.server).await["Waiting"], json!(1), "the Primary has it still unsettled");
+    site.prove_of("other", "01:00:00", "00:00:00").await;
+    assert_eq!(lane(&site.server).await["Waiting"], json!(1), "the Primary has sent it elsewhere");
     assert_eq!(site.post("new").await.status, StatusCode::NO_CONTENT);
     site.prove("01:00:00", "00:00:00").await;
     site.until_lane("Proved", json!(1)).await;
@@ -183,12 +185,17 @@ async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothin
 async fn a_primary_says_what_its_gate_has_received_and_settled() {
     let mut site = Site::start("Hot", json!({})).await;
     site.promote().await;
-    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
-    until("it is covered", async || said("CoveredFromAge") > Some(Duration::ZERO)).await;
-    until("nothing waits", async || said("OldestUnsettledAge") < Some(Duration::from_millis(900))).await;
+    let said = |member: &str| span(&site.endpoint.heartbeats().last()?["Egress"][0][member]);
+    assert_eq!(said("CoveredFromAge"), None, "nothing came yet");
+    until("it is covered, and nothing waits", async || {
+        assert_eq!(site.post("0").await.status, StatusCode::OK);
+        said("CoveredFromAge") > Some(Duration::from_secs(1))
+            && said("OldestUnsettledAge") < Some(Duration::from_millis(900))
+    })
+    .await;
     site.sink.go_away().await;
     assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT);
-    let said = |member: &str| site.endpoint.heartbeats().last().and_then(|beat| span(&beat[member]));
+    let said = |member: &str| span(&site.endpoint.heartbeats().last()?["Egress"][0][member]);
     until("something waits", async || said("OldestUnsettledAge") > Some(Duration::from_secs(1))).await;
     site.demote().await;
     until("a Secondary says nothing", async || said("OldestUnsettledAge").is_none()).await;

@@ -63,16 +63,14 @@ async fn bodies_take_no_more_memory_than_they_may() {
     let mut asked = [0; 25];
     large.read_exact(&mut asked).await.unwrap();
     assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
-    let small = "x".repeat(200_000);
-    let answer = site.post(&small).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.headers["retry-after"], "1");
-    assert!(answer.body.contains("memory_mb"), "{}", answer.body);
+    // Each on a connection of its own: one whose body was not read is closed.
+    let url = format!("{}/egress/d/data", site.server.url);
+    let post = async || support::client().post(&url).body("x".repeat(200_000)).send().await.unwrap().status();
+    assert_eq!(post().await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(lane(&site.server).await["Overloaded"], json!(1));
     site.server.until_history("Egress", "GateOverloaded").await;
     drop(large);
-    until("the memory is given back", async || site.post(&small).await.status == StatusCode::NO_CONTENT)
-        .await;
+    until("the memory is given back", async || post().await == StatusCode::NO_CONTENT).await;
 }
 
 #[tokio::test]
@@ -170,4 +168,26 @@ async fn a_collector_that_is_stopped_may_hand_in_what_it_still_has() {
     assert_eq!(sink.bodies(), ["last"]);
     let answers = server.log();
     assert!(answers.contains("HTTP/1.1 200"), "{answers}");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_restarted_beside_a_gate_that_obeys_for_it_is_warned_about() {
+    for (mode, is_warned) in [("Warm", true), ("Cold", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(support::PROGRAM);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command.env("CLIENT_FAILOVER_COLLECTOR_COMMAND", r#"["sleep", "1000"]"#);
+        let server = Server::from_command(command, folder.path());
+        let endpoint = support::scripted::Endpoint::native().await;
+        endpoint.answer_role("Secondary");
+        configure(&server, &json!({ "Id": "d", "Endpoint": "http://127.0.0.1:9" })).await;
+        server.configure(&support::configuration(&endpoint.base(), "G", "00:00:10")).await;
+        server.change(&json!({ "Mode": mode })).await;
+        server.until_diagnostics("AppliedMode", |applied| applied == mode).await;
+        until("the gate has looked", async || {
+            let warnings = server.diagnostics().await["Warnings"].to_string();
+            warnings.contains("on_order") == is_warned
+        })
+        .await;
+    }
 }

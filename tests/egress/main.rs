@@ -13,6 +13,7 @@ mod support;
 
 use std::process::Command;
 
+use client_failover::domain::{ConfigurationId, DestinationKey, HttpUrl};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sink::Sink;
@@ -78,9 +79,16 @@ impl Site {
 
     /// Answers heartbeats with what the Primary's gate has settled, until two of them were answered so.
     async fn prove(&self, covered_from: &str, oldest_unsettled: &str) {
-        let answer = json!({
-            "Role": 0, "CoveredFromAge": covered_from, "OldestUnsettledAge": oldest_unsettled,
-        });
+        self.prove_of("d", covered_from, oldest_unsettled).await;
+    }
+
+    /// The same, of the destination `id` at the same address.
+    async fn prove_of(&self, id: &str, covered_from: &str, oldest_unsettled: &str) {
+        let address = HttpUrl::parse(&format!("{}/base", self.sink.origin())).unwrap();
+        let key = DestinationKey::new(&ConfigurationId::new(id).unwrap(), &address);
+        let answer = json!({ "Role": 0, "Egress": [{
+            "Destination": key.as_str(), "CoveredFromAge": covered_from, "OldestUnsettledAge": oldest_unsettled,
+        }] });
         self.endpoint.answer(scripted::Call::Heartbeat, scripted::Reply::Json(200, answer));
         self.endpoint.until_more(scripted::Call::Heartbeat, 3).await;
     }

@@ -36,7 +36,8 @@ impl Served {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, mut services) = (CancellationToken::new(), JoinSet::new());
         let routes = http::endpoint::routes(endpoint.clone());
-        services.spawn(http::serve(listener, None, routes.build(door), stop.clone()));
+        let traffic = door.traffic().clone();
+        services.spawn(http::serve(listener, None, routes.build(door), traffic, stop.clone()));
         services.spawn(endpoint.clone().run(stop.clone()));
         Self { url, endpoint, stop, services, _folder: folder }
     }

@@ -50,7 +50,9 @@ impl Served {
         let routes = http::order::routes(orders.clone());
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-        services.spawn(http::serve(listener, None, routes.build(door(&store).await), stop.clone()));
+        let door = door(&store).await;
+        let traffic = door.traffic().clone();
+        services.spawn(http::serve(listener, None, routes.build(door), traffic, stop.clone()));
         Self { url, standing, orders, stop, services, _folder: folder }
     }
 

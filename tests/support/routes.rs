@@ -9,11 +9,13 @@ use client_failover::{
         adapter::{self, Adapter},
         components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
+        metrics::{self, AdapterMetrics, Metrics},
         openapi, order,
         page::{self, Halves},
         secrets,
     },
     orders::Orders,
+    registration::Calls,
     reports::{Obeyers, Reports},
     store::{DataFolder, Store},
     tls::Authorities,
@@ -45,7 +47,15 @@ async fn routes(store: &Store) -> Routes {
     };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
     let halves = Halves { adapter: true, endpoint: true };
+    let measured = AdapterMetrics {
+        standing: adapter.standing.clone(),
+        calls: Calls::default(),
+        gate: egress.gate(),
+        buffer_writes: egress.buffer_writes(),
+    };
+    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
     health::routes(store.clone())
+        .merge(metrics::routes(metrics))
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))

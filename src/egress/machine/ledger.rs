@@ -3,15 +3,22 @@
 use std::{collections::BTreeMap, time::Duration};
 
 pub use super::account::Account;
-use super::{Admission, Settlement, Span, admission, blocks::Blocks, is_proved};
-use crate::domain::{
-    Block, BootId, Coverage, Now, Order, Proof, StandbyAnswer, Tally, Uptime, Waiting, Wall,
+use super::{
+    Admission, Settlement, admission,
+    blocks::Blocks,
+    proof::{Evidence, Span},
 };
+use crate::domain::{
+    Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
+};
+
+/// Who has not looked for so long stood still, and what collectors handed in meanwhile lay about unread.
+pub const STALL: Duration = Duration::from_secs(1);
 
 /// The books of one destination.
 #[derive(Debug)]
 pub struct Ledger {
-    /// How long a collector may keep a sample: who sends nothing for longer may have stopped reading.
+    /// How long a collector may keep a sample: who hands nothing in for longer may have stopped reading.
     hold_back: Duration,
     /// What waits and is on disk, oldest first.
     blocks: Blocks,
@@ -25,18 +32,38 @@ pub struct Ledger {
     tally: Tally,
     /// What was delivered since it was last permitted to.
     account: Account,
-    /// Since when something came all the time, and everything that came was taken.
-    covered_from: Uptime,
-    last_arrival: Option<Uptime>,
+    /// Since when everything came and was taken; empty while something may be missed.
+    covered_from: Option<Uptime>,
+    /// When something was taken last, as far as is known; at first when the books were opened.
+    last_arrival: Uptime,
+    /// What came late after a break.
+    late: Late,
+    /// When it was last looked whether time passes.
+    looked: Uptime,
     last_received: Option<Wall>,
     news: News,
+}
+
+/// After a break a collector hands in what it kept meanwhile: until when that is, and how late it may be.
+#[derive(Debug, Clone, Copy, Default)]
+struct Late {
+    until: Uptime,
+    by: Duration,
 }
 
 /// A request that is under way, from its arrival until it is settled or on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
-    arrival: Uptime,
+    since: Uptime,
     number: u64,
+}
+
+impl Ticket {
+    /// When it arrived, or would have, had there been no break before.
+    #[must_use]
+    pub const fn since(self) -> Uptime {
+        self.since
+    }
 }
 
 /// What a destination's configuration says of requests that wait.
@@ -88,8 +115,10 @@ pub struct News {
 impl Ledger {
     /// The books of a destination that `waiting` was found for, if anything was.
     #[must_use]
-    pub fn new(waiting: Option<Waiting>, hold_back: Duration, now: Uptime) -> Self {
+    pub fn new(waiting: Option<Waiting>, hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
         let (tally, found) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
+        let here = found.iter().filter(|block| block.boot == *boot);
+        let last_arrival = here.map(|block| block.last.uptime).max();
         let (waiting, mut blocks) = (found.iter().map(Block::left).sum(), Blocks::default());
         found.into_iter().for_each(|block| blocks.push(block));
         Self {
@@ -101,18 +130,20 @@ impl Ledger {
             tickets: 0,
             tally,
             account: Account::default(),
-            covered_from: now,
-            last_arrival: None,
+            covered_from: None,
+            last_arrival: last_arrival.unwrap_or(now),
+            late: Late::default(),
+            looked: now,
             last_received: None,
             news: News::default(),
         }
     }
 
     /// Whether requests that carry data are refused now, so that their bodies need not be read; counts one.
-    pub fn refuses(&mut self, order: &Order, terms: Terms, now: Uptime) -> bool {
+    pub fn refuses(&mut self, order: &Order, terms: Terms) -> bool {
         let refuses = admission(order, false, false, terms.standby) == Admission::Refuse;
         if refuses {
-            self.stand_by(Turned::StandsBy, now);
+            self.stand_by(Turned::StandsBy);
         }
         refuses
     }
@@ -128,18 +159,17 @@ impl Ledger {
         terms: Terms,
         (arrival, size): (Now, u64),
         unsettled: bool,
-        now: Uptime,
     ) -> Result<Taken, Turned> {
         match admission(order, false, unsettled || self.waiting > 0, terms.standby) {
-            Admission::Pass => Ok(Taken::Pass(self.arrives(arrival))),
+            Admission::Pass => Ok(Taken::Pass(self.arrives(arrival, unsettled))),
             Admission::Keep { dropping_oldest } => {
-                let over = self.make_room(size, terms.limit, dropping_oldest, now)?;
+                let over = self.make_room(size, terms.limit, dropping_oldest)?;
                 self.waiting += 1;
                 self.in_writing += size;
-                Ok(Taken::Keep(self.arrives(arrival), over))
+                Ok(Taken::Keep(self.arrives(arrival, unsettled), over))
             }
-            Admission::Refuse => Err(self.stand_by(Turned::StandsBy, now)),
-            Admission::Swallow => Err(self.stand_by(Turned::Swallowed, now)),
+            Admission::Refuse => Err(self.stand_by(Turned::StandsBy)),
+            Admission::Swallow => Err(self.stand_by(Turned::Swallowed)),
         }
     }
 
@@ -181,11 +211,11 @@ impl Ledger {
     }
 
     /// A request that was to be kept could not be written.
-    pub const fn not_written(&mut self, reserved: u64, now: Uptime) {
+    pub const fn not_written(&mut self, reserved: u64) {
         self.waiting = self.waiting.saturating_sub(1);
         self.in_writing = self.in_writing.saturating_sub(reserved);
         // It was received, and is not kept.
-        self.cover_anew(now);
+        self.cover_anew();
     }
 
     /// The block whose turn it is.
@@ -234,17 +264,18 @@ impl Ledger {
     }
 
     /// A block that cannot be read is over.
-    pub fn give_up_front(&mut self, block: i64, now: Uptime) {
+    pub fn give_up_front(&mut self, block: i64) {
         if self.blocks.front().is_some_and(|front| front.id == block) {
-            self.lose_front(now);
+            self.lose_front();
         }
     }
 
-    /// Takes out what `proof` proves to be settled elsewhere; gives the blocks that are over.
-    pub fn trim(&mut self, proof: &Proof, margin: Duration, boot: &BootId) -> Vec<i64> {
+    /// Takes out what `evidence` proves to be settled elsewhere for the destination `key`; gives the blocks that
+    /// are over.
+    pub fn trim(&mut self, key: &DestinationKey, evidence: &Evidence, boot: &BootId) -> Vec<i64> {
         let proved = self.blocks.take_out(|block| {
             let span = Span { boot: &block.boot, first: block.first.uptime, last: block.last.uptime };
-            is_proved(&span, proof, margin, boot)
+            evidence.covers(&span, key, boot)
         });
         let requests = proved.iter().map(Block::left).sum();
         self.waiting = self.waiting.saturating_sub(requests);
@@ -252,22 +283,27 @@ impl Ledger {
         proved.iter().map(|block| block.id).collect()
     }
 
-    /// What it has received and settled. Silence proves nothing for longer than a collector may hold back: the
-    /// collector may have stopped reading, and then the other member has what this one never saw.
+    /// What it has received and settled; nothing while something may be missed. Silence proves nothing: who has
+    /// handed nothing in since may have stopped reading, and then the other has what this one never saw.
     #[must_use]
-    pub fn coverage(&self, boot: &BootId) -> Coverage {
-        let under_way = self.under_way.keys().next().map(|ticket| ticket.arrival);
+    pub fn coverage(&self, boot: &BootId) -> Option<Coverage> {
+        let under_way = self.under_way.keys().next().map(|ticket| ticket.since);
         let waiting = self.blocks.oldest(boot);
-        let heard_until = self.last_arrival.map_or(self.covered_from, |at| at + self.hold_back);
-        Coverage {
-            covered_from: self.covered_from,
-            unsettled_from: [under_way, waiting, Some(heard_until)].into_iter().flatten().min(),
-        }
+        let settled_until = [under_way, waiting].into_iter().flatten().fold(self.last_arrival, Uptime::min);
+        Some(Coverage { covered_from: self.covered_from?, settled_until })
     }
 
-    /// Something may have been missed until now: what is covered begins anew.
-    pub const fn cover_anew(&mut self, now: Uptime) {
-        self.covered_from = now;
+    /// Something is missed: what is covered begins anew with the next arrival.
+    pub const fn cover_anew(&mut self) {
+        self.covered_from = None;
+    }
+
+    /// Looks whether time passes: who stood still has not seen what happened meanwhile.
+    pub fn look(&mut self, now: Uptime) {
+        if now.since(self.looked) > STALL {
+            self.cover_anew();
+        }
+        self.looked = now;
     }
 
     /// The arrival up to which everything received is settled; empty before the first.
@@ -296,52 +332,64 @@ impl Ledger {
         self.news
     }
 
-    fn arrives(&mut self, arrival: Now) -> Ticket {
-        if self.last_arrival.is_none_or(|last| arrival.uptime > last + self.hold_back) {
-            self.covered_from = self.covered_from.max(arrival.uptime);
+    /// A request is under way from now on. What was so before, and was not settled, is no news of the collector.
+    fn arrives(&mut self, arrival: Now, again: bool) -> Ticket {
+        if !again {
+            self.note_arrival(arrival);
         }
-        self.last_arrival = self.last_arrival.max(Some(arrival.uptime));
-        self.last_received = Some(self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall)));
         self.tickets += 1;
-        let ticket = Ticket { arrival: arrival.uptime, number: self.tickets };
+        let at = arrival.uptime;
+        let ticket = Ticket { since: at - self.late_by(at), number: self.tickets };
         self.under_way.insert(ticket, arrival.wall);
         ticket
     }
 
+    fn note_arrival(&mut self, arrival: Now) {
+        let at = arrival.uptime;
+        let silence = at.since(self.last_arrival);
+        if self.covered_from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
+            // What the collector kept during the break comes from now on, for no longer than that took. A break
+            // that began before the one before was made good adds to it.
+            let by = silence + self.late_by(self.last_arrival);
+            self.late = Late { until: at + by, by };
+            self.covered_from = Some(self.late.until);
+        }
+        self.last_arrival = self.last_arrival.max(at);
+        self.last_received = Some(self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall)));
+    }
+
+    fn late_by(&self, at: Uptime) -> Duration {
+        if at < self.late.until { self.late.by } else { Duration::ZERO }
+    }
+
     /// Room for `size`; gives the blocks that were dropped for it.
-    fn make_room(
-        &mut self,
-        size: u64,
-        limit: u64,
-        dropping_oldest: bool,
-        now: Uptime,
-    ) -> Result<Vec<i64>, Turned> {
+    fn make_room(&mut self, size: u64, limit: u64, dropping_oldest: bool) -> Result<Vec<i64>, Turned> {
         let mut over = Vec::new();
         // What is being written leaves no room, however much is dropped.
         let dropping_oldest = dropping_oldest && self.in_writing + size <= limit;
         while self.blocks.bytes() + self.in_writing + size > limit {
             let Some(oldest) = self.blocks.front().filter(|_| dropping_oldest) else {
                 self.news.turned_away += 1;
-                self.cover_anew(now);
+                self.cover_anew();
                 return Err(Turned::Full);
             };
             over.push(oldest.id);
-            self.lose_front(now);
+            self.lose_front();
         }
         Ok(over)
     }
 
-    fn lose_front(&mut self, now: Uptime) {
+    fn lose_front(&mut self) {
         let lost = self.blocks.pop_front().as_ref().map_or(0, Block::left);
         self.waiting = self.waiting.saturating_sub(lost);
         self.tally.dropped += lost;
         self.news.dropped += lost;
-        self.cover_anew(now);
+        self.cover_anew();
     }
 
-    fn stand_by(&mut self, turned: Turned, now: Uptime) -> Turned {
+    const fn stand_by(&mut self, turned: Turned) -> Turned {
         self.news.stood_by += 1;
-        self.cover_anew(now);
+        self.cover_anew();
         turned
     }
 }
@@ -360,39 +408,96 @@ mod tests {
     }
 
     fn ledger() -> Ledger {
-        Ledger::new(None, HOLD_BACK, at(100))
+        Ledger::new(None, HOLD_BACK, &BootId::new("this"), at(200))
     }
 
     fn moment(secs: u64) -> Now {
         Now { uptime: at(secs), wall: Wall::from_micros(i64::try_from(secs).unwrap()) }
     }
 
+    fn primary() -> Order {
+        let standing = Standing { role: Role::Primary, acting: Acting::Unbounded, ..Standing::default() };
+        Order::of(&standing)
+    }
+
     /// A request that arrives, and is settled at once.
     fn arrives(ledger: &mut Ledger, secs: u64) {
-        let standing = Standing { role: Role::Primary, acting: Acting::Unbounded, ..Standing::default() };
-        let taken = ledger.take(&Order::of(&standing), TERMS, (moment(secs), 10), false, at(secs));
+        ledger.look(at(secs));
+        let taken = ledger.take(&primary(), TERMS, (moment(secs), 10), false);
         let Ok(Taken::Pass(ticket)) = taken else { panic!("{taken:?}") };
         ledger.settle(Settlement::Acknowledged, 200, moment(secs));
         ledger.arrived(ticket);
     }
 
-    fn covered(ledger: &Ledger) -> (Uptime, Option<Uptime>) {
-        let Coverage { covered_from, unsettled_from } = ledger.coverage(&BootId::new("this"));
-        (covered_from, unsettled_from)
+    fn covered(ledger: &Ledger) -> Option<(Uptime, Uptime)> {
+        let coverage = ledger.coverage(&BootId::new("this"))?;
+        Some((coverage.covered_from, coverage.settled_until))
+    }
+
+    /// One request a second.
+    fn run(ledger: &mut Ledger, from: u64, to: u64) {
+        (from..=to).for_each(|secs| arrives(ledger, secs));
     }
 
     #[test]
-    fn silence_covers_no_more_than_a_collector_may_hold_back() {
+    fn what_is_covered_begins_with_an_arrival_and_silence_proves_nothing() {
         let mut ledger = ledger();
-        assert_eq!(covered(&ledger), (at(100), Some(at(100))), "nothing came, and nothing is known");
-        arrives(&mut ledger, 200);
-        assert_eq!(covered(&ledger), (at(200), Some(at(210))), "the collector begins here");
-        arrives(&mut ledger, 210);
-        assert_eq!(covered(&ledger), (at(200), Some(at(220))), "it may have held back for so long");
-        arrives(&mut ledger, 221);
-        assert_eq!(covered(&ledger), (at(221), Some(at(231))), "what it did not read was not received");
-        ledger.cover_anew(at(225));
-        assert_eq!(covered(&ledger).0, at(225));
+        assert_eq!(covered(&ledger), None, "nothing came, and nothing is known");
+        run(&mut ledger, 200, 205);
+        assert_eq!(covered(&ledger), Some((at(200), at(205))), "the collector begins here");
+        (206..=214).for_each(|secs| ledger.look(at(secs)));
+        assert_eq!(covered(&ledger), Some((at(200), at(205))), "it may have stopped reading");
+        arrives(&mut ledger, 215);
+        assert_eq!(covered(&ledger), Some((at(200), at(215))), "it held back for so long");
+    }
+
+    #[test]
+    fn after_a_break_a_collector_hands_in_what_it_kept_for_as_long_as_that_took() {
+        let mut ledger = ledger();
+        run(&mut ledger, 200, 205);
+        (206..=215).for_each(|secs| ledger.look(at(secs)));
+        arrives(&mut ledger, 216);
+        assert_eq!(covered(&ledger), Some((at(227), at(216))), "it was silent for longer than it holds back");
+        ledger.cover_anew();
+        assert_eq!(covered(&ledger), None, "something was refused");
+        arrives(&mut ledger, 217);
+        assert_eq!(
+            covered(&ledger),
+            Some((at(229), at(217))),
+            "a break before the last was made good adds to it"
+        );
+        ledger.take(&primary(), TERMS, (moment(218), 10), false).unwrap();
+        assert_eq!(covered(&ledger).unwrap().1, at(206), "what comes now may be 12 s late");
+    }
+
+    #[test]
+    fn a_run_goes_on_from_what_the_one_before_received() {
+        let waiting =
+            Waiting { destination: "d".to_owned(), tally: Tally::default(), blocks: vec![block(1, 150)] };
+        let open = |boot| Ledger::new(Some(waiting.clone()), HOLD_BACK, &BootId::new(boot), at(200));
+        for (name, boot, wanted) in
+            [("the collector may have kept 60 s", "this", at(270)), ("the boot is another", "that", at(220))]
+        {
+            let mut ledger = open(boot);
+            (201..=210).for_each(|secs| ledger.look(at(secs)));
+            ledger.take(&primary(), TERMS, (moment(210), 10), false).unwrap();
+            assert_eq!(ledger.covered_from, Some(wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn who_stood_still_has_not_seen_what_happened_meanwhile() {
+        let mut ledger = ledger();
+        run(&mut ledger, 200, 205);
+        ledger.look(at(206));
+        assert_eq!(covered(&ledger), Some((at(200), at(205))));
+        ledger.look(at(208));
+        assert_eq!(covered(&ledger), None);
+        run(&mut ledger, 208, 220);
+        assert_eq!(covered(&ledger).unwrap().0, at(211));
+        // What lay in sockets may be read before anybody looks.
+        ledger.take(&primary(), TERMS, (moment(224), 10), false).unwrap();
+        assert_eq!(covered(&ledger).unwrap(), (at(228), at(220)));
     }
 
     fn block(id: i64, first: u64) -> Block {
@@ -403,35 +508,34 @@ mod tests {
     #[test]
     fn what_is_not_settled_is_as_old_as_the_oldest_whichever_block_has_it() {
         let mut ledger = ledger();
-        arrives(&mut ledger, 200);
-        arrives(&mut ledger, 205);
+        run(&mut ledger, 200, 205);
         // The second was passed on first, and hung.
         ledger.written(block(1, 204), 0);
         ledger.written(block(2, 201), 0);
-        assert_eq!(covered(&ledger).1, Some(at(201)));
+        assert_eq!(covered(&ledger).unwrap().1, at(201));
         assert_eq!(ledger.settled_until(), Some(Wall::from_micros(201)));
         let other = ledger.coverage(&BootId::new("another"));
-        assert_eq!(other.unsettled_from, Some(Uptime::default()), "older than any uptime of this boot");
+        assert_eq!(other.unwrap().settled_until, Uptime::default(), "older than any uptime of this boot");
     }
 
     #[test]
     fn a_full_standby_drops_its_oldest_and_a_full_primary_takes_nothing() {
         let hot = Standing { applied_mode: Some(Mode::Hot), role: Role::Secondary, ..Standing::default() };
-        let acting = Standing { role: Role::Primary, acting: Acting::Unbounded, ..Standing::default() };
+        let hot = Order::of(&hot);
         let mut ledger = ledger();
         for id in 1..=3 {
             ledger.waiting += 1;
             ledger.written(Block { bytes: 300, ..block(id, 200) }, 0);
         }
-        let mut take = |standing: &Standing, size| {
-            let taken = ledger.take(&Order::of(standing), TERMS, (moment(300), size), false, at(300));
+        let mut take = |order: &Order, size| {
+            let taken = ledger.take(order, TERMS, (moment(300), size), false);
             (
                 taken.map(|taken| matches!(taken, Taken::Keep(_, over) if over == [1])),
                 ledger.load(),
                 ledger.tally().dropped,
             )
         };
-        assert_eq!(take(&acting, 101), (Err(Turned::Full), (3, 900), 0));
+        assert_eq!(take(&primary(), 101), (Err(Turned::Full), (3, 900), 0));
         assert_eq!(take(&hot, 101), (Ok(true), (3, 701), 1));
         // What is being written leaves no room, however much is dropped.
         assert_eq!(take(&hot, 900), (Err(Turned::Full), (3, 701), 1));

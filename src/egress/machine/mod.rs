@@ -3,10 +3,11 @@
 mod account;
 mod blocks;
 pub mod ledger;
+pub mod proof;
 
 use std::time::Duration;
 
-use crate::domain::{BootId, Order, Proof, StandbyAnswer, Uptime};
+use crate::domain::{Order, StandbyAnswer};
 
 /// The first wait before a destination that did not settle a request is asked again; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -79,38 +80,10 @@ pub fn retry_wait(attempts: u32, asked: Option<Duration>) -> Duration {
     asked.map_or(grown, |asked| asked.min(LONGEST_ASKED_WAIT).max(grown))
 }
 
-/// When some requests were received, in one boot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span<'a> {
-    /// In which boot.
-    pub boot: &'a BootId,
-    /// The first of them.
-    pub first: Uptime,
-    /// The last of them.
-    pub last: Uptime,
-}
-
-/// Whether all of `span` is proved to have been settled by the Primary, with `margin` to either side.
-///
-/// Only what was received before the question was sent, by more than the age of what the Primary has not settled;
-/// and not what may be older than what the Primary has seen. Uptimes of another boot say nothing.
-#[must_use]
-pub fn is_proved(span: &Span<'_>, proof: &Proof, margin: Duration, boot: &BootId) -> bool {
-    if span.boot != boot {
-        return false;
-    }
-    let Some(covered) = proof.ages.covered_from.checked_sub(margin) else { return false };
-    // Where the machine has not run for so long, nothing it received is that old.
-    let age_of = |at: Uptime| proof.asked.since(at);
-    span.last < proof.asked
-        && age_of(span.last) > proof.ages.oldest_unsettled.saturating_add(margin)
-        && age_of(span.first) < covered
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Acting, CoverageAges, Mode, Role, Standing};
+    use crate::domain::{Acting, Mode, Role, Standing};
 
     fn order(role: Role, mode: Mode) -> Order {
         let acting = if role == Role::Primary { Acting::Unbounded } else { Acting::No };
@@ -194,39 +167,5 @@ mod tests {
         assert_eq!(millis(0, Some(Duration::from_secs(3))), 3_000);
         assert_eq!(millis(0, Some(Duration::from_secs(3_600))), 60_000);
         assert_eq!(millis(9, Some(Duration::ZERO)), 5_000);
-    }
-
-    #[test]
-    fn only_what_is_proved_leaves_the_buffer() {
-        const MARGIN: Duration = Duration::from_secs(20);
-        let at = |secs| Uptime::new(Duration::from_secs(secs));
-        let (boot, other) = (BootId::new("this"), BootId::new("another"));
-        // Asked at 1,000 s; all but the last 5 s are settled, and 300 s were received without a break.
-        let proof = |covered, unsettled| Proof {
-            asked: at(1_000),
-            ages: CoverageAges {
-                covered_from: Duration::from_secs(covered),
-                oldest_unsettled: Duration::from_secs(unsettled),
-            },
-        };
-        let (settled, fresh, young) = (proof(300, 0), proof(30, 5), proof(19, 0));
-        let proof = proof(300, 5);
-        for (name, boot_of, first, last, proof, wanted) in [
-            ("well inside", &boot, 800, 900, &proof, true),
-            ("just old enough", &boot, 900, 974, &proof, true),
-            ("too young by the margin", &boot, 900, 975, &proof, false),
-            ("nothing waits at the Primary", &boot, 900, 979, &settled, true),
-            ("the margin stays", &boot, 900, 980, &settled, false),
-            ("just covered", &boot, 721, 900, &proof, true),
-            ("older than what the Primary saw, with the margin", &boot, 720, 900, &proof, false),
-            ("before the Primary received", &boot, 600, 650, &proof, false),
-            ("received after the question", &boot, 990, 1_001, &settled, false),
-            ("a fresh Primary proves nothing yet", &boot, 900, 970, &fresh, false),
-            ("a Primary younger than the margin", &boot, 900, 970, &young, false),
-            ("another boot", &other, 800, 900, &proof, false),
-        ] {
-            let span = Span { boot: boot_of, first: at(first), last: at(last) };
-            assert_eq!(is_proved(&span, proof, MARGIN, &boot), wanted, "{name}");
-        }
     }
 }

@@ -40,6 +40,7 @@ use unsettled::Unsettled;
 use super::{
     machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
     mark::Mark,
+    metrics::Heard,
 };
 use crate::{
     clock,
@@ -154,6 +155,7 @@ struct Inner {
     lookout: Lookout,
     places: Places,
     overviews: Overviews,
+    heard: Heard,
     writers: TaskTracker,
     closing: CancellationToken,
 }
@@ -272,6 +274,25 @@ impl Endpoint {
     /// When group or session is not known, another process uses the session, it sends too many, or a
     /// promotion could not be recorded.
     pub async fn heartbeat(
+        &self,
+        key: &GroupKey,
+        id: &SessionId,
+        heartbeat: &Heartbeat,
+        connection: Option<SocketAddr>,
+    ) -> Call<HeartbeatAnswer> {
+        let arrived = clock::now().uptime;
+        let outcome = self.hear(key, id, heartbeat, connection).await;
+        self.inner.heard.heartbeat(clock::now().uptime.since(arrived), &outcome);
+        outcome
+    }
+
+    /// How heartbeats are answered.
+    #[must_use]
+    pub fn heard(&self) -> &Heard {
+        &self.inner.heard
+    }
+
+    async fn hear(
         &self,
         key: &GroupKey,
         id: &SessionId,

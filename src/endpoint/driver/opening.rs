@@ -9,8 +9,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Attention, Cell, Endpoint, Estate, Group, Hosted, Inner, Mark, Moment, Settings, Store, StoreError,
-    listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
+    Attention, Cell, Endpoint, Estate, Group, Heard, Hosted, Inner, Mark, Moment, Settings, Store,
+    StoreError, listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
 };
 use crate::clock;
 
@@ -98,6 +98,7 @@ impl Endpoint {
             lookout: Lookout::default(),
             places: Places::default(),
             overviews: Overviews::default(),
+            heard: Heard::default(),
             writers: TaskTracker::new(),
             closing,
         };

@@ -25,6 +25,12 @@ struct Look {
 impl Endpoint {
     /// The groups of `place` at a glance, in the order of their Ids, as they were at `since` or later.
     pub async fn overview(&self, place: &Place, since: Uptime) -> Vec<GroupOverview> {
+        let groups = self.overview_everywhere(since).await;
+        groups.iter().filter(|(of, _)| of == place).map(|(_, group)| group.clone()).collect()
+    }
+
+    /// The groups of all places at a glance, in the order of their keys, as they were at `since` or later.
+    pub async fn overview_everywhere(&self, since: Uptime) -> Arc<Vec<(Place, GroupOverview)>> {
         let mut last = self.inner.overviews.0.lock().await;
         if last.begun.is_none_or(|begun| begun < since) {
             let (begun, mut groups) = (clock::now().uptime, Vec::new());
@@ -35,9 +41,7 @@ impl Endpoint {
             }
             *last = Look { begun: Some(begun), groups: Arc::new(groups) };
         }
-        let groups = Arc::clone(&last.groups);
-        drop(last);
-        groups.iter().filter(|(of, _)| of == place).map(|(_, group)| group.clone()).collect()
+        Arc::clone(&last.groups)
     }
 
     /// How many groups there are, and how many of them have no Primary.

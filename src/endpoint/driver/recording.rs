@@ -6,7 +6,10 @@ use super::{
     Cell, Endpoint, Group, GroupChange, GroupEvent, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError,
     chain, unpoisoned,
 };
-use crate::domain::{Epoch, GroupChangeKind, SessionId};
+use crate::{
+    clock,
+    domain::{Epoch, GroupChangeKind, SessionId},
+};
 
 /// More changes of one group that wait for a store that refuses are not kept; the log has them.
 const MOST_UNWRITTEN: usize = 1_000;
@@ -110,6 +113,7 @@ impl Endpoint {
     ) -> Result<(), WriteError> {
         // Side by side, so that an answer waits for one disk's delay and not for two. Whichever is lost in
         // a crash, the numbers differ, and the next start waits for T.
+        let asked = clock::now().uptime;
         let (next, epoch) = (seat.number_after(mark.seat_records), mark.epoch.max(seat.epoch));
         let (recorded, marked) = tokio::join!(
             self.inner.store.record_seat(key, seat, changes),
@@ -120,6 +124,7 @@ impl Endpoint {
         if seat_records != next {
             self.write_mark(mark, seat_records, epoch).await?;
         }
+        self.inner.heard.seat(clock::now().uptime.since(asked));
         Ok(())
     }
 

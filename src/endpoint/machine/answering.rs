@@ -79,6 +79,7 @@ impl Group {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
+        self.note_answer(now, question.sequence);
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
 
@@ -210,7 +211,9 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
-            answer.coverage = self.coverage(now).filter(|_| role != ClientRole::Primary);
+            if role != ClientRole::Primary {
+                answer.coverages = self.coverages(now);
+            }
             answer.receipt = self.receipt_for(now, member).map(Box::new);
             answer.warnings = self.warnings(now, member);
         }

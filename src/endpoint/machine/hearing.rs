@@ -116,7 +116,7 @@ impl Group {
             Some(native) if native.acting => {
                 tenure.acted = now.uptime;
                 self.hear_acting(now, since);
-                self.hear_coverage(now, native.coverage);
+                self.hear_coverage(now, native);
                 return false;
             }
             Some(native) if tenure.last_primary.is_none() => {

@@ -260,7 +260,7 @@ pub struct Group {
     override_ended: bool,
     last_data: Option<Wall>,
     /// What the Primary's gate said last.
-    covered: Option<coverage::Covered>,
+    gate: coverage::Gate,
     /// Why the seat is as it is.
     why: Why,
     /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
@@ -308,7 +308,7 @@ impl Group {
             awaited: None,
             override_ended: false,
             last_data: None,
-            covered: None,
+            gate: coverage::Gate::default(),
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             freed_by: None,
             former: None,

@@ -34,7 +34,10 @@ impl Group {
             primary.as_ref().and_then(|id| self.members.get(id)?.heard.as_ref()).map(|heard| heard.score);
         let pending = self.challenge.as_ref().map(|challenge| challenge.by.session.clone());
         let pending = pending.filter(|pending| self.has(pending));
-        let heard = self.members.values().filter(|member| member.is_live(now, self.timeout())).count();
+        let live = || self.members.values().filter(|member| member.is_live(now, self.timeout()));
+        let standing_by = live().filter(|member| Some(&member.spec.id) != primary.as_ref());
+        let standby_score = standing_by.filter_map(|member| Some(member.heard.as_ref()?.score)).max();
+        let heard = live().count();
         let health = if self.members.is_empty() && primary.is_none() {
             GroupHealth::NoMembers
         } else if primary.is_none() {
@@ -57,6 +60,7 @@ impl Group {
             health,
             primary,
             primary_score: score,
+            standby_score,
             pending,
             forced: self.forced.as_ref().map(|forced| forced.session.clone()),
             members: self.members.len(),

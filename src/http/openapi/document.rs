@@ -244,10 +244,9 @@ fn body(content: &Content, schemas: &mut Schemas) -> Tree {
         .map(|(name, value)| ((*name).to_owned(), Tree::object([("value", value.clone())])));
     let media = Tree::object([("schema", schema)]);
     let has_examples = !content.examples.is_empty();
-    Tree::object([(
-        content.kind,
-        media.with_some("examples", has_examples.then(|| Tree::Object(examples.collect()))),
-    )])
+    let media = media.with_some("examples", has_examples.then(|| Tree::Object(examples.collect())));
+    Tree::object([(content.kind, media.clone())])
+        .with_some(content.other.unwrap_or_default(), content.other.map(|_| media))
 }
 
 /// The schema of a server-sent event: its name, and its data as the JSON that the text is.

@@ -69,6 +69,8 @@ pub(super) struct Answer {
 #[derive(Debug, Clone)]
 pub(super) struct Content {
     pub(super) kind: &'static str,
+    /// What else it may be in.
+    pub(super) other: Option<&'static str>,
     pub(super) schema: MakeSchema,
     /// Events by name, of a stream of them.
     pub(super) events: Vec<(&'static str, MakeSchema)>,
@@ -174,12 +176,23 @@ impl Content {
     /// A JSON body of some shape.
     pub(super) fn json(schema: MakeSchema, examples: &[(&'static str, &str)]) -> Self {
         let examples = examples.iter().map(|(name, text)| (*name, Tree::text(text))).collect();
-        Self { kind: JSON, schema, events: Vec::new(), examples }
+        Self { kind: JSON, other: None, schema, events: Vec::new(), examples }
     }
 
     /// Text of another kind.
     pub(super) fn text(kind: &'static str, example: &str) -> Self {
-        Self { kind, schema: |_| text(), events: Vec::new(), examples: vec![("example", example.into())] }
+        Self {
+            kind,
+            other: None,
+            schema: |_| text(),
+            events: Vec::new(),
+            examples: vec![("example", example.into())],
+        }
+    }
+
+    /// The same text in another kind, which is asked for in `Accept`.
+    pub(super) fn or(self, kind: &'static str) -> Self {
+        Self { other: Some(kind), ..self }
     }
 
     /// A body of any kind.

@@ -7,7 +7,7 @@ use super::{
     operation::{Content, Operation, Tag},
     schemas,
 };
-use crate::http::health::HealthBody;
+use crate::{http::health::HealthBody, metrics::Format};
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -28,6 +28,14 @@ pub(super) fn operations() -> Vec<Operation> {
                 Content::answer::<HealthBody>(
                     r#"{"Status":"NotReady","Reasons":["the key file data/key is missing"]}"#,
                 ),
+            ),
+        of("/metrics", "getMetrics", "What is measured, for Prometheus")
+            .more("OpenMetrics, where `Accept` asks for it; else the classical format.")
+            .answers(
+                StatusCode::OK,
+                "The metrics.",
+                Content::text(Format::Classical.content_type(), "client_failover_warnings 0\n")
+                    .or(Format::OpenMetrics.content_type()),
             ),
         of(PATH, "getInterfaces", "This document").answers(
             StatusCode::OK,

@@ -6,6 +6,9 @@ use super::{
 };
 use crate::domain::{HandOver, LastAct, Receipt};
 
+/// Gaps that differ by less are one that was told twice.
+const SAME_GAP_US: u64 = 1_000;
+
 impl Machine {
     pub(super) fn endpoint_name(&self) -> String {
         self.target().map_or_else(|| "the endpoint".to_owned(), |target| target.endpoint.to_string())
@@ -115,8 +118,10 @@ impl Machine {
     /// Records the receipt of a hand-over from or to this adapter, once.
     pub(super) fn note_receipt(&mut self, now: Now, receipt: &Receipt) {
         // Under one epoch there may be more than one: a Primary that was back after the endpoint was away.
+        // A gap is told again and again, each time rounded anew.
         let is_old = |known: &HandOver| {
-            receipt.epoch < known.epoch || (receipt.epoch, receipt.gap_us()) == (known.epoch, known.gap_us)
+            let same = receipt.gap_us().abs_diff(known.gap_us) < SAME_GAP_US;
+            receipt.epoch < known.epoch || (receipt.epoch == known.epoch && same)
         };
         if self.hand_over.as_deref().is_some_and(is_old) {
             return;
@@ -290,7 +295,7 @@ impl Machine {
             keeps_role: self.loss.keeps_role(self.is_buffered()),
             score: self.score(),
             last_data: self.health.last_data,
-            proof: self.proof.filter(|_| self.is_member()),
+            proof: self.proof.clone().filter(|_| self.is_member()),
             gated: self.health.gated,
             hand_over: self.hand_over.clone(),
             adapter_state: self.adapter_state(),

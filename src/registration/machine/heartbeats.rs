@@ -6,7 +6,7 @@ use super::{
     Acting, CallFailure, Effect, FailoverScore, FailureKind, Flight, Heartbeat, HeartbeatAnswer, Machine,
     Mode, Now, Reason, Role, TransitionKind, Uptime, lease,
 };
-use crate::domain::{ClientRole, Coverage, NativeHeartbeat, Proof};
+use crate::domain::{ClientRole, GateCoverage, NativeHeartbeat, Proof};
 
 /// Confirmations of PendingPrimary in a row; then the pace again (as stock adapters do).
 const MOST_CONFIRMATIONS: u32 = 10;
@@ -17,12 +17,8 @@ const SECOND_HEARTBEAT: Duration = Duration::from_secs(1);
 impl Machine {
     /// Takes in what the gate of a Primary has received and settled, and when it delivered last: the next heartbeat
     /// says it.
-    pub(in crate::registration) const fn hear_gate(
-        &mut self,
-        coverage: Option<Coverage>,
-        delivered: Option<Uptime>,
-    ) {
-        self.coverage = coverage;
+    pub fn hear_gate(&mut self, gate: GateCoverage, delivered: Option<Uptime>) {
+        self.gate = gate;
         self.delivered = delivered;
     }
 
@@ -38,7 +34,11 @@ impl Machine {
             applied_for: self.applied_since.map(|since| now.uptime.since(since)),
             epoch: self.epoch,
             loss: Some(self.loss.in_force(self.is_buffered())),
-            coverage: self.coverage.map(|coverage| coverage.ages(now.uptime)),
+            coverages: self
+                .gate
+                .iter()
+                .map(|(key, covered)| (key.clone(), covered.ages(now.uptime)))
+                .collect(),
             delivered_ago: self.delivered.map(|at| now.uptime.since(at)),
         });
         Heartbeat { score: self.score(), last_data: self.health.last_data, native }
@@ -98,7 +98,12 @@ impl Machine {
             newer
         });
         self.last_heartbeat = Some(flight.sent.wall);
-        self.proof = answer.coverage.map(|ages| Proof { asked: flight.sent.uptime, ages });
+        let coverages = answer.coverages.clone();
+        self.proof = (!coverages.is_empty()).then_some(Proof {
+            asked: flight.sent.uptime,
+            heard: now.uptime,
+            coverages,
+        });
         self.round_trip = Some(now.uptime.since(flight.sent.uptime));
         if answer.epoch > self.epoch {
             self.epoch = answer.epoch;

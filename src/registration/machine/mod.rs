@@ -20,9 +20,9 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, CallFailure, Coverage, Deliveries, EndpointLoss, Epoch, FailoverScore,
-    FailoverTimeout, FailureKind, GroupId, HandOver, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known,
-    Mode, Now, Order, Proof, Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
+    Acting, AdapterState, CallFailure, Deliveries, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
+    FailureKind, GateCoverage, GroupId, HandOver, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode,
+    Now, Order, Proof, Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
 };
 pub use event::{
     Answer, Call, CallId, Desired, Effect, Event, Farewell, GroupTimeout, Identity, Listen, Target,
@@ -107,7 +107,7 @@ pub struct Machine {
     /// What those who obey orders said last.
     health: Health,
     /// What the gate of a Primary has received and settled.
-    coverage: Option<Coverage>,
+    gate: GateCoverage,
     /// When its gate delivered last, under its last permission to.
     delivered: Option<Uptime>,
     /// What the last answer proved of the Primary's gate.
@@ -196,7 +196,7 @@ impl Machine {
             confirmations: 0,
             answers: 0,
             health,
-            coverage: None,
+            gate: GateCoverage::new(),
             delivered: None,
             proof: None,
             stopping: None,

@@ -160,7 +160,11 @@ impl World {
         let now = self.site_now(site);
         let pid = self.sites[site].pid().unwrap_or(0);
         self.log(|_| format!("site {site}: run-{pid} takes {}", describe(&event)));
+        let gate = self.gate_coverage(site);
         let Some(native) = self.sites[site].native() else { return };
+        if let Some(gate) = gate {
+            native.machine.hear_gate(gate, None);
+        }
         let effects = native.machine.step(now, event);
         native.unwritten = false;
         native.waited = false;
@@ -239,6 +243,7 @@ impl World {
         let clock = &self.sites[site].clock;
         let accused = self.judge.sink.publish(self.now, site, pid, standing, stops_at, clock);
         self.accuse_if(accused);
+        self.gate_is_ordered(site, standing);
     }
 
     /// Sends a request of the process at `site`.

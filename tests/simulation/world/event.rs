@@ -7,7 +7,10 @@ use client_failover::{
     registration::machine::{Answer, Call, CallId},
 };
 
-use super::clock::{Instant, Span};
+use super::{
+    clock::{Instant, Span},
+    data::DataEvent,
+};
 
 /// Which installation of an adapter: a machine, a disk, and at most one process at a time.
 pub(crate) type SiteId = usize;
@@ -109,6 +112,7 @@ pub(crate) enum Event {
     Misfortune,
     Stall,
     Heal,
+    Data(DataEvent),
     End,
 }
 

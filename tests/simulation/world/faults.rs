@@ -210,6 +210,7 @@ impl World {
     }
 
     pub(crate) fn freeze_agent(&mut self, site: SiteId, span: Span) {
+        self.gate_stands_still(site);
         let Some(process) = self.sites[site].process.as_mut().filter(|process| !process.frozen) else {
             return;
         };
@@ -226,6 +227,8 @@ impl World {
         if shares || self.sites[site].clock.is_asleep() {
             return;
         }
+        self.gate_stands_still(site);
+        self.collector_sleeps(site);
         self.sites[site].clock.fall_asleep(self.now);
         self.judge.sink.falls_asleep(self.now, site);
         self.judge.member_was_disturbed(site, self.now);
@@ -346,6 +349,7 @@ impl World {
         self.healed_at = Some(self.now);
         self.judge.something_happened(self.now);
         self.plan.weather = plan::Weather::default();
+        self.heal_destinations();
         self.endpoint.mood = Mood::default();
         if self.endpoint.power == Power::Frozen {
             self.thaw_endpoint();

@@ -7,6 +7,7 @@
 mod agent;
 mod clock;
 mod collector;
+mod data;
 mod dice;
 mod endpoint;
 mod event;
@@ -34,6 +35,7 @@ use std::collections::VecDeque;
 use client_failover::domain::{GroupId, Mode, SessionId};
 
 use clock::{Clock, Instant, MILLISECOND, Span};
+use data::Data;
 use dice::Dice;
 use endpoint::Endpoint;
 use event::{AtSite, Event, Pid, Queue, Request, SiteId};
@@ -74,6 +76,8 @@ struct World {
     endpoint: Endpoint,
     endpoint_clock: Clock,
     judge: Judge,
+    /// The data side, where the schedule has one.
+    data: Option<Data>,
     pids: Pid,
     /// What each member said lately, for a network that says it again.
     said: Vec<VecDeque<Request>>,
@@ -95,11 +99,17 @@ pub(crate) fn run(seed: u64, logs: bool) -> Outcome {
     while world.violation.is_none() {
         let Some((at, event)) = world.queue.pop() else { break };
         world.now = at;
-        world.note_acts();
         events += 1;
+        if let Event::Data(event) = event {
+            // Nothing of it changes a role.
+            world.take_data(event);
+            continue;
+        }
+        world.note_acts();
         if matches!(event, Event::End) {
             world.judge_now();
             world.judge_end();
+            world.judge_data();
             break;
         }
         world.take(event);
@@ -123,6 +133,7 @@ impl World {
             endpoint: Endpoint::new(endpoint_clock.boot_id()),
             endpoint_clock,
             judge: Judge::default(),
+            data: None,
             pids: 0,
             said: Vec::new(),
             healed_at: None,
@@ -141,6 +152,7 @@ impl World {
         world.judge.judges_flapping = world.plan.is_calm();
         world.log(|world| format!("{:?}", world.plan));
         world.settle_in();
+        world.settle_data_in(seed);
         world
     }
 
@@ -196,7 +208,7 @@ impl World {
             Event::Misfortune => self.misfortune(),
             Event::Stall => self.stall(),
             Event::Heal => self.heal(),
-            Event::End => {}
+            Event::Data(_) | Event::End => {}
         }
     }
 
@@ -249,6 +261,7 @@ impl World {
 
     /// What became ready in the meantime is found now.
     fn catch_up(&mut self, site: SiteId) {
+        self.gate_goes_on(site);
         let Some(process) = self.sites[site].process.as_mut() else { return };
         let pid = process.pid;
         for event in std::mem::take(&mut process.found) {

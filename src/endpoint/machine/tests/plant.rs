@@ -141,7 +141,7 @@ impl Plant {
         let adapter = self.adapter(name);
         adapter.sequence += 1;
         let native = adapter.native.then(|| NativeHeartbeat {
-            coverage: None,
+            coverages: crate::domain::Coverages::new(),
             delivered_ago: None,
             incarnation: Incarnation::new(format!("run-{}", adapter.run)).unwrap(),
             replaces: adapter.replaces.map(|run| Incarnation::new(format!("run-{run}")).unwrap()),

@@ -63,6 +63,25 @@ fn the_count_waits_for_the_receipt_and_is_recorded_once() {
 }
 
 #[test]
+fn a_receipt_that_is_told_again_is_one_row_and_another_under_the_same_epoch_is_another() {
+    let mut world = promoted();
+    let later = |micros, back_after| {
+        let passed = Duration::from_micros(micros);
+        let receipt = *receipt(5);
+        Box::new(Receipt {
+            last_act_ago: receipt.last_act_ago + passed + back_after,
+            first_act_ago: receipt.first_act_ago + passed + Duration::from_micros(micros % 3),
+            ..receipt
+        })
+    };
+    for (micros, back_after) in [(0, 0), (1, 0), (2, 0), (5, 7), (7, 7), (8, 7)] {
+        renew(&mut world, Some(later(micros, Duration::from_secs(back_after))));
+        world.pass(T / 4);
+    }
+    assert_eq!(rows(&world), [(Reason::TookOver, Some(10_000)), (Reason::TookOver, Some(7_009_998))]);
+}
+
+#[test]
 fn without_a_receipt_it_is_recorded_where_it_says_something() {
     for (resent, wanted) in [(3, vec![(Reason::Delivered, None)]), (0, Vec::new())] {
         let mut world = promoted();
@@ -84,7 +103,7 @@ fn the_receipt_of_another_hand_over_is_none_of_this_one() {
 #[test]
 fn a_heartbeat_says_when_the_gate_delivered_last_also_once_it_stands_by() {
     let mut world = World::primary(EndpointLoss::StepDown);
-    world.machine.hear_gate(None, Some(world.now.uptime));
+    world.machine.hear_gate(GateCoverage::new(), Some(world.now.uptime));
     world.pass(T / 4);
     world.role(ClientRole::Secondary);
     let Some((_, Call::Heartbeat(_, _, heartbeat))) = world.calls.first() else { panic!("no heartbeat") };

@@ -1,6 +1,7 @@
 //! What an answer, or none, does to the role.
 
 use super::{super::*, *};
+use crate::domain::{Coverage, CoverageAges, Coverages, DestinationKey, GateCoverage, Proof};
 
 #[test]
 fn it_is_secondary_from_registering_on_until_it_is_told() {
@@ -181,20 +182,24 @@ fn a_mode_that_waits_for_a_demotion_is_warned_about_with_what_it_will_change() {
 fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published() {
     let mut world = World::primary(EndpointLoss::StepDown);
     let from = |secs| world.now.uptime - Duration::from_secs(secs);
-    let coverage = Coverage { covered_from: from(60), unsettled_from: Some(from(2)) };
-    world.machine.hear_gate(Some(coverage), None);
+    let key = DestinationKey::parse("historian").unwrap();
+    let coverage = Coverage { covered_from: from(60), settled_until: from(2) };
+    world.machine.hear_gate(GateCoverage::from([(key.clone(), coverage)]), None);
     world.pass(T / 4);
-    world.machine.hear_gate(None, None);
-    let said = world.role(ClientRole::Secondary).native.unwrap().coverage.unwrap();
+    world.machine.hear_gate(GateCoverage::new(), None);
+    let said = world.role(ClientRole::Secondary).native.unwrap().coverages;
     let quarter = T / 4;
-    assert_eq!(said.covered_from, Duration::from_secs(60) + quarter);
-    assert_eq!(said.oldest_unsettled, Duration::from_secs(2) + quarter);
+    let ages = CoverageAges {
+        covered_from: Duration::from_secs(60) + quarter,
+        oldest_unsettled: Duration::from_secs(2) + quarter,
+    };
+    assert_eq!(said, Coverages::from([(key, ages)]));
 
     let asked = world.now.uptime;
-    let answer = HeartbeatAnswer { coverage: Some(said), ..HeartbeatAnswer::new(ClientRole::Secondary) };
+    let answer = HeartbeatAnswer { coverages: said.clone(), ..HeartbeatAnswer::new(ClientRole::Secondary) };
     let Call::Heartbeat(_, _, heartbeat) = world.answer(Ok(Answer::Heartbeat(answer))) else { panic!() };
-    assert_eq!(heartbeat.native.unwrap().coverage, None);
-    assert_eq!(world.standing.proof, Some(Proof { asked, ages: said }));
+    assert_eq!(heartbeat.native.unwrap().coverages, Coverages::new());
+    assert_eq!(world.standing.proof, Some(Proof { asked, heard: asked, coverages: said }));
     world.pass(T / 4);
     world.role(ClientRole::Primary);
     assert_eq!(world.standing.proof, None);

@@ -1,0 +1,307 @@
+//! A gate: the books and proofs of the product, in a virtual process.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use client_failover::{
+    domain::{
+        Block, BootId, DestinationKey, GateCoverage, Now, Order, StandbyAnswer, Standing, Tally, Waiting,
+    },
+    egress::machine::{
+        ledger::{Ledger, Taken, Terms, Ticket, Turned},
+        proof::{self, Proofs},
+    },
+};
+
+use super::{
+    super::{
+        World,
+        clock::{Instant, MILLISECOND},
+        event::{Pid, SiteId},
+    },
+    Moment,
+    plan::CollectorPlan,
+    sending::Flight,
+    writing::Work,
+};
+
+/// How often a gate looks, and how long what it published then may be said.
+const LOOK: Instant = 100 * MILLISECOND;
+
+/// What waits in a lane's buffer, as the disk has it.
+#[derive(Debug, Default)]
+pub(super) struct DiskLane {
+    pub(super) tally: Tally,
+    pub(super) blocks: Vec<Block>,
+    pub(super) contents: BTreeMap<i64, Vec<Moment>>,
+}
+
+/// A member's egress.db.
+#[derive(Debug)]
+pub(super) struct Disk {
+    pub(super) lanes: Vec<DiskLane>,
+    pub(super) rows: i64,
+}
+
+impl Disk {
+    pub(super) fn new(member: &CollectorPlan) -> Self {
+        let lanes = member.targets.iter().flatten().map(|_| DiskLane::default()).collect();
+        Self { lanes, rows: 0 }
+    }
+}
+
+/// One destination of a gate.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) target: usize,
+    pub(super) key: DestinationKey,
+    pub(super) ledger: Ledger,
+    /// Whether what waits is being sent.
+    pub(super) sending: bool,
+    pub(super) attempts: u32,
+}
+
+/// The gate of one process.
+#[derive(Debug)]
+pub(super) struct Gate {
+    pub(super) pid: Pid,
+    pub(super) boot: BootId,
+    /// The last block that a run before this one left.
+    pub(super) found: i64,
+    pub(super) standing: Standing,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) flights: BTreeMap<u64, Flight>,
+    pub(super) flights_made: u64,
+    pub(super) gathered: Vec<Work>,
+    pub(super) writing: Vec<Work>,
+    proofs: Proofs,
+    published: GateCoverage,
+    published_at: Instant,
+    looked_at: Instant,
+}
+
+/// What a process finds when it goes on.
+#[derive(Debug)]
+pub(super) enum Waits {
+    HandIn(u32, Moment, u8),
+    Reaches(Pid, u64),
+    Committed(Pid),
+}
+
+impl World {
+    /// Whether a process runs at `site` that has a gate; it is made where there is none yet, and what a process left
+    /// behind that is gone is cleared away. A gate that runs has looked.
+    pub(super) fn attend_gate(&mut self, site: SiteId) -> bool {
+        if !self.has_gate(site) {
+            return false;
+        }
+        let pid = self.sites[site].native().is_some().then(|| self.sites[site].pid()).flatten();
+        let known = self.place(site).gate.as_ref().map(|gate| gate.pid);
+        if known.is_some() && known != pid {
+            self.abandon_gate(site);
+        }
+        let Some(pid) = pid.filter(|_| self.sites[site].runs()) else { return false };
+        if known != Some(pid) {
+            self.open_gate(site, pid);
+        }
+        self.let_gate_look(site);
+        true
+    }
+
+    fn open_gate(&mut self, site: SiteId, pid: Pid) {
+        let now = self.now;
+        let uptime = self.site_now(site).uptime;
+        let boot = self.sites[site].clock.boot_id();
+        let data = self.data();
+        let hold_back = Duration::from_micros(data.plan.hold_back);
+        let place = &mut data.places[site];
+        let targets = data.plan.members[site].targets.iter().enumerate();
+        let configured = targets.filter_map(|(id, target)| target.map(|target| (id, target)));
+        let lanes: Vec<Lane> = configured
+            .zip(&place.disk.lanes)
+            .map(|((id, target), disk)| {
+                let waiting =
+                    Waiting { destination: id.to_string(), tally: disk.tally, blocks: disk.blocks.clone() };
+                Lane {
+                    target,
+                    key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
+                    ledger: Ledger::new(Some(waiting), hold_back, &boot, uptime),
+                    sending: false,
+                    attempts: 0,
+                }
+            })
+            .collect();
+        place.gate = Some(Gate {
+            pid,
+            boot,
+            found: place.disk.rows,
+            standing: Standing::default(),
+            lanes,
+            flights: BTreeMap::new(),
+            flights_made: 0,
+            gathered: Vec::new(),
+            writing: Vec::new(),
+            proofs: Proofs::default(),
+            published: GateCoverage::new(),
+            published_at: now,
+            looked_at: now,
+        });
+        self.collector_begins(site);
+    }
+
+    /// The gate looks at its pace while its process runs. One that stood still looks when it gets to it.
+    fn let_gate_look(&mut self, site: SiteId) {
+        let went_on = self.sites[site].process.as_ref().map_or(0, |process| process.went_on);
+        let now = self.now;
+        let clock = self.sites[site].clock.clone();
+        let is_down = self.is_seen_down(site);
+        let Some(gate) = self.place(site).gate.as_mut() else { return };
+        if went_on > gate.looked_at && went_on == now {
+            // It has just gone on, and looks later.
+            return;
+        }
+        let mut looks = Vec::new();
+        if went_on <= gate.looked_at {
+            let mut at = gate.looked_at + 4 * LOOK;
+            while at < now {
+                looks.push(at);
+                at += 4 * LOOK;
+            }
+        }
+        looks.push(now);
+        for at in looks {
+            gate.lanes.iter_mut().for_each(|lane| lane.ledger.look(clock.uptime(at)));
+        }
+        gate.looked_at = now;
+        if is_down {
+            gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
+        }
+    }
+
+    /// The process at `site` is about to be stopped: until now it has looked.
+    pub(crate) fn gate_stands_still(&mut self, site: SiteId) {
+        self.attend_gate(site);
+    }
+
+    /// The process at `site` goes on: what became ready in the meantime is found, before or after it looks.
+    pub(crate) fn gate_goes_on(&mut self, site: SiteId) {
+        if !self.has_gate(site) {
+            return;
+        }
+        if !self.sites[site].clock.is_asleep() {
+            self.collector_wakes(site);
+        }
+        if self.attend_gate(site) && self.data_dice().percent(50) {
+            let (clock, now) = (self.sites[site].clock.clone(), self.now);
+            if let Some(gate) = self.place(site).gate.as_mut() {
+                gate.lanes.iter_mut().for_each(|lane| lane.ledger.look(clock.uptime(now)));
+                gate.looked_at = now;
+            }
+        }
+        for waits in std::mem::take(&mut self.place(site).waits) {
+            match waits {
+                Waits::HandIn(run, moment, lanes) => self.hand_in(site, run, moment, lanes),
+                Waits::Reaches(pid, flight) => self.reaches(site, pid, flight),
+                Waits::Committed(pid) => self.committed(site, pid),
+            }
+        }
+        self.send_what_waits(site);
+    }
+
+    /// Each lane at `site` sends what waits, if it may and does not already.
+    pub(super) fn send_what_waits(&mut self, site: SiteId) {
+        let Some(pid) = self.sites[site].pid() else { return };
+        for lane in 0..self.place(site).disk.lanes.len() {
+            self.send_front(site, pid, lane);
+        }
+    }
+
+    /// Whether there is a data side, and the member at `site` is part of it.
+    pub(super) fn has_gate(&self, site: SiteId) -> bool {
+        self.data.as_ref().is_some_and(|data| site < data.places.len())
+    }
+
+    /// What the process at `site` says of its gate in a heartbeat that is made now.
+    pub(crate) fn gate_coverage(&mut self, site: SiteId) -> Option<GateCoverage> {
+        if !self.attend_gate(site) {
+            return None;
+        }
+        let boot = self.sites[site].clock.boot_id();
+        let (now, uptime) = (self.now, self.site_now(site).uptime);
+        let gate = self.place(site).gate.as_mut()?;
+        let has_looked = gate.looked_at == now;
+        if has_looked && now >= gate.published_at + LOOK {
+            let order = Order::of(&gate.standing).at(uptime);
+            let lanes = gate.lanes.iter().map(|lane| (lane.key.clone(), lane.ledger.coverage(&boot)));
+            gate.published = proof::said(&order, lanes);
+            gate.published_at = now;
+        }
+        Some(gate.published.clone())
+    }
+
+    /// The process at `site` stands otherwise: what is proved leaves the buffer, what waits may be sent.
+    pub(crate) fn gate_is_ordered(&mut self, site: SiteId, standing: &Standing) {
+        if !self.attend_gate(site) {
+            return;
+        }
+        self.source_changes(site, standing);
+        let uptime = self.site_now(site).uptime;
+        let boot = self.sites[site].clock.boot_id();
+        let hold_back = Duration::from_micros(self.data().plan.hold_back);
+        let order = Order::of(standing).at(uptime);
+        let Some(gate) = self.place(site).gate.as_mut() else { return };
+        gate.standing = standing.clone();
+        if gate.proofs.has_moved(standing, uptime) {
+            gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
+        }
+        if let Some(evidence) = gate.proofs.news(standing, &order, hold_back) {
+            let mut over = Vec::new();
+            for (index, lane) in gate.lanes.iter_mut().enumerate() {
+                let blocks = lane.ledger.trim(&lane.key, &evidence, &boot);
+                over.extend(blocks.into_iter().map(|block| (index, block)));
+            }
+            for (lane, block) in over {
+                self.judge_trim(site, lane, block, &evidence);
+                self.write(site, Work::Over(lane, block));
+            }
+        }
+        self.send_what_waits(site);
+    }
+
+    /// What role and mode demand of the gate at `site` now.
+    pub(super) fn gate_order(&mut self, site: SiteId) -> Order {
+        let uptime = self.site_now(site).uptime;
+        let standing = self.place(site).gate.as_ref().map(|gate| &gate.standing);
+        standing.map_or_else(Order::default, |standing| Order::of(standing).at(uptime))
+    }
+
+    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost.
+    pub(super) fn gate_takes(
+        &mut self,
+        site: SiteId,
+        lane: usize,
+        arrival: Now,
+        again: bool,
+    ) -> Result<(Ticket, bool), Turned> {
+        let order = self.gate_order(site);
+        if order.number == 0 {
+            return Err(Turned::StandsBy);
+        }
+        let terms = Terms { standby: StandbyAnswer::Refuse, limit: self.data().plan.room };
+        let place = self.place(site);
+        let Some(gate) = place.gate.as_mut() else { return Err(Turned::StandsBy) };
+        let ledger = &mut gate.lanes[lane].ledger;
+        let before = ledger.tally().dropped;
+        let taken = ledger.take(&order, terms, (arrival, 1), again);
+        let counted = ledger.tally().dropped - before;
+        match taken? {
+            Taken::Pass(ticket) => Ok((ticket, true)),
+            Taken::Keep(ticket, over) => {
+                self.note_dropped(site, lane, &over, counted);
+                for block in over {
+                    self.write(site, Work::Over(lane, block));
+                }
+                Ok((ticket, false))
+            }
+        }
+    }
+}
