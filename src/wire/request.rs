@@ -192,6 +192,15 @@ pub struct OverrideRequestBody {
     reason: Option<Text>,
 }
 
+/// What access control is to be: only what it is can be asked for.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "PascalCase", rename = "AccessControlRequest")]
+#[schemars(extend("additionalProperties" = false))]
+pub struct AccessControlRequest {
+    /// As GET shows them, in any order.
+    role_trustee_access_control_entries: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
 /// A heartbeat. Members that are not known are passed over.
 #[derive(JsonSchema)]
 #[schemars(untagged, rename = "HeartbeatRequest")]

@@ -7,10 +7,10 @@ use std::{borrow::Cow, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::domain::{
-    AdapterState, ClientRole, DESCRIPTION_LIMIT, DataEndpoint, DeviceStatus, EndpointLoss, Epoch,
-    FailoverScore, FailoverTimeout, GroupChangeKind, GroupHealth, GroupReason, INCARNATION_LIMIT, LastAct,
-    Mode, NAME_LIMIT, Reason, Role, SECRET_LIMIT, StandbyAnswer, TimeToLive, TransitionKind, URL_LIMIT,
-    format_span,
+    AdapterState, AuditAction, AuditKind, ClientRole, DESCRIPTION_LIMIT, DataEndpoint, DeviceStatus,
+    EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupChangeKind, GroupHealth, GroupReason,
+    INCARNATION_LIMIT, LastAct, Mode, NAME_LIMIT, Reason, Role, SECRET_LIMIT, StandbyAnswer, TimeToLive,
+    TransitionKind, URL_LIMIT, format_span,
 };
 
 /// No control character, as ECMA-262 writes it.
@@ -127,6 +127,10 @@ described! {
     ChangeWord: words(GroupChangeKind::ALL.iter().map(|word| word.as_str())),
     /// Why something changed in a group.
     GroupReasonWord: words(GroupReason::ALL.iter().map(|word| word.as_str())),
+    /// What a row of the audit trail is about.
+    AuditWord: words(AuditKind::ALL.iter().map(|word| word.as_str())),
+    /// What was done, or refused.
+    ActionWord: words(AuditAction::ALL.iter().map(|word| word.as_str())),
     /// How a group is.
     HealthWord: words(GroupHealth::ALL.iter().map(|word| word.as_str())),
     /// How it is known when a Primary acted last.

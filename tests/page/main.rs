@@ -55,6 +55,16 @@ fn the_interfaces_are_shown_as_the_server_describes_them() {
 }
 
 #[test]
+fn a_page_of_somebody_else_changes_and_reads_nothing() {
+    holds("stranger.test.mjs");
+}
+
+#[test]
+fn who_needs_a_login_is_asked_for_it_by_the_browser() {
+    holds("login.test.mjs");
+}
+
+#[test]
 fn lanes_show_what_the_history_says() {
     holds("lanes.test.mjs");
 }

@@ -7,7 +7,7 @@ use client_failover::{
     endpoint::{self, Endpoint},
     http::{
         adapter::{self, Adapter},
-        components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
         metrics::{self, AdapterMetrics, Metrics},
         openapi, order,
@@ -57,6 +57,7 @@ async fn routes(store: &Store) -> Routes {
     health::routes(store.clone())
         .merge(metrics::routes(metrics))
         .merge(gate::routes(egress.gate()))
+        .merge(audit::routes(store.clone()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))

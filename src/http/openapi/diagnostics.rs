@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 
 use super::{
-    operation::{Content, Operation, Parameter, Tag},
+    operation::{Content, Operation, Tag},
     schemas::{self, Schemas},
 };
 use crate::{
@@ -44,10 +44,7 @@ pub(super) fn operations() -> Vec<Operation> {
             )
             .refuses(live::too_many()),
         of("FailoverHistory", "getFailoverHistory", "What happened, newest first")
-            .asks([
-                Parameter::new("from", "Not before this time.", schemas::time()),
-                Parameter::new("to", "Before this time.", schemas::time()),
-            ])
+            .asks(schemas::period())
             .asks(schemas::page(TransitionKind::ALL, TransitionKind::as_str))
             .answers(
                 StatusCode::OK,

@@ -13,18 +13,23 @@ use crate::{
     endpoint::CallError,
     http::{endpoint::PAGE, live},
     wire::{
+        access_control::AccessControlBody,
         endpoint::{GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_session},
         events::NudgeBody,
         group::{ChangeBody, GroupHistoryBody, StatusBody},
         heartbeat::HeartbeatAnswerBody,
         members::Content as Read,
         overview::{OverviewBody, OverviewEventBody},
-        request::{GroupRequest, HeartbeatRequest, OverrideRequestBody, SessionRequest},
+        request::{
+            AccessControlRequest, GroupRequest, HeartbeatRequest, OverrideRequestBody, SessionRequest,
+        },
     },
 };
 
 const BASE: &str = "/api/v1/clientfailover";
 const OF_TENANT: &str = "/api/v1/Tenants/{tenant}/Namespaces/{namespace}/ClientFailover";
+
+const OF_ALL: &str = "/api/v1/Tenants/{tenant}/Namespaces/{namespace}/AccessControl/ClientFailover/groups";
 
 const GROUP: &str = r#"{"Id": "Line 1", "FailoverTimeout": "00:00:10"}"#;
 const GROUP_OF_OURS: &str = r#"{"Id": "Line 1", "Name": "Bottling", "FailoverTimeout": "00:00:10", "AdditionalData": {"Margin": 20, "Dwell": "00:00:30"}}"#;
@@ -38,6 +43,7 @@ const OVERVIEW: &str = include_str!("examples/GroupOverview.json");
 const STOCK: &str = r#"{"FailoverScore": 100, "LastDataProcessedTime": "2026-11-24T03:20:11.131Z"}"#;
 const NATIVE: &str = include_str!("examples/NativeHeartbeat.json");
 const ANSWER: &str = include_str!("examples/HeartbeatAnswer.json");
+const ACCESS: &str = r#"{"RoleTrusteeAccessControlEntries":[{"Trustee":{"Type":3,"ObjectId":"user","TenantId":null},"AccessType":0,"AccessRights":3},{"Trustee":{"Type":3,"ObjectId":"administrator","TenantId":null},"AccessType":0,"AccessRights":15}]}"#;
 const OVERRIDE: &str =
     r#"{"Value": "Primary", "ExpirationPeriod": "08:00:00", "Reason": "Patching the other"}"#;
 
@@ -49,13 +55,15 @@ pub(super) fn operations() -> Vec<Operation> {
         tag: Tag::OfTenant,
         ..one
     });
-    on_premises.chain(of_tenant).collect()
+    on_premises.chain(of_tenant).chain(access_control(OF_ALL, "AllOfTenant", Tag::OfTenant)).collect()
 }
 
 /// What is below each base.
 fn below() -> Vec<Operation> {
     let mut all: Vec<_> = groups().into_iter().chain(one_group()).chain(sessions()).collect();
     all.extend(one_session());
+    let of_group = access_control("/groups/{group}/accesscontrol", "", Tag::Groups);
+    all.extend(of_group.map(|one| one.refuses(CallError::UnknownGroup)));
     all
 }
 
@@ -259,6 +267,22 @@ fn one_session() -> [Operation; 4] {
             )
             .refuses(CallError::NotRecorded)
             .stores(),
+    ]
+}
+
+/// Who may do what, of one group or of all.
+fn access_control(path: &str, whose: &str, tag: Tag) -> [Operation; 2] {
+    let of = |method, id: &str, summary| Operation::new(method, path, &format!("{id}{whose}"), tag, summary);
+    [
+        of(Method::GET, "getAccessControl", "What each role may do").answers(
+            StatusCode::OK,
+            "The roles; they are those of the server's users.",
+            Content::answer::<AccessControlBody>(ACCESS),
+        ),
+        of(Method::PUT, "putAccessControl", "Ask whether access is so")
+            .more("Rights come by the roles of users alone: only what GET shows is accepted, and changes nothing.")
+            .takes(Content::request::<AccessControlRequest>(&[("access", ACCESS)]))
+            .done(StatusCode::NO_CONTENT, "It is so."),
     ]
 }
 

@@ -109,9 +109,13 @@ pub(super) fn nothing(_: &mut Schemas) -> Tree {
     json_schema!({ "type": "object", "maxProperties": 0 }).into()
 }
 
-/// A time in a query.
-pub(super) fn time() -> Schema {
-    or_empty(&json_schema!({ "type": "string", "format": "date-time" }))
+/// The time of which a history is asked for.
+pub(super) fn period() -> [Parameter; 2] {
+    let time = || or_empty(&json_schema!({ "type": "string", "format": "date-time" }));
+    [
+        Parameter::new("from", "Not before this time.", time()),
+        Parameter::new("to", "Before this time.", time()),
+    ]
 }
 
 /// A number of things in a query.

@@ -7,7 +7,9 @@ use super::{
     operation::{Content, Operation, Tag},
     schemas,
 };
-use crate::{http::health::HealthBody, metrics::Format};
+use crate::{domain::AuditKind, http::health::HealthBody, metrics::Format, wire::audit::AuditBody};
+
+const AUDIT: &str = r#"{"Items":[{"Time":"2026-11-24T03:20:11.131Z","Kind":"Override","Action":"Began","Subject":"Line 1: plc-b","RequestedBy":"chief","RequestedFrom":"192.0.2.7","Status":null,"Times":1,"Changes":null}],"NextCursor":null}"#;
 
 pub(super) fn operations() -> Vec<Operation> {
     vec![
@@ -37,6 +39,11 @@ pub(super) fn operations() -> Vec<Operation> {
                 Content::text(Format::Classical.content_type(), "client_failover_warnings 0\n")
                     .or(Format::OpenMetrics.content_type()),
             ),
+        of("/api/v1/management/audit", "getAudit", "Who changed what, and what was refused, newest first")
+            .asks(schemas::period())
+            .asks(schemas::page(AuditKind::ALL, AuditKind::as_str))
+            .answers(StatusCode::OK, "A page of it.", Content::answer::<AuditBody>(AUDIT))
+            .stores(),
         of(PATH, "getInterfaces", "This document").answers(
             StatusCode::OK,
             "OpenAPI 3.1.",

@@ -40,6 +40,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "api.css": "text/css; charset=utf-8",
     "api.js": JAVASCRIPT,
     "adapter.js": JAVASCRIPT,
+    "audit.js": JAVASCRIPT,
     "changes.js": JAVASCRIPT,
     "dom.js": JAVASCRIPT,
     "group.js": JAVASCRIPT,
