@@ -33,7 +33,7 @@ use crate::{
     http::{
         self,
         adapter::{self, Adapter},
-        data_endpoints, gate, health,
+        audit, data_endpoints, gate, health,
         kit::Routes,
         metrics::{self, AdapterMetrics, Metrics},
         page::{self, Halves},
@@ -176,7 +176,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         wake: registration.wake(),
         gate_wake: egress.wake(),
     };
-    let mut routes = health::routes(store.clone())
+    let mut routes = of_both(&store)
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
@@ -198,8 +198,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     routes = routes.merge(half.host(settings.hosted_endpoint, Some(measured)).await?);
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    let way_in = entrance.open(listener.local_addr()?)?;
-    half.keep(&way_in, Some(registration.standing()));
+    let mut way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&mut way_in, Some(registration.standing()));
     half.status.adapter = Some(registration.standing());
     // The gate outlives the registration, which waits until it has obeyed.
     half.services.spawn(egress.run(registration.standing(), before, half.stop_services.clone()));
@@ -226,20 +226,21 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = health::routes(store.clone())
+    let routes = of_both(&store)
         .merge(page::routes(Halves { adapter: false, endpoint: true }))
         .merge(half.host(Some(settings.endpoint), None).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
-    let way_in = entrance.open(listener.local_addr()?)?;
-    half.keep(&way_in, None);
+    let mut way_in = entrance.open(listener.local_addr()?)?;
+    half.keep(&mut way_in, None);
     half.run(listener, way_in, routes, signal).await
 }
 
-/// Seals everything in a data folder with a new key; gives the number of sealed values.
+/// Seals everything in a data folder with a new key, for `by` as the audit trail names him; gives the number of sealed
+/// values.
 ///
 /// # Errors
 /// When a server uses the folder, its key does not open everything, or folder or key cannot be written.
-pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64, AppError> {
+pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>, by: String) -> Result<u64, AppError> {
     if !DataFolder::is_one(folder) {
         return Err(AppError::NoData(folder.to_owned()));
     }
@@ -247,7 +248,8 @@ pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>) -> Result<u64,
         Err(FolderError::InUse(folder)) => return Err(AppError::Running(folder)),
         held => held?,
     };
-    Ok(Store::rotate_key(held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File))).await?)
+    let held = held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File));
+    Ok(Store::rotate_key(held, by, clock::now().wall).await?)
 }
 
 /// A process at work. Its workers end before its services: the registration says farewell, which an
@@ -304,7 +306,7 @@ impl Half {
     }
 
     /// Keeps the way in as it should be.
-    fn keep(&mut self, way_in: &Open, standing: Option<watch::Receiver<Standing>>) {
+    fn keep(&mut self, way_in: &mut Open, standing: Option<watch::Receiver<Standing>>) {
         way_in.keep(&mut self.services, standing, &self.stop_services);
     }
 
@@ -372,6 +374,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
     SocketAddr::new(ip, address.port())
+}
+
+/// The routes that both halves have.
+fn of_both(store: &Store) -> Routes {
+    health::routes(store.clone()).merge(audit::routes(store.clone()))
 }
 
 async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {

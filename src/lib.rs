@@ -8,6 +8,7 @@
 //! ARCHITECTURE.md has the map.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod backup;
 pub mod cli;

@@ -117,6 +117,8 @@ const ROOMS: &[Room] = &[
         crates: &[],
         files: &[("file.rs", &["ring"])],
     },
+    // Who changed what, and what was refused.
+    Room { name: "audit", may_import: &["domain", "clock", "store"], crates: &[], files: &[] },
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
@@ -144,6 +146,7 @@ const ROOMS: &[Room] = &[
             "reports",
             "egress",
             "endpoint",
+            "audit",
             "auth",
         ],
         crates: &[
@@ -190,6 +193,7 @@ const ROOMS: &[Room] = &[
             "orders",
             "reports",
             "endpoint",
+            "audit",
             "auth",
             "http",
             "settings",

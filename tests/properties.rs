@@ -10,6 +10,7 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 use client_failover::{
+    audit::Trail,
     auth::Logins,
     domain::Standing,
     http::{
@@ -46,7 +47,8 @@ impl Facet {
         let logins = runtime.block_on(Logins::open(store.clone(), None, false)).unwrap();
         let listen = ([127, 0, 0, 1], 5590).into();
         let notices = Notices::new(listen, None, logins.clone());
-        let door = Door::new(logins, Hosts::new(listen, &[]), notices);
+        let (trail, _) = Trail::new(store.clone());
+        let door = Door::new(logins, Hosts::new(listen, &[]), notices, trail);
         let adapter =
             Adapter { store, standing, wake: Arc::new(Notify::new()), gate_wake: Arc::new(Notify::new()) };
         Self { router: adapter::routes(adapter).build(door), runtime, _data: data }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AppError;
 use crate::{
+    audit::{Keeper, Trail},
     auth::{Expected, Issuer, Logins},
     clock::{self, Alarm},
     domain::Standing,
@@ -28,6 +29,7 @@ pub(super) struct Entrance {
     logins: Logins,
     issuer: Option<Issuer>,
     authorities: Authorities,
+    trail: (Trail, Keeper),
 }
 
 /// A server's way in, open.
@@ -38,6 +40,7 @@ pub(super) struct Open {
     certificate: Option<Arc<Shown>>,
     logins: Logins,
     issuer: Option<Issuer>,
+    keeper: Option<Keeper>,
 }
 
 impl Entrance {
@@ -78,7 +81,8 @@ impl Entrance {
             Some(files) => Some(Shown::load(files).await?),
             None => None,
         };
-        Ok(Self { settings, certificate, logins, issuer, authorities })
+        let trail = Trail::new(store.clone());
+        Ok(Self { settings, certificate, logins, issuer, authorities, trail })
     }
 
     /// Whom this server's own calls trust beside the system's authorities.
@@ -97,7 +101,7 @@ impl Entrance {
     /// When TLS cannot be set up.
     pub(super) fn open(self, listen: SocketAddr) -> Result<Open, AppError> {
         let scheme = self.scheme();
-        let Self { settings, certificate, logins, issuer, .. } = self;
+        let Self { settings, certificate, logins, issuer, trail: (trail, keeper), .. } = self;
         let notices = Notices::new(listen, certificate.clone(), logins.clone());
         let hosts = Hosts::new(listen, settings.allow_host.names());
         let tls = certificate.as_ref().map(Shown::acceptor).transpose()?;
@@ -105,15 +109,15 @@ impl Entrance {
         if let Some(shown) = &certificate {
             tracing::info!(sha256 = shown.fingerprint(), "the TLS certificate that is shown");
         }
-        let door = Door::new(logins.clone(), hosts, notices.clone());
-        Ok(Open { door, tls, notices, certificate, logins, issuer })
+        let door = Door::new(logins.clone(), hosts, notices.clone(), trail);
+        Ok(Open { door, tls, notices, certificate, logins, issuer, keeper: Some(keeper) })
     }
 }
 
 impl Open {
-    /// Keeps certificate and users as they are now, and says again what is warned about, until `stop`.
+    /// Keeps certificate, users and audit trail as they are now, and says again what is warned about, until `stop`.
     pub(super) fn keep(
-        &self,
+        &mut self,
         services: &mut JoinSet<io::Result<()>>,
         standing: Option<watch::Receiver<Standing>>,
         stop: &CancellationToken,
@@ -124,6 +128,9 @@ impl Open {
         services.spawn(self.logins.clone().keep_fresh(stop.clone()));
         if let Some(issuer) = self.issuer.clone() {
             services.spawn(issuer.keep_fresh(stop.clone()));
+        }
+        if let Some(keeper) = self.keeper.take() {
+            services.spawn(keeper.run(stop.clone()));
         }
         services.spawn(remind(self.notices.clone(), standing, stop.clone()));
     }

@@ -271,7 +271,7 @@ mod tests {
     }
 
     async fn change(folder: &std::path::Path, change: UserChange) {
-        change_users(folder, change).await.unwrap();
+        change_users(folder, change, "test").await.unwrap();
     }
 
     fn add(user: &str, password: &str) -> UserChange {

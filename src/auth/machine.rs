@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::{Uptime, UserName};
+use crate::domain::{Uptime, UserName, network};
 
 /// Failures at once.
 const BURST: u32 = 10;
@@ -77,17 +77,6 @@ impl Slowing {
             self.rested.retain(|_, rested| *rested > now);
         }
         if self.rested.len() >= MOST { Counted::Others } else { counted }
-    }
-}
-
-/// What one who guesses has at his disposal: an IPv4 address, or an IPv6 network.
-fn network(from: IpAddr) -> IpAddr {
-    match from.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
     }
 }
 

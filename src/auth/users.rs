@@ -49,15 +49,15 @@ pub enum UserError {
     NotHashed,
 }
 
-/// Changes the users of the data folder `folder`; gives how many there are then.
+/// Changes the users of the data folder `folder` for `by`, as the audit trail names him; gives how many there are then.
 ///
 /// # Errors
 /// When the change cannot be made, or the folder not be used.
-pub async fn change_users(folder: &Path, change: UserChange) -> Result<usize, UserError> {
+pub async fn change_users(folder: &Path, change: UserChange, by: &str) -> Result<usize, UserError> {
     match change {
         UserChange::Add { name, role, password } => {
             let password_hash = hashed(&password)?;
-            let mut accounts = Accounts::open(folder).await?;
+            let mut accounts = Accounts::open(folder, by.to_owned()).await?;
             let user = User { name: name.clone(), role };
             let account = Account { user, password_hash, changed: clock::now().wall };
             if !accounts.add(&account).await? {
@@ -67,15 +67,15 @@ pub async fn change_users(folder: &Path, change: UserChange) -> Result<usize, Us
         }
         UserChange::Password { name, password } => {
             let password_hash = hashed(&password)?;
-            let mut accounts = existing(folder).await?;
+            let mut accounts = existing(folder, by).await?;
             if !accounts.change_password(&name, &password_hash, clock::now().wall).await? {
                 return Err(UserError::Unknown(name));
             }
             Ok(accounts.all().await?.len())
         }
         UserChange::Remove { name } => {
-            let mut accounts = existing(folder).await?;
-            if !accounts.remove(&name).await? {
+            let mut accounts = existing(folder, by).await?;
+            if !accounts.remove(&name, clock::now().wall).await? {
                 return Err(UserError::Unknown(name));
             }
             Ok(accounts.all().await?.len())
@@ -88,16 +88,16 @@ pub async fn change_users(folder: &Path, change: UserChange) -> Result<usize, Us
 /// # Errors
 /// When the folder cannot be used.
 pub async fn list_users(folder: &Path) -> Result<Vec<User>, UserError> {
-    let accounts = existing(folder).await?.all().await?;
+    let accounts = existing(folder, "").await?.all().await?;
     Ok(accounts.into_iter().map(|account| account.user).collect())
 }
 
 /// The accounts of a folder that is there: only a new user is a reason to make one.
-async fn existing(folder: &Path) -> Result<Accounts, UserError> {
+async fn existing(folder: &Path, by: &str) -> Result<Accounts, UserError> {
     if !folder.is_dir() {
         return Err(UserError::NoFolder(folder.to_owned()));
     }
-    Ok(Accounts::open(folder).await?)
+    Ok(Accounts::open(folder, by.to_owned()).await?)
 }
 
 fn hashed(password: &SecretString) -> Result<String, UserError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{client::print, failure::Failure, folder_args::FolderArgs};
+use super::{client::print, failure::Failure, folder_args::FolderArgs, who};
 use crate::app;
 
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ struct RotateArgs {
 /// `key`: rotates the key.
 pub(super) async fn key(args: KeyArgs) -> Result<(), Failure> {
     let KeyCommand::Rotate(RotateArgs { folder, key_file }) = args.command;
-    let rotated = app::rotate_key(&folder.data_dir, key_file).await;
+    let rotated = app::rotate_key(&folder.data_dir, key_file, who::asker()).await;
     let sealed = rotated.map_err(|error| Failure::failed("The key was not rotated", &error))?;
     print(&format!(
         "There is a new key; sealed with it: {sealed}. The old one opens only older backups: keep it with them, or remove both."

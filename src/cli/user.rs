@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{client::print, failure::Failure, folder_args::FolderArgs, password};
+use super::{client::print, failure::Failure, folder_args::FolderArgs, password, who};
 use crate::{
     auth::{self, UserChange, UserError},
     domain::{UserName, UserRole},
@@ -74,7 +74,7 @@ pub(super) async fn user(args: UserArgs) -> Result<(), Failure> {
 }
 
 async fn change(folder: FolderArgs, change: UserChange) -> Result<usize, Failure> {
-    auth::change_users(&folder.data_dir, change).await.map_err(|error| failed(&error))
+    auth::change_users(&folder.data_dir, change, &who::asker()).await.map_err(|error| failed(&error))
 }
 
 fn failed(error: &UserError) -> Failure {

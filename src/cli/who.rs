@@ -17,6 +17,11 @@ pub(super) fn name() -> Option<Name> {
     Name::new(text.chars().filter(|c| !c.is_control()).take(NAME_LIMIT).collect::<String>()).ok()
 }
 
+/// The same for the audit trail of this machine.
+pub(super) fn asker() -> String {
+    name().map_or_else(|| "unknown".to_owned(), |name| name.to_string())
+}
+
 /// The account of this number, where the machine itself has it; services often run without `USER`.
 fn account(uid: u32) -> Option<String> {
     let accounts = fs::read_to_string("/etc/passwd").ok()?;

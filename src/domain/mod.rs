@@ -10,6 +10,7 @@
 mod words;
 
 mod access;
+mod audit;
 mod buffer;
 mod change;
 mod collector;
@@ -40,6 +41,7 @@ mod url;
 mod user;
 
 pub use access::{Access, AccessDraft, Closed, OpenAccess};
+pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
 pub use buffer::{Block, Tally, Waiting};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{

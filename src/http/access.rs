@@ -53,6 +53,11 @@ const ROUTES: &[Row] = &[
         &[("GET", User), ("PUT", Administrator), ("PATCH", Administrator), ("DELETE", Administrator)],
     ),
     (
+        "/api/v1/tenants/{tenant}/namespaces/{namespace}/accesscontrol/clientfailover/groups",
+        &[("GET", User), ("PUT", Administrator)],
+    ),
+    ("/api/v1/management/audit", &[("GET", Administrator)]),
+    (
         "/api/v1/management/secrets",
         &[("GET", Administrator), ("PUT", Administrator), ("DELETE", Administrator)],
     ),
@@ -82,6 +87,7 @@ const BELOW_BASES: &[Row] = &[
     ("/overview/events", &[("GET", User)]),
     ("/groups", &[("GET", User), ("POST", User)]),
     ("/groups/{group}", &[("GET", User), ("DELETE", Administrator)]),
+    ("/groups/{group}/accesscontrol", &[("GET", User), ("PUT", Administrator)]),
     ("/groups/{group}/status", &[("GET", User)]),
     ("/groups/{group}/status/events", &[("GET", User)]),
     ("/groups/{group}/history", &[("GET", User)]),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{Draft, FailoverConfig, Faults, SecretEntry, Standing, TransitionKind, Wall},
+    domain::{Draft, FailoverConfig, Faults, SecretEntry, Standing, TransitionKind},
     store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
@@ -173,10 +173,8 @@ async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Respons
 }
 
 fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
-    let rfc3339 = "A time is written like 2026-01-31T08:00:00Z.";
     let mut asked = Asked::new(query, &["from", "to", "kind", "limit", "cursor"]);
-    let from = asked.value("from", rfc3339, Wall::parse);
-    let to = asked.value("to", rfc3339, Wall::parse);
+    let (from, to) = (asked.time("from"), asked.time("to"));
     let Page { kind, before, limit } = asked.page(TransitionKind::ALL, TransitionKind::as_str);
     asked.finish(HistoryQuery { from, to, kind, before, limit })
 }

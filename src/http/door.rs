@@ -12,7 +12,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -27,8 +27,10 @@ use super::{
     traffic::{Cause, Traffic},
 };
 use crate::{
+    audit::Trail,
     auth::{Denied, Logins},
-    domain::{User, UserName, UserRole},
+    domain::{AuditAction, Deed, Refusal, User, UserName, UserRole},
+    store::Requester,
 };
 
 /// The longest path and query: identifiers have at most 256 characters, each up to 12 bytes when escaped.
@@ -47,6 +49,10 @@ const TOLD: [(HeaderName, HeaderValue); 6] = [
 /// What a browser is told of an answer that is somebody else's.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
+/// Whom the audit trail names where nobody said who he is, and where nobody has to.
+const NOBODY: &str = "nobody";
+pub(super) const ANONYMOUS: &str = "anonymous";
+
 /// How a client is asked to log in.
 const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"Basic realm="client-failover", charset="UTF-8""#);
 
@@ -56,6 +62,7 @@ pub struct Door {
     logins: Logins,
     hosts: Hosts,
     notices: Notices,
+    trail: Trail,
     traffic: Traffic,
 }
 
@@ -105,10 +112,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Warnings {
 }
 
 impl Door {
-    /// A door that lets `logins` in to the server that is called by `hosts`.
+    /// A door that lets `logins` in to the server that is called by `hosts`; `trail` is told of what was done and refused.
     #[must_use]
-    pub fn new(logins: Logins, hosts: Hosts, notices: Notices) -> Arc<Self> {
-        Arc::new(Self { logins, hosts, notices, traffic: Traffic::of_this_process() })
+    pub fn new(logins: Logins, hosts: Hosts, notices: Notices, trail: Trail) -> Arc<Self> {
+        Arc::new(Self { logins, hosts, notices, trail, traffic: Traffic::of_this_process() })
     }
 
     /// Who is connected, and what was refused.
@@ -118,43 +125,84 @@ impl Door {
     }
 
     /// Who the request is of, if it may do what it asks for.
-    async fn admit(&self, request: &Parts) -> Result<Caller, Failure> {
+    async fn admit(&self, request: &Parts, asked: &Asked) -> Result<Caller, Failure> {
         let length = request.uri.path_and_query().map_or(0, |text| text.as_str().len());
         if length > URI_LIMIT {
             return Err(too_long());
         }
-        let from = request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let pattern = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
-        let need = need(&request.method, pattern);
-        if need == Need::Nobody {
+        if asked.need == Need::Nobody {
             return Ok(Caller::default());
         }
+        let from = asked.ip();
         self.hosts.check(&request.uri, &request.headers).map_err(|stranger| {
             tracing::warn!(%from, ?stranger, "a request was refused: it is not meant for this server");
-            Failure::from(stranger)
+            let action = match &stranger {
+                Stranger::NoHost | Stranger::Host(_) => AuditAction::WrongHost,
+                Stranger::Origin(_) => AuditAction::WrongOrigin,
+            };
+            self.refuse(asked, NOBODY, action, stranger.into())
         })?;
         if !self.logins.needed() {
             return Ok(Caller::default());
         }
         let header = request.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        let user = self.logins.check(header, from).await.map_err(|denied| {
-            match &denied {
-                Denied::NoLogin => tracing::debug!(%from, "a request without a login was refused"),
-                Denied::Wrong(name) => tracing::warn!(%from, user = %name, "a login was refused"),
-                Denied::BadToken(why) => tracing::warn!(%from, why, "a token was refused"),
-                Denied::TooMany(_) => {
-                    tracing::warn!(%from, "a login was refused: its source fails too often")
-                }
-            }
-            Failure::from(denied)
-        })?;
-        if need == Need::Administrator && user.role != UserRole::Administrator {
+        let user = self.logins.check(header, from).await.map_err(|denied| self.deny(asked, denied))?;
+        if asked.need == Need::Administrator && user.role != UserRole::Administrator {
             let (method, path) = (&request.method, request.uri.path());
             tracing::warn!(%from, user = %user.name, %method, path, "a request was refused: it needs an administrator");
-            return Err(not_an_administrator(&user));
+            let failure = not_an_administrator(&user);
+            return Err(self.refuse(asked, user.name.as_str(), AuditAction::NotAllowed, failure));
         }
         Ok(Caller(Some(user)))
+    }
+
+    /// The refusal of a login, told to log and audit trail.
+    fn deny(&self, asked: &Asked, denied: Denied) -> Failure {
+        let from = asked.ip();
+        let (name, action) = match &denied {
+            Denied::NoLogin => {
+                tracing::debug!(%from, "a request without a login was refused");
+                return denied.into();
+            }
+            Denied::Wrong(name) => {
+                tracing::warn!(%from, user = %name, "a login was refused");
+                (name.to_string(), AuditAction::WrongLogin)
+            }
+            Denied::BadToken(why) => {
+                tracing::warn!(%from, why, "a token was refused");
+                (NOBODY.to_owned(), AuditAction::WrongToken)
+            }
+            Denied::TooMany(_) => {
+                tracing::warn!(%from, "a login was refused: its source fails too often");
+                (NOBODY.to_owned(), AuditAction::TooManyLogins)
+            }
+        };
+        self.refuse(asked, &name, action, denied.into())
+    }
+
+    /// `failure`, told to the audit trail.
+    fn refuse(&self, asked: &Asked, by: &str, action: AuditAction, failure: Failure) -> Failure {
+        let (subject, status) = (asked.subject.clone(), failure.status().as_u16());
+        self.trail.refused(Refusal { action, subject, by: by.to_owned(), from: asked.ip(), status });
+        failure
+    }
+
+    /// Tells the audit trail what `answer` says was done, or refused to who may change things.
+    fn tell(&self, asked: &Asked, caller: &Caller, answer: &mut Response) {
+        let user = caller.name().map_or_else(|| ANONYMOUS.to_owned(), ToString::to_string);
+        if let Some(deed) = answer.extensions_mut().remove::<Deed>() {
+            self.trail.done(deed, &Requester { user, from: asked.from });
+            return;
+        }
+        let status = answer.status();
+        let action = match status {
+            StatusCode::FORBIDDEN if asked.ours => AuditAction::NotTheOwner,
+            _ if status.is_client_error() && asked.changes() => AuditAction::BadChange,
+            _ => return,
+        };
+        let (subject, status) = (asked.subject.clone(), status.as_u16());
+        tracing::warn!(from = %asked.ip(), user, asked = subject, status, "a request was refused: {action}");
+        self.trail.refused(Refusal { action, subject, by: user, from: asked.ip(), status });
     }
 
     /// The answer; one that goes on ends when its caller's login does.
@@ -174,14 +222,15 @@ impl Door {
         answer: impl FnOnce(Request) -> F,
     ) -> Response {
         let (mut parts, body) = request.into_parts();
-        match self.admit(&parts).await {
+        let asked = Asked::of(&parts);
+        match self.admit(&parts, &asked).await {
             Ok(caller) => {
-                let user = caller.name().cloned();
-                parts.extensions.insert(caller);
+                parts.extensions.insert(caller.clone());
                 parts.extensions.insert(self.notices.clone());
                 parts.extensions.insert(self.traffic.clone());
-                let answered = answer(Request::from_parts(parts, body)).await;
-                self.end_with_login(user, answered)
+                let mut answered = answer(Request::from_parts(parts, body)).await;
+                self.tell(&asked, &caller, &mut answered);
+                self.end_with_login(caller.name().cloned(), answered)
             }
             Err(failure) => {
                 let mut refusal = failure.into_response();
@@ -191,6 +240,39 @@ impl Door {
                 refusal
             }
         }
+    }
+}
+
+/// What the door keeps of a request.
+struct Asked {
+    need: Need,
+    method: Method,
+    /// Method and route, for the audit trail: never what somebody wrote.
+    subject: String,
+    /// Whether the answer is ours, and not a destination's of the gate.
+    ours: bool,
+    from: Option<SocketAddr>,
+}
+
+impl Asked {
+    fn of(request: &Parts) -> Self {
+        let pattern = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        Self {
+            need: need(&request.method, pattern),
+            method: request.method.clone(),
+            subject: format!("{} {}", request.method, pattern.unwrap_or("another path")),
+            ours: pattern.is_some(),
+            from: request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
+        }
+    }
+
+    fn ip(&self) -> IpAddr {
+        self.from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip())
+    }
+
+    /// Whether it is a change that only an administrator may make.
+    fn changes(&self) -> bool {
+        self.need == Need::Administrator && !self.method.is_safe()
     }
 }
 

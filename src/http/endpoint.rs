@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use axum::{
+    Extension,
     extract::{FromRequestParts, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -11,6 +12,7 @@ use axum::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
+    access_control,
     door::{Caller, Warnings},
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
@@ -21,7 +23,8 @@ use super::{
 use crate::{
     clock,
     domain::{
-        Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT, Name, Place, SessionId, TextError,
+        AuditAction, AuditKind, Deed, Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT,
+        Name, Place, RoleOverride, SessionId, TextError,
     },
     endpoint::{CallError, Created, Endpoint},
     store::ChangeQuery,
@@ -71,7 +74,8 @@ pub fn routes(endpoint: Endpoint) -> Routes {
         "/groups/{group}/clientsessions/{session}/heartbeat" => post(heartbeat),
         "/groups/{group}/clientsessions/{session}/roleoverride" => post(override_role),
     };
-    table.into_iter().fold(Routes::new(), |routes, (on_premises, cloud, methods)| {
+    let roles = access_control::routes(endpoint.clone());
+    table.into_iter().fold(roles, |routes, (on_premises, cloud, methods)| {
         routes
             .route(on_premises, methods.clone().with_state(endpoint.clone()))
             .route(cloud, methods.with_state(endpoint.clone()))
@@ -86,10 +90,10 @@ struct Watched {
 }
 
 /// Whose groups the path is about.
-struct Base(Place);
+pub(super) struct Base(pub(super) Place);
 
 /// The group that the path names.
-struct OfGroup(GroupKey);
+pub(super) struct OfGroup(pub(super) GroupKey);
 
 /// The session that the path names.
 struct OfSession(GroupKey, SessionId);
@@ -229,9 +233,10 @@ async fn read_one_group(
 async fn delete_group(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
-) -> Result<StatusCode, Failure> {
+) -> Result<(Extension<Deed>, StatusCode), Failure> {
     endpoint.delete_group(&key).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let deed = Deed { kind: AuditKind::Group, action: AuditAction::Deleted, subject: key.to_string() };
+    Ok((Extension(deed), StatusCode::NO_CONTENT))
 }
 
 async fn status(
@@ -295,13 +300,21 @@ async fn delete_session(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
     caller: Caller,
-) -> Result<StatusCode, Failure> {
-    // An administrator clears away what is nobody's any more.
-    if let Some(user) = caller.name().filter(|_| !caller.is_administrator()) {
-        endpoint.check_owner(&key, &id, user)?;
-    }
+) -> Result<Response, Failure> {
+    let is_anothers = match caller.name().map(|user| endpoint.check_owner(&key, &id, user)) {
+        None | Some(Ok(())) => false,
+        // An administrator clears away what is nobody's any more.
+        Some(Err(_)) if caller.is_administrator() => true,
+        Some(Err(refusal)) => return Err(refusal.into()),
+    };
     endpoint.delete_session(&key, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    // Whoever gives up his own session changed nothing that another has.
+    let deed = is_anothers.then(|| of_session(AuditKind::Session, AuditAction::Deleted, &key, &id));
+    Ok((deed.map(Extension), StatusCode::NO_CONTENT).into_response())
+}
+
+fn of_session(kind: AuditKind, action: AuditAction, key: &GroupKey, id: &SessionId) -> Deed {
+    Deed { kind, action, subject: format!("{key}: {id}") }
 }
 
 async fn heartbeat(
@@ -324,11 +337,16 @@ async fn override_role(
     OfSession(key, id): OfSession,
     caller: Caller,
     body: JsonBody,
-) -> Result<Json<OverrideBody>, Failure> {
+) -> Result<(Extension<Deed>, Json<OverrideBody>), Failure> {
     let (value, mut asked) = read_override(body.object()?)?;
     asked.by = requested_by(&caller, asked.by);
     let until = endpoint.override_role(&key, &id, value, asked).await?;
-    Ok(Json(OverrideBody::new(value, until)))
+    let action = match value {
+        RoleOverride::Primary(_) => AuditAction::Began,
+        RoleOverride::Off => AuditAction::Ended,
+    };
+    let deed = of_session(AuditKind::Override, action, &key, &id);
+    Ok((Extension(deed), Json(OverrideBody::new(value, until))))
 }
 
 /// Who asks for an override: a login is proof, what a request says is a word.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
-    door::Caller,
+    door::{ANONYMOUS, Caller},
     kit::{Failure, Json, Peer, internal},
 };
 use crate::{
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let Peer(from) = Peer::from_request_parts(parts, state).await?;
-        let user = caller.name().map_or_else(|| "anonymous".to_owned(), ToString::to_string);
+        let user = caller.name().map_or_else(|| ANONYMOUS.to_owned(), ToString::to_string);
         Ok(Self(Requester { user, from }))
     }
 }

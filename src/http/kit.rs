@@ -52,6 +52,11 @@ impl Failure {
         Self { status, error, reason, resolution, retry_after_s: None, cause: None }
     }
 
+    /// What is answered.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The same, with another resolution.
     #[must_use]
     pub fn resolve(mut self, resolution: &str) -> Self {

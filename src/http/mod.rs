@@ -7,7 +7,9 @@
 //! It may import every room but `settings`, `app` and `cli`.
 
 pub mod access;
+mod access_control;
 pub mod adapter;
+pub mod audit;
 pub mod components;
 mod crowd;
 pub mod data_endpoints;

@@ -1,7 +1,7 @@
 //! What all histories read of a query: which kind, how many, from where on.
 
 use super::kit::Query;
-use crate::domain::{Fault, Faults};
+use crate::domain::{Fault, Faults, Wall};
 
 /// Rows of a page of history when nothing is said, and at the most.
 const PAGE: u16 = 100;
@@ -40,6 +40,11 @@ impl<'a> Asked<'a> {
             self.faults.push(Fault::new(name, "cannot be read", right));
         }
         value
+    }
+
+    /// The time that is the value of `name`.
+    pub(super) fn time(&mut self, name: &str) -> Option<Wall> {
+        self.value(name, "A time is written like 2026-01-31T08:00:00Z.", Wall::parse)
     }
 
     /// The values of `limit`, `cursor` and `kind`, whose words are those of `kinds`.

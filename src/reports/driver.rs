@@ -199,7 +199,8 @@ struct Looking {
 
 impl Looking {
     fn new(reports: Reports) -> io::Result<Self> {
-        let prober = Prober::new(&reports.shared.authorities).map_err(io::Error::other)?;
+        let prober = Prober::new(&reports.shared.authorities, &reports.shared.probes);
+        let prober = prober.map_err(io::Error::other)?;
         Ok(Self { reports, prober, looks: JoinSet::new() })
     }
 

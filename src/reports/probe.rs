@@ -19,7 +19,7 @@ pub(super) struct Prober {
 impl Prober {
     /// # Errors
     /// When TLS cannot be prepared.
-    pub(super) fn new(authorities: &Authorities) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(authorities: &Authorities, probes: &[Probe]) -> Result<Self, reqwest::Error> {
         let own = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
         // A probe looks at the one address that was named: no redirect, no proxy, no kept connection that
         // could be dead.
@@ -27,10 +27,13 @@ impl Prober {
             .redirect(Policy::none())
             .no_proxy()
             .pool_max_idle_per_host(0)
-            .tls_certs_merge(own)
-            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+            .user_agent(concat!("client-failover/", env!("CARGO_PKG_VERSION")));
+        let tls = probes
+            .iter()
+            .any(|probe| matches!(&probe.target, ProbeTarget::Url(url) if url.url().scheme() == "https"));
+        // A machine without any root certificate can still look at what is plain http, or at nothing.
+        let client = if tls { client.tls_certs_merge(own) } else { client.tls_certs_only([]) };
+        Ok(Self { client: client.build()? })
     }
 
     /// Whether what `probe` names is good; if not, what was seen.

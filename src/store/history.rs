@@ -113,7 +113,7 @@ impl Store {
         Ok(HistoryPage { rows, next })
     }
 
-    /// Removes the oldest rows of both halves' history if they were written before `cutoff`, one batch
+    /// Removes the oldest rows of both halves' history and of the audit trail if they were written before `cutoff`, one batch
     /// of each table; tells whether there may be more to remove.
     ///
     /// # Errors
@@ -152,11 +152,22 @@ impl Store {
         .execute(&mut *transaction)
         .await?
         .rows_affected();
+        let audited = sqlx::query!(
+            "delete from audit where at_us < ?1 and sequence in
+                (select sequence from audit order by sequence limit ?2)",
+            cutoff,
+            PRUNE_BATCH
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
         sqlx::query!("update history_retention set removable_before_us = 0")
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(observed.max(changed).max(hosted) == PRUNE_BATCH.unsigned_abs())
+        drop(writer);
+        let refused = self.prune_refusals(PRUNE_BATCH).await?;
+        Ok(refused || observed.max(changed).max(hosted).max(audited) == PRUNE_BATCH.unsigned_abs())
     }
 }
 

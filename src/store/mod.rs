@@ -8,6 +8,7 @@
 //! Does not: decide anything, or ask for the times that it keeps; those are parameters.
 
 mod access;
+mod audit;
 mod buffer;
 mod configuration;
 mod copy;
@@ -40,6 +41,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
+pub use audit::{AuditPage, AuditQuery};
 pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use copy::{Replacement, copy_database};

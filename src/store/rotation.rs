@@ -12,14 +12,16 @@ use super::{
     key_file::{self, Key},
     secrets,
 };
+use crate::domain::{AuditAction, AuditKind, AuditRow, Deed, Wall};
 
 impl Store {
-    /// Seals everything in `folder` with a new key; gives the number of sealed values.
+    /// Seals everything in `folder` with a new key, for `by` as the audit trail names him; gives the number of sealed
+    /// values.
     ///
     /// # Errors
     /// When what is sealed cannot be opened, or file or database cannot be written. Then everything is as it was, or a
     /// rotation is left under way: the next one, or the next start of a server, ends it.
-    pub async fn rotate_key(folder: DataFolder) -> Result<u64, StoreError> {
+    pub async fn rotate_key(folder: DataFolder, by: String, at: Wall) -> Result<u64, StoreError> {
         let mut store = Self::open(folder).await?;
         store.sealer().usable()?;
         let path = store.key_path().ok_or_else(|| StoreError::KeyUnusable("there is no key".to_owned()))?;
@@ -28,6 +30,9 @@ impl Store {
         let sealer = store.sealer_mut()?;
         sealer.begin_with(new);
         key_file::write(&path, sealer.keys()).map_err(not_made)?;
+        let deed =
+            Deed { kind: AuditKind::Key, action: AuditAction::Rotated, subject: path.display().to_string() };
+        store.record_audit(&[AuditRow::of_deed(deed, at, by, None)]).await?;
         let sealed = store.end_rotation(&path).await?;
         store.close().await;
         Ok(sealed)

@@ -5,12 +5,13 @@ use sqlx::SqliteConnection;
 
 use super::{
     Requester, Store, StoreError, Write,
-    configuration::{DELETED, MadeChange, row_of_change},
+    audit::insert_audit,
+    configuration::{MadeChange, row_of_change},
     history::insert_transition,
 };
 use crate::domain::{
-    Access, Audience, Description, FoundSecret, GivenSecret, HttpUrl, MASK, MemberChange, Now, Origin,
-    Recipient, SecretEntry, SecretId, Standing,
+    Access, Audience, AuditAction, AuditKind, AuditRow, Deed, Description, FoundSecret, GivenSecret, HttpUrl,
+    MASK, MemberChange, Now, Origin, Recipient, SecretEntry, SecretId, Standing,
 };
 
 /// Where a secret stands, for its seal.
@@ -74,7 +75,7 @@ impl Store {
         for id in &change.removed {
             let folded = id.folded();
             sqlx::query!("delete from secret where folded = ?", folded).execute(&mut *transaction).await?;
-            note(&mut transaction, (by, now, observed), id, DELETED).await?;
+            note(&mut transaction, (by, now, observed), id, AuditAction::Deleted).await?;
         }
         for given in &change.given {
             let known = stored.iter().any(|entry| entry.id == given.id);
@@ -84,7 +85,7 @@ impl Store {
                     let users =
                         users.filter(|access| access.reference() == Some(&given.id)).map(Access::recipient);
                     self.give(&mut transaction, now, given, value, users.collect()).await?;
-                    let action = if known { "Replaced" } else { "Created" };
+                    let action = if known { AuditAction::Replaced } else { AuditAction::Created };
                     note(&mut transaction, (by, now, observed), &given.id, action).await?;
                 }
                 None => describe(&mut transaction, given).await?,
@@ -167,18 +168,23 @@ impl Store {
 /// Who made a change, when, and what was observed then.
 type Made<'a> = (&'a Requester, Now, &'a Standing);
 
-/// Writes into the one timeline that a secret changed.
+/// Writes into the one timeline, and into the audit trail, that a secret changed.
 async fn note(
     transaction: &mut Write<'_>,
     (by, now, observed): Made<'_>,
     id: &SecretId,
-    action: &'static str,
+    action: AuditAction,
 ) -> Result<(), StoreError> {
     let mask = || Some(MASK.to_owned());
     let changes = [MemberChange { member: "Value", from: mask(), to: mask() }];
     let what = format!("the secret {:?}", id.as_str());
-    let made = MadeChange { facet: "Secrets", what: &what, id: id.as_str(), action, changes: &changes };
-    insert_transition(transaction, &row_of_change(by, now, observed, &made)).await
+    let (action_name, id_text) = (action.as_str(), id.as_str());
+    let made =
+        MadeChange { facet: "Secrets", what: &what, id: id_text, action: action_name, changes: &changes };
+    insert_transition(transaction, &row_of_change(by, now, observed, &made)).await?;
+    let (by, from) = (by.user.clone(), by.from.map(|from| from.to_string()));
+    let deed = Deed { kind: AuditKind::Secret, action, subject: id.to_string() };
+    insert_audit(transaction, &AuditRow::of_deed(deed, now.wall, by, from)).await
 }
 
 async fn describe(transaction: &mut Write<'_>, given: &GivenSecret) -> Result<(), StoreError> {

@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
-use super::{DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, endpoint::columns, options};
-use crate::domain::{GroupKey, SessionId, User, UserName, UserRole, Wall};
+use super::{
+    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit, endpoint::columns,
+    options,
+};
+use crate::domain::{
+    AuditAction, AuditKind, AuditRow, Deed, GroupKey, SessionId, User, UserName, UserRole, Wall,
+};
 
 /// A user's account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,16 +38,18 @@ pub enum AccountsError {
 #[derive(Debug)]
 pub struct Accounts {
     connection: SqliteConnection,
+    /// Who changes them, as the audit trail names him.
+    by: String,
     /// Held where no server runs, so that none begins meanwhile.
     _store: Option<Store>,
 }
 
 impl Accounts {
-    /// Opens the accounts in `folder`; it is made where it is not there.
+    /// Opens the accounts in `folder` for `by`; it is made where it is not there.
     ///
     /// # Errors
     /// When the folder or its database cannot be used.
-    pub async fn open(folder: &Path) -> Result<Self, AccountsError> {
+    pub async fn open(folder: &Path, by: String) -> Result<Self, AccountsError> {
         let store = match DataFolder::hold_as_owner(folder) {
             Ok(held) => Some(Store::open(held.with_key(KeyPlace::Unneeded)).await?),
             // A server has opened, and so brought to this schema, what is in it.
@@ -51,7 +58,7 @@ impl Accounts {
         };
         let options = options(&folder.join(DATABASE)).create_if_missing(false);
         let connection = SqliteConnection::connect_with(&options).await.map_err(StoreError::from)?;
-        Ok(Self { connection, _store: store })
+        Ok(Self { connection, by, _store: store })
     }
 
     /// All accounts, by name.
@@ -78,8 +85,10 @@ impl Accounts {
             at,
             at
         );
-        let added = added.execute(&mut self.connection).await.map_err(StoreError::from)?;
-        Ok(added.rows_affected() > 0)
+        let mut transaction =
+            self.connection.begin_with("begin immediate").await.map_err(StoreError::from)?;
+        let added = added.execute(&mut *transaction).await.map_err(StoreError::from)?.rows_affected() > 0;
+        end(transaction, added, AuditAction::Created, name, (account.changed, &self.by)).await
     }
 
     /// Changes a password; false where there is no such account.
@@ -92,26 +101,30 @@ impl Accounts {
         password_hash: &str,
         at: Wall,
     ) -> Result<bool, AccountsError> {
-        let (name, at) = (name.as_str(), at.micros());
+        let (name, at_us) = (name.as_str(), at.micros());
         let changed = sqlx::query!(
             "update user_account set password_hash = ?, changed_us = ? where name = ?",
             password_hash,
-            at,
+            at_us,
             name
         );
-        let changed = changed.execute(&mut self.connection).await.map_err(StoreError::from)?;
-        Ok(changed.rows_affected() > 0)
+        let mut transaction =
+            self.connection.begin_with("begin immediate").await.map_err(StoreError::from)?;
+        let changed = changed.execute(&mut *transaction).await.map_err(StoreError::from)?.rows_affected() > 0;
+        end(transaction, changed, AuditAction::PasswordChanged, name, (at, &self.by)).await
     }
 
     /// Removes an account; false where there is none.
     ///
     /// # Errors
     /// When the store cannot.
-    pub async fn remove(&mut self, name: &UserName) -> Result<bool, AccountsError> {
+    pub async fn remove(&mut self, name: &UserName, at: Wall) -> Result<bool, AccountsError> {
         let name = name.as_str();
         let removed = sqlx::query!("delete from user_account where name = ?", name);
-        let removed = removed.execute(&mut self.connection).await.map_err(StoreError::from)?;
-        Ok(removed.rows_affected() > 0)
+        let mut transaction =
+            self.connection.begin_with("begin immediate").await.map_err(StoreError::from)?;
+        let removed = removed.execute(&mut *transaction).await.map_err(StoreError::from)?.rows_affected() > 0;
+        end(transaction, removed, AuditAction::Deleted, name, (at, &self.by)).await
     }
 }
 
@@ -181,6 +194,22 @@ impl Store {
         .await?;
         transaction.commit().await
     }
+}
+
+/// Ends a change of an account, with its row of the audit trail if it changed one; gives whether it did.
+async fn end(
+    mut transaction: Transaction<'_, Sqlite>,
+    done: bool,
+    action: AuditAction,
+    name: &str,
+    (at, by): (Wall, &str),
+) -> Result<bool, AccountsError> {
+    if done {
+        let deed = Deed { kind: AuditKind::User, action, subject: name.to_owned() };
+        insert_audit(&mut transaction, &AuditRow::of_deed(deed, at, by.to_owned(), None)).await?;
+    }
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(done)
 }
 
 async fn accounts(connection: &mut SqliteConnection) -> Result<Vec<Account>, StoreError> {

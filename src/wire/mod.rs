@@ -7,6 +7,8 @@
 //! Does not: know paths, statuses or headers; those are `http`'s and the clients'.
 
 mod access;
+pub mod access_control;
+pub mod audit;
 pub mod component;
 pub mod configuration;
 mod coverage;

@@ -226,8 +226,14 @@ fn on_a_terminal_keys_do_it_and_the_bottom_follows() {
     demo.say("s");
     demo.until("  sink  ");
     demo.until("A stopped");
-    demo.say("b");
-    demo.until("A is back");
+    // A key that is pressed before the demo is ready for the next is forgotten.
+    until(
+        || {
+            demo.say("b");
+            demo.said().contains("A is back")
+        },
+        || "A is not brought back".to_owned(),
+    );
     demo.say("q");
     demo.until("The demo is over");
     assert!(demo.ended().success());

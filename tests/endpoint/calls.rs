@@ -333,3 +333,44 @@ async fn many_heartbeats_at_once_make_one_primary() {
     let roles = beats.join_all().await;
     assert_eq!(roles.iter().filter(|role| **role == 1).count(), 1, "{roles:?}");
 }
+
+#[tokio::test]
+async fn access_control_tells_the_roles_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    let of_all = "/api/v1/Tenants/t-1/Namespaces/n-1/AccessControl/ClientFailover/Groups";
+    let entry = |role: &str, tenant: serde_json::Value, rights: u8| json!({ "Trustee": { "Type": 3, "ObjectId": role, "TenantId": tenant }, "AccessType": 0, "AccessRights": rights });
+    let shown = |tenant: serde_json::Value| {
+        let entries = [entry("user", tenant.clone(), 3), entry("administrator", tenant, 15)];
+        json!({ "RoleTrusteeAccessControlEntries": entries })
+    };
+    for (base, tenant) in [(ON_PREMISES, json!(null)), (CLOUD, json!("t-1"))] {
+        let path = format!("{base}/groups/G/accesscontrol");
+        assert!(refused(&app.get(&path).await, StatusCode::NOT_FOUND).contains('G'));
+        app.group(base, "G", "00:01:00").await;
+        assert_eq!(app.get(&path).await.body, shown(tenant));
+    }
+    assert_eq!(app.get(of_all).await.body, shown(json!("t-1")));
+
+    let group = format!("{ON_PREMISES}/groups/G/accesscontrol");
+    let with_words = json!({ "roleTrusteeAccessControlEntries": [
+        { "accessRights": 15, "accessType": "Allowed", "trustee": { "type": "Role", "objectId": "administrator" } },
+        { "accessRights": 3, "accessType": 0, "trustee": { "type": 3, "objectId": "user", "tenantId": null } },
+    ] });
+    let another = json!({ "RoleTrusteeAccessControlEntries": [entry("user", json!(null), 15), entry("administrator", json!(null), 15)] });
+    for (path, body, status) in [
+        (group.as_str(), shown(json!(null)), StatusCode::NO_CONTENT),
+        (&group, with_words, StatusCode::NO_CONTENT),
+        (of_all, shown(json!("t-1")), StatusCode::NO_CONTENT),
+        (of_all, shown(json!("t-2")), StatusCode::BAD_REQUEST),
+        (&group, another, StatusCode::BAD_REQUEST),
+        (&group, json!({}), StatusCode::BAD_REQUEST),
+        (&group, json!({ "RoleTrusteeAccessControlEntries": [], "Other": 1 }), StatusCode::BAD_REQUEST),
+    ] {
+        let answer = app.send(Method::PUT, path, Some(body.clone())).await;
+        assert_eq!(answer.status, status, "{path} {body}: {}", answer.body);
+        if status == StatusCode::BAD_REQUEST {
+            assert!(refused(&answer, status).contains("grants rights by the roles of its users"));
+        }
+    }
+}

@@ -38,7 +38,7 @@ let context = null;
 let folder = null;
 
 /** Starts the browser once for all tests of a file; call it in `before`. */
-export async function launch() {
+export async function launch(options = {}) {
   folder = mkdtempSync(join(tmpdir(), 'client-failover-browser-'));
   context = await chromium.launchPersistentContext(folder, {
     executablePath: PROGRAM,
@@ -47,7 +47,17 @@ export async function launch() {
     timezoneId: 'Asia/Kolkata',
     locale: 'en-GB',
     colorScheme: 'light',
+    // The hook of a runner is no object of options.
+    ...(options.httpCredentials && { httpCredentials: options.httpCredentials }),
   });
+}
+
+/** An empty page, held to no rules; it is closed when the test `t` ends. */
+export async function open(t) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(LIMIT_MS);
+  atEnd(t, () => page.close());
+  return page;
 }
 
 /** Ends it; call it in `after`. */

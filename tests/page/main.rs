@@ -50,6 +50,16 @@ fn a_group_is_shown_with_its_past_and_can_be_overridden() {
 }
 
 #[test]
+fn a_page_of_somebody_else_changes_and_reads_nothing() {
+    holds("stranger.test.mjs");
+}
+
+#[test]
+fn who_needs_a_login_is_asked_for_it_by_the_browser() {
+    holds("login.test.mjs");
+}
+
+#[test]
 fn lanes_show_what_the_history_says() {
     holds("lanes.test.mjs");
 }

@@ -7,7 +7,7 @@ use client_failover::{
     http::{
         access::{self, Need},
         adapter::{self, Adapter},
-        components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
         kit::Routes,
         metrics::{self, AdapterMetrics, Metrics},
         order,
@@ -54,6 +54,7 @@ async fn routes(store: &Store) -> Routes {
     health::routes(store.clone())
         .merge(metrics::routes(metrics))
         .merge(gate::routes(egress.gate()))
+        .merge(audit::routes(store.clone()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))

@@ -19,6 +19,7 @@ use std::{
 };
 
 use client_failover::{
+    audit::Trail,
     auth::Logins,
     clock,
     http::{Door, Hosts, Notices},
@@ -63,7 +64,8 @@ pub fn client() -> Client {
 pub async fn door(store: &Store) -> Arc<Door> {
     let (logins, listen) =
         (Logins::open(store.clone(), None, false).await.unwrap(), ([127, 0, 0, 1], 5590).into());
-    Door::new(logins.clone(), Hosts::new(listen, &[]), Notices::new(listen, None, logins))
+    let (trail, _) = Trail::new(store.clone());
+    Door::new(logins.clone(), Hosts::new(listen, &[]), Notices::new(listen, None, logins), trail)
 }
 
 /// A server of ours, as a process. It is killed when it is dropped.

@@ -38,6 +38,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "icon.svg": "image/svg+xml",
     "main.js": JAVASCRIPT,
     "adapter.js": JAVASCRIPT,
+    "audit.js": JAVASCRIPT,
     "changes.js": JAVASCRIPT,
     "dom.js": JAVASCRIPT,
     "group.js": JAVASCRIPT,

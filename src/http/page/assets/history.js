@@ -68,10 +68,13 @@ export class History {
   }
 }
 
-/** Shows a history. `row(item)` gives `{ what, tone, why }`: a sentence, and elements that explain it. */
-export function timeline(history, row, changed) {
+/**
+ * Shows a history. `row(item)` gives `{ what, tone, why }`: a sentence, and elements that explain it. `nothing` is said
+ * of an empty one.
+ */
+export function timeline(history, row, changed, nothing = 'Nothing has happened yet.') {
   const rows = h('ol', { class: 'timeline' });
-  const empty = h('p', { class: 'empty' }, 'Nothing has happened yet.');
+  const empty = h('p', { class: 'empty' }, nothing);
   const older = h('button', { type: 'button', onclick: readOlder }, 'Load older');
   const failed = h('p', { class: 'failed', role: 'alert' });
 

@@ -1,6 +1,7 @@
 // Which view is shown, whether it is live, and what is said aloud.
 
 import { adapterView } from './adapter.js';
+import { auditView } from './audit.js';
 import { h, mark, say } from './dom.js';
 import { groupView } from './group.js';
 import { groupsView } from './groups.js';
@@ -80,6 +81,7 @@ function wanted() {
     const id = rest.length ? decoded(rest.join('/')) : null;
     return id ? ['groups', () => groupView(page, id)] : ['groups', () => groupsView(page)];
   }
+  if (name === 'audit') return ['audit', () => auditView(page)];
   if (name === 'adapter' && halves.includes('adapter')) return ['adapter', () => adapterView(page)];
   return halves.includes('adapter') ? ['adapter', () => adapterView(page)] : ['groups', () => groupsView(page)];
 }
@@ -93,13 +95,12 @@ function decoded(text) {
 }
 
 function showNav(name) {
-  const names = { adapter: 'This adapter', endpoint: 'Groups' };
-  const links = halves.map((half) => {
-    const target = half === 'endpoint' ? 'groups' : 'adapter';
-    return h('a', { href: `#${target}`, 'aria-current': target === name ? 'page' : null }, names[half]);
-  });
+  const names = { adapter: 'This adapter', groups: 'Groups', audit: 'Audit trail' };
+  const targets = [...halves.map((half) => (half === 'endpoint' ? 'groups' : 'adapter')), 'audit'];
+  const links = targets.map((target) =>
+    h('a', { href: `#${target}`, 'aria-current': target === name ? 'page' : null }, names[target]),
+  );
   nav.replaceChildren(...links);
-  nav.hidden = links.length < 2;
 }
 
 /** The server has said something: until then the view would show that there is nothing. */

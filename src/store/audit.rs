@@ -1,0 +1,163 @@
+//! The audit trail, as it is kept.
+
+use sqlx::SqliteConnection;
+
+use super::{Store, StoreError};
+use crate::domain::{AuditAction, AuditKind, AuditRow, Wall};
+
+/// The most refusals that are kept, the newest: what strangers cause must not fill a disk, however long they go on.
+const MOST_REFUSALS: i64 = 100_000;
+
+/// Which rows of the audit trail are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Not before.
+    pub from: Option<Wall>,
+    /// Before.
+    pub to: Option<Wall>,
+    /// Of this kind only.
+    pub kind: Option<AuditKind>,
+    /// Only rows written before the one with this number.
+    pub before: Option<i64>,
+    /// How many at the most.
+    pub limit: u16,
+}
+
+/// A page of the audit trail, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Its rows.
+    pub rows: Vec<AuditRow>,
+    /// What to give as `before` for the next page; `None` on the last one.
+    pub next: Option<i64>,
+}
+
+impl Store {
+    /// Writes rows of the audit trail in one transaction.
+    ///
+    /// # Errors
+    /// When the store cannot; then nothing was written.
+    pub async fn record_audit(&self, rows: &[AuditRow]) -> Result<(), StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        for row in rows {
+            insert_audit(&mut transaction, row).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// A page of the audit trail, newest first. Its cursor stays good while rows are added.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        let before = query.before.unwrap_or(i64::MAX);
+        let from = query.from.map_or(i64::MIN, Wall::micros);
+        let to = query.to.map_or(i64::MAX, Wall::micros);
+        let kind = query.kind.map(AuditKind::as_str);
+        // One more than asked for tells whether there is a next page.
+        let limit = i64::from(query.limit) + 1;
+        let mut found = sqlx::query!(
+            r#"select audit.sequence as "sequence!", audit.at_us as "at_us!", audit.kind as "kind!",
+                    coalesce(audit.action, change.action) as "action?: String",
+                    coalesce(audit.subject, change.facet || ' ' || change.configuration_id) as "subject?: String",
+                    coalesce(audit.requested_by, change.requested_by) as "requested_by?: String",
+                    coalesce(audit.requested_from, change.requested_from) as "requested_from?: String",
+                    audit.status, audit.times as "times!", change.changes as "changes?: String"
+             from audit left join configuration_history as change on change.sequence = audit.configuration_change
+             where audit.sequence < ?1 and audit.at_us >= ?2 and audit.at_us < ?3 and (?4 is null or audit.kind = ?4)
+             order by audit.sequence desc limit ?5"#,
+            before,
+            from,
+            to,
+            kind,
+            limit
+        )
+        .fetch_all(self.readers())
+        .await?;
+        let more = found.len() > usize::from(query.limit);
+        found.truncate(usize::from(query.limit));
+        let next = found.last().filter(|_| more).map(|row| row.sequence);
+        let read =
+            |number: i64, kind: &str, action: Option<&str>| -> Result<(AuditKind, AuditAction), StoreError> {
+                let unreadable = |what: &str| StoreError::Unreadable(format!("audit row {number}: {what}"));
+                let kind = AuditKind::parse(kind).ok_or_else(|| unreadable("kind"))?;
+                // What a change of the configuration did may have been pruned an instant ago.
+                let action = action.map_or(Some(AuditAction::Updated), AuditAction::parse);
+                Ok((kind, action.ok_or_else(|| unreadable("action"))?))
+            };
+        let rows = found.into_iter().map(|row| -> Result<AuditRow, StoreError> {
+            let (kind, action) = read(row.sequence, &row.kind, row.action.as_deref())?;
+            Ok(AuditRow {
+                at: Wall::from_micros(row.at_us),
+                kind,
+                action,
+                subject: row.subject.unwrap_or_default(),
+                by: row.requested_by.unwrap_or_default(),
+                from: row.requested_from,
+                status: row.status.and_then(|status| u16::try_from(status).ok()),
+                times: u32::try_from(row.times).unwrap_or(u32::MAX),
+                changes: row.changes,
+            })
+        });
+        Ok(AuditPage { rows: rows.collect::<Result<_, StoreError>>()?, next })
+    }
+
+    /// Removes the oldest refusals beyond the most that are kept, one batch of `at_most`; tells whether it was full.
+    ///
+    /// # Errors
+    /// When the store cannot; then nothing was removed.
+    pub async fn prune_refusals(&self, at_most: i64) -> Result<bool, StoreError> {
+        let mut writer = self.writer().await;
+        let mut transaction = writer.begin().await?;
+        let newest_over = sqlx::query_scalar!(
+            "select at_us from audit where kind = 'Refusal' order by sequence desc limit 1 offset ?",
+            MOST_REFUSALS
+        );
+        let Some(newest_over) = newest_over.fetch_optional(&mut *transaction).await? else {
+            return Ok(false);
+        };
+        let before = newest_over + 1;
+        sqlx::query!("update history_retention set removable_before_us = ?", before)
+            .execute(&mut *transaction)
+            .await?;
+        let removed = sqlx::query!(
+            "delete from audit where sequence in
+                (select sequence from audit where kind = 'Refusal' and at_us < ? order by sequence limit ?)",
+            before,
+            at_most
+        )
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        sqlx::query!("update history_retention set removable_before_us = 0")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(removed == at_most.unsigned_abs())
+    }
+}
+
+/// Writes one row. Those about the configuration are written by the database itself.
+pub(super) async fn insert_audit(
+    connection: &mut SqliteConnection,
+    row: &AuditRow,
+) -> Result<(), StoreError> {
+    let at_us = row.at.micros();
+    let (kind, action) = (row.kind.as_str(), row.action.as_str());
+    sqlx::query!(
+        "insert into audit (at_us, kind, action, subject, requested_by, requested_from, status, times)
+         values (?, ?, ?, ?, ?, ?, ?, ?)",
+        at_us,
+        kind,
+        action,
+        row.subject,
+        row.by,
+        row.from,
+        row.status,
+        row.times
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
