@@ -64,8 +64,9 @@ def first_event(path):
 
 document = json.load(ask("/api/openapi.json"))
 validate(document)
-for base in [path.removesuffix("/groups") for path in document["paths"] if path.endswith("/groups")]:
-    ask(f"{named(base)}/groups", {"Id": "G", "FailoverTimeout": "00:01:00"})
+for path, methods in document["paths"].items():
+    if path.endswith("/groups") and "post" in methods:
+        ask(named(path), {"Id": "G", "FailoverTimeout": "00:01:00"})
 
 examples, streams = 0, 0
 for path, methods in document["paths"].items():
