@@ -200,7 +200,7 @@ function show(description) {
       'section',
       { 'aria-labelledby': id },
       h('h2', { id }, name),
-      h('p', { class: 'hint' }, says),
+      h('div', { class: 'hint' }, prose(says)),
       h(
         'div',
         { class: 'operations' },
