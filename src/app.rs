@@ -36,6 +36,7 @@ use crate::{
         audit, data_endpoints, gate, health,
         kit::Routes,
         metrics::{self, AdapterMetrics, Metrics},
+        openapi,
         page::{self, Halves},
         secrets,
     },
@@ -176,12 +177,12 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         wake: registration.wake(),
         gate_wake: egress.wake(),
     };
-    let mut routes = of_both(&store)
+    let halves = Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() };
+    let mut routes = of_both(&store, halves)
         .merge(gate::routes(egress.gate()))
         .merge(data_endpoints::routes(adapter.clone()))
         .merge(secrets::routes(adapter.clone()))
         .merge(adapter::routes(adapter))
-        .merge(page::routes(Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() }))
         .merge(http::order::routes(orders.clone()))
         .merge(http::components::routes(reports.clone()));
     // These end after the registration, which waits for them to obey.
@@ -226,9 +227,8 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let routes = of_both(&store)
-        .merge(page::routes(Halves { adapter: false, endpoint: true }))
-        .merge(half.host(Some(settings.endpoint), None).await?);
+    let halves = Halves { adapter: false, endpoint: true };
+    let routes = of_both(&store, halves).merge(half.host(Some(settings.endpoint), None).await?);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let mut way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&mut way_in, None);
@@ -377,8 +377,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// The routes that both halves have.
-fn of_both(store: &Store) -> Routes {
-    health::routes(store.clone()).merge(audit::routes(store.clone()))
+fn of_both(store: &Store, halves: Halves) -> Routes {
+    health::routes(store.clone())
+        .merge(audit::routes(store.clone()))
+        .merge(page::routes(halves))
+        .merge(openapi::routes(halves))
 }
 
 async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {

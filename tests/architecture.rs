@@ -39,7 +39,7 @@ const ROOMS: &[Room] = &[
         files: &[],
     },
     // JSON shapes of both interfaces, to and from domain.
-    Room { name: "wire", may_import: &["domain"], crates: &["serde", "serde_json"], files: &[] },
+    Room { name: "wire", may_import: &["domain"], crates: &["schemars", "serde", "serde_json"], files: &[] },
     // SQLite, sealing. JSON only as the text of a configuration's changes, and of what was known of members. The clock
     // measures how long writes take; rustix says how full the disk is.
     Room {
@@ -157,6 +157,7 @@ const ROOMS: &[Room] = &[
             "http_body_util",
             "hyper",
             "hyper_util",
+            "schemars",
             "serde",
             "serde_json",
             "tokio_rustls",

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// The longest secret, in characters: room for a signed token used as a client secret.
-pub(super) const SECRET_LIMIT: usize = 4_096;
+pub const SECRET_LIMIT: usize = 4_096;
 
 /// A server that requests are sent to: the proof that its members obey every rule.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! A destination that the collector sends to through the egress gate.
 
+use std::ops::RangeInclusive;
+
 use super::{
     Access, AccessDraft, ConfigurationId, DestinationKey, Fault, Faults, Field, MemberChange,
     access::checked, config::differences,
@@ -7,23 +9,6 @@ use super::{
 
 /// What a base address of a destination looks like.
 const EXAMPLE: &str = "https://historian:443/omf";
-
-/// Methods that only ask, by HTTP's own definition.
-const READ_ONLY: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
-
-/// How many methods may be called read-only: more than HTTP and WebDAV have that are.
-const METHODS_LIMIT: usize = 32;
-
-/// How large a buffer is by default, and at most, in MiB: a GiB; 16 TiB.
-const DEFAULT_BUFFER_MB: u32 = 1_024;
-const LARGEST_BUFFER_MB: u32 = 16 * 1_024 * 1_024;
-
-/// How large a request's body may be by default, and at most, in MiB. It is held in memory while it is sent.
-const DEFAULT_REQUEST_MB: u32 = 16;
-const LARGEST_REQUEST_MB: u32 = 256;
-
-/// What the collector is answered for what is kept: 204 No Content.
-const DEFAULT_ANSWER: u16 = 204;
 
 words! {
     /// What a standby that keeps nothing (Warm, Cold) answers its collector.
@@ -48,6 +33,23 @@ pub struct DataEndpoint {
 }
 
 impl DataEndpoint {
+    /// Methods that only ask, by HTTP's own definition.
+    pub const READ_ONLY: [&str; 3] = ["GET", "HEAD", "OPTIONS"];
+    /// How many methods may be called read-only, and how long they are: more than HTTP and WebDAV have that are.
+    pub const METHODS_LIMIT: usize = 32;
+    /// How large a buffer is by default, in MiB: a GiB.
+    pub const DEFAULT_BUFFER_MB: u32 = 1_024;
+    /// How large a buffer is at most, in MiB: 16 TiB.
+    pub const LARGEST_BUFFER_MB: u32 = 16 * 1_024 * 1_024;
+    /// How large a request's body may be by default, in MiB. It is held in memory while it is sent.
+    pub const DEFAULT_REQUEST_MB: u32 = 16;
+    /// How large a request's body may be at most, in MiB.
+    pub const LARGEST_REQUEST_MB: u32 = 256;
+    /// What the collector is answered for what is kept: 204 No Content.
+    pub const DEFAULT_ANSWER: u16 = 204;
+    /// What it may be answered: a success.
+    pub const ANSWERS: RangeInclusive<u16> = 200..=299;
+
     /// The members, in the documents' order.
     pub const MEMBERS: [&str; 13] = [
         "Id",
@@ -225,22 +227,26 @@ impl DataEndpointDraft {
         }
         let read_only_methods = match self.read_only_methods.value() {
             Some(methods) => faults.take(read_only(methods)),
-            None => Some(READ_ONLY.map(str::to_owned).to_vec()),
+            None => Some(DataEndpoint::READ_ONLY.map(str::to_owned).to_vec()),
         };
         let max_buffer_mb = faults.take(within(
             "MaxBufferSizeMB",
             self.max_buffer_mb.value(),
-            DEFAULT_BUFFER_MB,
-            1..=LARGEST_BUFFER_MB,
+            DataEndpoint::DEFAULT_BUFFER_MB,
+            1..=DataEndpoint::LARGEST_BUFFER_MB,
         ));
         let max_request_mb = faults.take(within(
             "MaxRequestSizeMB",
             self.max_request_mb.value(),
-            DEFAULT_REQUEST_MB,
-            1..=LARGEST_REQUEST_MB,
+            DataEndpoint::DEFAULT_REQUEST_MB,
+            1..=DataEndpoint::LARGEST_REQUEST_MB,
         ));
-        let buffered_answer =
-            faults.take(within("BufferedAnswer", self.buffered_answer.value(), DEFAULT_ANSWER, 200..=299));
+        let buffered_answer = faults.take(within(
+            "BufferedAnswer",
+            self.buffered_answer.value(),
+            DataEndpoint::DEFAULT_ANSWER,
+            DataEndpoint::ANSWERS,
+        ));
         let standby_answer = match self.standby_answer.value() {
             Some(text) => faults.take(standby(&text)),
             None => Some(StandbyAnswer::Refuse),
@@ -280,7 +286,7 @@ fn within<T: Copy + Into<i64> + TryFrom<i64> + std::fmt::Display>(
     member: &str,
     given: Option<i64>,
     default: T,
-    limits: std::ops::RangeInclusive<T>,
+    limits: RangeInclusive<T>,
 ) -> Result<T, Fault> {
     let Some(given) = given else { return Ok(default) };
     let fits = (*limits.start()).into() <= given && given <= (*limits.end()).into();
@@ -293,13 +299,13 @@ fn within<T: Copy + Into<i64> + TryFrom<i64> + std::fmt::Display>(
 /// Methods are case-sensitive in HTTP, and in capital letters where anybody uses them.
 fn read_only(methods: Vec<String>) -> Result<Vec<String>, Fault> {
     let resolution = "ReadOnlyMethods is an array of up to 32 methods, such as [\"GET\", \"HEAD\"].";
-    if methods.len() > METHODS_LIMIT {
+    if methods.len() > DataEndpoint::METHODS_LIMIT {
         return Err(Fault::new("ReadOnlyMethods", "has more than 32 methods", resolution));
     }
     let mut known: Vec<String> = Vec::new();
     for method in methods {
         let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if method.is_empty() || method.len() > METHODS_LIMIT || !method.chars().all(is_token) {
+        if method.is_empty() || method.len() > DataEndpoint::METHODS_LIMIT || !method.chars().all(is_token) {
             let shown: String = method.chars().filter(|c| !c.is_control()).take(64).collect();
             return Err(Fault::new(
                 "ReadOnlyMethods",

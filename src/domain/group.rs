@@ -46,11 +46,15 @@ pub struct Margin(u8);
 impl Margin {
     /// What holds when nothing is said: more than the flicker of a few streams among many.
     pub const DEFAULT: Self = Self(10);
+    /// The least, in points: zero would let equal members take turns.
+    pub const MIN: u8 = 1;
+    /// The most: all points that there are.
+    pub const MAX: u8 = 100;
 
-    /// The margin, if it is 1 to 100 points. Zero would let equal members take turns.
+    /// The margin, if it is within the limits.
     #[must_use]
     pub fn new(points: i64) -> Option<Self> {
-        u8::try_from(points).ok().filter(|points| (1..=100).contains(points)).map(Self)
+        u8::try_from(points).ok().filter(|points| (Self::MIN..=Self::MAX).contains(points)).map(Self)
     }
 
     /// How many points.

@@ -40,7 +40,7 @@ mod transition;
 mod url;
 mod user;
 
-pub use access::{Access, AccessDraft, Closed, OpenAccess};
+pub use access::{Access, AccessDraft, Closed, OpenAccess, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
 pub use buffer::{Block, Tally, Waiting};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
@@ -70,13 +70,13 @@ pub use order::Order;
 pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use secret::{
-    Audience, FoundSecret, GivenSecret, Protected, Recipient, SecretDraft, SecretEntry, SecretId,
-    SecretIdError,
+    Audience, FoundSecret, GivenSecret, ORIGINS_LIMIT, Protected, Recipient, SecretDraft, SecretEntry,
+    SecretId, SecretIdError,
 };
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, Incarnation, NAME_LIMIT, Name,
-    SessionId, TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, INCARNATION_LIMIT, Incarnation,
+    NAME_LIMIT, Name, SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// How many origins a secret can name: many more than one login is used for.
-const ORIGINS_LIMIT: usize = 32;
+pub const ORIGINS_LIMIT: usize = 32;
 
 /// The Id of a secret. Compares without regard to case.
 #[derive(Debug, Clone)]

@@ -32,6 +32,9 @@ pub enum TextError {
     Dots,
 }
 
+/// The longest name of a run of a process, in characters: room for a GUID or two.
+pub const INCARNATION_LIMIT: usize = 64;
+
 pub(super) fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
     if matches!(text, "." | "..") { Err(TextError::Dots) } else { check(text, least, limit) }
 }
@@ -106,7 +109,7 @@ text!(
 );
 text!(
     /// One run of one process, told apart from the run before it by a random value.
-    Incarnation, check, 1, 64
+    Incarnation, check, 1, INCARNATION_LIMIT
 );
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ const ROUTES: &[Row] = &[
     ("/metrics", &[("GET", User)]),
     // The page: what it shows, it asks the interfaces for.
     ("/", &[("GET", Nobody)]),
+    ("/api", &[("GET", Nobody)]),
+    // The document that the page of the interfaces shows: what is served is no secret of those who may ask.
+    ("/api/openapi.json", &[("GET", User)]),
     (
         "/api/v1/configuration/system/clientfailover",
         &[

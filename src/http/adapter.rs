@@ -75,7 +75,7 @@ async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Resu
     let (draft, faults) = read_draft(body.0)?;
     let change = adapter
         .change(by, |stored| match stored {
-            Some(stored) => Err(already_configured(&stored.config)),
+            Some(stored) => Err(already_configured(stored.config.id().as_str())),
             None => whole(draft, faults, None).map(Change::Create),
         })
         .await?;
@@ -227,7 +227,7 @@ fn with_id<'a>(stored: Option<&'a StoredConfiguration>, id: &str) -> Result<&'a 
         .ok_or_else(|| unknown_id(id))
 }
 
-fn unknown_id(id: &str) -> Failure {
+pub(super) fn unknown_id(id: &str) -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
         "The client failover configuration does not exist.",
@@ -236,7 +236,7 @@ fn unknown_id(id: &str) -> Failure {
     )
 }
 
-fn nothing_configured() -> Failure {
+pub(super) fn nothing_configured() -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
         "Client failover is not configured.",
@@ -245,11 +245,11 @@ fn nothing_configured() -> Failure {
     )
 }
 
-fn already_configured(config: &FailoverConfig) -> Failure {
+pub(super) fn already_configured(id: &str) -> Failure {
     Failure::new(
         StatusCode::CONFLICT,
         "Client failover is already configured.",
-        format!("The configuration {:?} exists, and there can be only one.", config.id().as_str()),
+        format!("The configuration {id:?} exists, and there can be only one."),
         "DELETE the existing configuration first, or PUT to replace it.",
     )
 }

@@ -65,7 +65,7 @@ async fn delete(State(reports): State<Reports>, Path(id): Path<String>) -> Resul
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn refused(error: ReportError, id: &str) -> Failure {
+pub(super) fn refused(error: ReportError, id: &str) -> Failure {
     match error {
         ReportError::Unknown => Failure::new(
             StatusCode::NOT_FOUND,

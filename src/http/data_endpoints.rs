@@ -49,7 +49,7 @@ async fn post(State(adapter): State<Adapter>, by: Asker, body: JsonBody) -> Resu
         .change_destinations(by, |stored| {
             added = all(drafts, &[])?;
             if let Some(known) = added.iter().find(|new| index_of(stored, new.id().as_str()).is_ok()) {
-                return Err(already_there(known));
+                return Err(already_there(known.id().as_str()));
             }
             let all: Vec<_> =
                 stored.iter().map(|stored| stored.endpoint.clone()).chain(added.clone()).collect();
@@ -181,21 +181,23 @@ fn with(stored: &[StoredDataEndpoint], index: usize, by: Option<DataEndpoint>) -
 }
 
 fn index_of(stored: &[StoredDataEndpoint], id: &str) -> Result<usize, Failure> {
-    stored.iter().position(|stored| stored.endpoint.id().as_str() == id).ok_or_else(|| {
-        Failure::new(
-            StatusCode::NOT_FOUND,
-            "The data endpoint does not exist.",
-            format!("No data endpoint has the Id {id:?}; Ids compare exactly."),
-            "GET the collection to see what is configured.",
-        )
-    })
+    stored.iter().position(|stored| stored.endpoint.id().as_str() == id).ok_or_else(|| unknown_id(id))
 }
 
-fn already_there(known: &DataEndpoint) -> Failure {
+pub(super) fn unknown_id(id: &str) -> Failure {
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "The data endpoint does not exist.",
+        format!("No data endpoint has the Id {id:?}; Ids compare exactly."),
+        "GET the collection to see what is configured.",
+    )
+}
+
+pub(super) fn already_there(id: &str) -> Failure {
     Failure::new(
         StatusCode::CONFLICT,
         "The data endpoint exists already.",
-        format!("There is a data endpoint with the Id {:?}; nothing was added.", known.id().as_str()),
+        format!("There is a data endpoint with the Id {id:?}; nothing was added."),
         "PUT or PATCH it under its own path, or give the new one another Id.",
     )
 }

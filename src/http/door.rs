@@ -296,7 +296,7 @@ pub(super) fn told_of_another(mut answer: Response) -> Response {
     told(answer)
 }
 
-fn too_long() -> Failure {
+pub(super) fn too_long() -> Failure {
     Failure::new(
         StatusCode::URI_TOO_LONG,
         "The path is too long.",
@@ -305,7 +305,7 @@ fn too_long() -> Failure {
     )
 }
 
-fn not_an_administrator(user: &User) -> Failure {
+pub(super) fn not_an_administrator(user: &User) -> Failure {
     Failure::new(
         StatusCode::FORBIDDEN,
         "This needs an administrator.",

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Groups of one answer when nothing is said, and at the most.
-const PAGE: usize = 100;
+pub(super) const PAGE: usize = 100;
 const PAGE_LIMIT: usize = 1_000;
 
 /// How many groups there are in all.

@@ -54,7 +54,7 @@ fn body(report: LaneReport) -> LaneBody {
     }
 }
 
-fn failure(refusal: Refusal) -> Failure {
+pub(super) fn failure(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::Unknown(id) => Failure::new(
             StatusCode::NOT_FOUND,

@@ -6,15 +6,21 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::kit::{Json, Routes};
 use crate::store::{KeyState, Store};
 
-#[derive(Debug, Serialize)]
+/// How the process is.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct HealthBody {
+#[schemars(rename = "Health")]
+pub(super) struct HealthBody {
+    /// How it is, in a word.
+    #[schemars(extend("enum" = ["Alive", "Ready", "NotReady"]))]
     status: &'static str,
+    /// Why it is not ready, each a sentence.
     reasons: Vec<String>,
 }
 

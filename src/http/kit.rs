@@ -77,6 +77,22 @@ impl Failure {
         self.cause = Some(cause);
         self
     }
+
+    /// Its status, what was refused, and after how many seconds to come again.
+    pub(super) fn summary(&self) -> (StatusCode, &str, Option<u64>) {
+        (self.status, &self.error, self.retry_after_s)
+    }
+
+    /// Its body in the shape of the endpoint's or the adapter's interface, as JSON text.
+    pub(super) fn body(&self, endpoint: bool, operation_id: String) -> String {
+        let Self { error, reason, resolution, .. } = self.clone();
+        if endpoint {
+            let additional_parameters = serde_json::Map::new();
+            to_json(&EndpointError { operation_id, error, reason, resolution, additional_parameters })
+        } else {
+            to_json(&AdapterError { error, reason, resolution })
+        }
+    }
 }
 
 impl From<Faults> for Failure {
@@ -121,8 +137,8 @@ impl IntoResponse for Failure {
 /// The answer; one that refuses gets a body that says why, and is counted.
 pub(super) fn render(endpoint: bool, traffic: &Traffic, mut response: Response) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Arc<Failure>>() else { return response };
-    let Failure { status, error, reason, resolution, retry_after_s, cause } = failure.as_ref().clone();
-    traffic.refused(status, cause);
+    let Failure { status, error, reason, retry_after_s, cause, .. } = failure.as_ref();
+    traffic.refused(*status, *cause);
     let operation_id = Uuid::new_v4().to_string();
     // Whoever asks to come again later (a standby, a store that is full) has told or counted why.
     if status.is_server_error() && retry_after_s.is_none() {
@@ -130,12 +146,7 @@ pub(super) fn render(endpoint: bool, traffic: &Traffic, mut response: Response) 
     } else {
         tracing::debug!(operation_id, status = status.as_u16(), reason, "request refused: {error}");
     }
-    let additional_parameters = serde_json::Map::new();
-    let body = if endpoint {
-        json_bytes(&EndpointError { operation_id, error, reason, resolution, additional_parameters })
-    } else {
-        json_bytes(&AdapterError { error, reason, resolution })
-    };
+    let body = failure.body(endpoint, operation_id);
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response.headers_mut().remove(header::CONTENT_LENGTH);
     *response.body_mut() = Body::from(body);
@@ -167,6 +178,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 /// A failure that is ours: the answer is generic, the truth goes to the log.
 pub fn internal(cause: impl std::fmt::Display) -> Failure {
     tracing::error!(%cause, "internal error");
+    failed()
+}
+
+pub(super) fn failed() -> Failure {
     Failure::new(
         StatusCode::INTERNAL_SERVER_ERROR,
         "The server made an error.",
@@ -205,20 +220,33 @@ fn check_content_type(value: Option<&HeaderValue>) -> Result<(), Failure> {
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         return Ok(());
     }
+    Err(not_json(&essence))
+}
+
+pub(super) fn not_json(essence: &str) -> Failure {
     let said = if essence.is_empty() {
         "no content type".to_owned()
     } else {
         format!("the content type {essence:?}")
     };
-    Err(Failure::new(
+    Failure::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "The content type is not JSON.",
         format!("The request has {said}."),
         "Send the header Content-Type: application/json.",
-    ))
+    )
 }
 
-fn too_slow() -> Failure {
+pub(super) fn too_large() -> Failure {
+    Failure::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "The body is too large.",
+        format!("It has more than {BODY_LIMIT} bytes."),
+        "Send a smaller body; a configuration needs less than 10 KiB.",
+    )
+}
+
+pub(super) fn too_slow() -> Failure {
     Failure::new(
         StatusCode::REQUEST_TIMEOUT,
         "The body did not arrive in time.",
@@ -231,12 +259,7 @@ async fn read_body(body: Body) -> Result<Bytes, Failure> {
     let read = timeout(BODY_TIME, Limited::new(body, BODY_LIMIT).collect()).await;
     match read.map_err(|_elapsed| too_slow())? {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is too large.",
-            format!("It has more than {BODY_LIMIT} bytes."),
-            "Send a smaller body; a configuration needs less than 10 KiB.",
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(error) => Err(Failure::new(
             StatusCode::BAD_REQUEST,
             "The body could not be read.",

@@ -58,16 +58,18 @@ impl Places {
     }
 
     fn take(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| {
-            Failure::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many watch.",
-                format!("{MOST_WATCHERS} streams of this kind are open, which is the most."),
-                "Close pages that nobody looks at, or GET the state itself from time to time.",
-            )
-            .retry_after(10)
-        })
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| too_many())
     }
+}
+
+pub(super) fn too_many() -> Failure {
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many watch.",
+        format!("{MOST_WATCHERS} streams of this kind are open, which is the most."),
+        "Close pages that nobody looks at, or GET the state itself from time to time.",
+    )
+    .retry_after(10)
 }
 
 /// Something that is told in pieces, one after the other.

@@ -24,6 +24,7 @@ pub mod kit;
 mod live;
 pub mod metrics;
 mod notices;
+pub mod openapi;
 pub mod order;
 pub mod page;
 mod paging;

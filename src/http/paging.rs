@@ -4,8 +4,8 @@ use super::kit::Query;
 use crate::domain::{Fault, Faults, Wall};
 
 /// Rows of a page of history when nothing is said, and at the most.
-const PAGE: u16 = 100;
-const PAGE_LIMIT: i64 = 1_000;
+pub(super) const PAGE: u16 = 100;
+pub(super) const PAGE_LIMIT: i64 = 1_000;
 
 /// A query that is read value by value; it remembers what is wrong with it.
 #[derive(Debug)]

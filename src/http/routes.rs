@@ -138,7 +138,7 @@ impl Routes {
 const ENDPOINT: &str = "/api/v1/clientfailover";
 
 /// Which interface a path belongs to, and so which shape its refusals have.
-fn is_endpoint(path: &str) -> bool {
+pub(super) fn is_endpoint(path: &str) -> bool {
     [ENDPOINT, "/api/v1/tenants"]
         .iter()
         .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))

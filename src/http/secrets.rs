@@ -159,7 +159,7 @@ fn is(entry: &SecretEntry, id: &str) -> bool {
     SecretId::new(id).is_ok_and(|id| id == entry.id)
 }
 
-fn unknown(id: &str) -> Failure {
+pub(super) fn unknown(id: &str) -> Failure {
     Failure::new(
         StatusCode::NOT_FOUND,
         "The secret does not exist.",

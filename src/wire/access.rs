@@ -1,21 +1,36 @@
 //! How a server is reached, as JSON: the members that every configuration of one shares.
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::members::Reader;
+use super::{members::Reader, schema};
 use crate::domain::{Access, AccessDraft, Credentials};
 
 /// The members as GET shows them: the documents' order, absent values as null, secrets masked.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Access")]
 pub(super) struct AccessBody {
+    /// The server's base address.
+    #[schemars(with = "schema::Address")]
     endpoint: String,
+    /// Who logs in with HTTP Basic.
+    #[schemars(with = "Option<schema::Label>")]
     user_name: Option<String>,
+    /// A mask where there is one, or `{{Id}}`: the secret that it refers to.
+    #[schemars(with = "Option<schema::Sentence>")]
     password: Option<String>,
+    /// Who gets a bearer token by the client-credentials grant.
+    #[schemars(with = "Option<schema::Label>")]
     client_id: Option<String>,
+    /// A mask where there is one, or `{{Id}}`: the secret that it refers to.
+    #[schemars(with = "Option<schema::Sentence>")]
     client_secret: Option<String>,
+    /// Where tokens come from; found by discovery where it is null.
+    #[schemars(with = "Option<schema::Address>")]
     token_endpoint: Option<String>,
+    /// Whether the certificate must be valid.
     validate_endpoint_certificate: bool,
 }
 

@@ -1,5 +1,6 @@
 //! Who may do what, as the cloud endpoint's access-control calls tell it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,25 +18,34 @@ const READ_AND_WRITE: u8 = 1 | 2;
 const ALL: u8 = 1 | 2 | 4 | 8;
 
 /// The roles, and what each may do to groups.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "AccessControl")]
 pub struct AccessControlBody {
+    /// What each role may do; nobody else has rights of his own.
     role_trustee_access_control_entries: Vec<Entry>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "AccessControlEntry")]
 struct Entry {
+    /// Who.
     trustee: Trustee,
+    /// 0: allowed.
     access_type: u8,
+    /// The sum of read 1, write 2, delete 4, manage access 8.
     access_rights: u8,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Trustee {
+    /// 3: a role.
     r#type: u8,
+    /// Which role: `user` or `administrator`.
     object_id: &'static str,
+    /// The tenant, where the groups are one's.
     tenant_id: Option<String>,
 }
 

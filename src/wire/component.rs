@@ -1,8 +1,12 @@
 //! What components report of themselves, and how they are shown.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::members::{Members, Reader, Unknown};
+use super::{
+    members::{Members, Reader, Unknown},
+    schema,
+};
 use crate::domain::{
     ComponentView, DeviceStatus, Fault, Faults, Field, Report, StreamCount, TimeToLive, Wall, parse_span,
 };
@@ -76,17 +80,34 @@ fn required<T>(reader: &mut Reader, name: &'static str, field: Field<T>, resolut
 }
 
 /// A component as `diagnostics/Components` shows it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Component")]
 pub struct ComponentBody {
+    /// Which.
+    #[schemars(with = "schema::Id")]
     id: String,
+    /// Who speaks for it.
+    #[schemars(with = "schema::SourceWord")]
     source: &'static str,
+    /// How many streams it has: what it weighs in the score.
     stream_count: u32,
+    /// What was last said or seen of it.
+    #[schemars(with = "schema::DeviceWord")]
     device_status: &'static str,
+    /// What it counts as now.
+    #[schemars(with = "schema::DeviceWord")]
     counts_as: &'static str,
+    /// Up to when it has processed data.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// For how long a report counts; null for a probe.
+    #[schemars(with = "Option<schema::Span>")]
     time_to_live: Option<String>,
+    /// When it last reported, or was last looked at.
+    #[schemars(with = "Option<schema::Time>")]
     heard: Option<String>,
+    /// Why it counts as that.
     explanation: String,
 }
 

@@ -1,22 +1,37 @@
 //! The client failover configuration as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     access::{AccessBody, read_access},
     members::{Content, Members, Reader, Unknown},
+    schema,
 };
 use crate::domain::{Draft, FailoverConfig, Fault, Faults};
 
 /// The configuration as GET shows it: the documents' order, absent values as null, secrets masked.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "ClientFailover")]
 pub struct ConfigurationBody {
+    /// Names the configuration. Compares exactly.
+    #[schemars(with = "schema::Id")]
     id: String,
+    /// The failover group to register in. Compares exactly.
+    #[schemars(with = "schema::Id")]
     failover_group_id: String,
+    /// For people.
+    #[schemars(with = "Option<schema::Label>")]
     name: Option<String>,
+    /// For people.
+    #[schemars(with = "Option<schema::Text>")]
     description: Option<String>,
+    /// How long to wait for the endpoint. The group's own decides how long a Primary may be silent.
+    #[schemars(with = "schema::Span")]
     failover_timeout: String,
+    /// What a Secondary does.
+    #[schemars(with = "schema::ModeWord")]
     mode: &'static str,
     #[serde(flatten)]
     access: AccessBody,

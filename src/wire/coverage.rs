@@ -1,9 +1,13 @@
 //! What a Primary's gate has received and settled, in a heartbeat and in an answer.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::members::{Field, Reader};
+use super::{
+    members::{Field, Reader},
+    schema,
+};
 use crate::domain::{CoverageAges, Coverages, DestinationKey, format_span, parse_span};
 
 /// The member that has it: an object for each destination.
@@ -13,11 +17,17 @@ const MEMBER: &str = "Egress";
 const MOST_DESTINATIONS: usize = 64;
 
 /// What the gate has received and settled for one destination.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Coverage")]
 pub(super) struct CoverageBody {
+    /// Which destination, and where it is.
     destination: String,
+    /// For how long it has received without a break.
+    #[schemars(with = "schema::Span")]
     covered_from_age: String,
+    /// How old the oldest request is that it has not settled.
+    #[schemars(with = "schema::Span")]
     oldest_unsettled_age: String,
 }
 

@@ -1,11 +1,13 @@
 //! The destinations of the egress gate as JSON.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
     access::{AccessBody, read_access},
     members::{Content, Members, Reader, Unknown, texts},
+    schema,
 };
 use crate::domain::{DataEndpoint, DataEndpointDraft, Fault, Faults};
 
@@ -13,18 +15,27 @@ use crate::domain::{DataEndpoint, DataEndpointDraft, Fault, Faults};
 pub const DESTINATIONS_LIMIT: usize = 64;
 
 /// A destination as GET shows it: the documents' order, absent values as null, secrets masked.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "DataEndpoint")]
 pub struct DataEndpointBody {
+    /// Names it in the gate's path. Compares exactly.
+    #[schemars(with = "schema::Id")]
     id: String,
     #[serde(flatten)]
     access: AccessBody,
+    /// Methods that only ask: they pass in every role, and are never kept.
     read_only_methods: Vec<String>,
+    /// How much may wait, in MiB.
     #[serde(rename = "MaxBufferSizeMB")]
     max_buffer_size_mb: u32,
+    /// The largest body, in MiB.
     #[serde(rename = "MaxRequestSizeMB")]
     max_request_size_mb: u32,
+    /// The status of the answer to what is kept.
     buffered_answer: u16,
+    /// What a Warm or Cold Secondary answers.
+    #[schemars(with = "schema::StandbyWord")]
     standby_answer: &'static str,
 }
 

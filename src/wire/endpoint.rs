@@ -5,10 +5,14 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::members::{Content, Field, Members, Reader, Unknown};
+use super::{
+    members::{Content, Field, Members, Reader, Unknown},
+    schema,
+};
 use crate::domain::{
     Asked, ClientRole, Description, Epoch, FailoverTimeout, Fault, Faults, GroupDraft, GroupId, GroupSpec,
     Margin, Name, Place, Preferences, RoleOverride, SessionId, SessionSpec, SessionView, TextError, Wall,
@@ -236,10 +240,13 @@ pub(super) fn counter(reader: &mut Reader, name: &'static str) -> Option<u64> {
 }
 
 /// The answer to GET of the base. `Native` tells our adapters that the extensions are known.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Version")]
 pub struct VersionBody {
+    /// The program's version.
     version: &'static str,
+    /// 1: the extensions are known.
     native: u8,
 }
 
@@ -258,13 +265,24 @@ impl Default for VersionBody {
 }
 
 /// A group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Group")]
 pub struct GroupBody {
+    /// Its Id. Compares exactly.
+    #[schemars(with = "schema::Id")]
     id: String,
+    /// For people.
+    #[schemars(with = "Option<schema::Label>")]
     name: Option<String>,
+    /// For people.
+    #[schemars(with = "Option<schema::Text>")]
     description: Option<String>,
+    /// How long its Primary may be silent.
+    #[schemars(with = "schema::Span")]
     failover_timeout: String,
+    /// Kept as it was given.
+    #[schemars(with = "Option<schema::Anything>")]
     additional_data: Option<Map<String, Value>>,
 }
 
@@ -286,25 +304,47 @@ fn additional_data(kept: Option<&str>) -> Option<Map<String, Value>> {
 }
 
 /// A session.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Session")]
 pub struct SessionBody {
+    /// Its Id. Compares exactly.
+    #[schemars(with = "schema::Id")]
     id: String,
+    /// For people.
+    #[schemars(with = "Option<schema::Label>")]
     name: Option<String>,
+    /// The last heartbeat; null before the first.
     heartbeat: Option<HeardBody>,
+    /// The role that the last heartbeat was answered with.
+    #[schemars(with = "schema::RoleNumber")]
     role: u8,
+    /// Whether there was a heartbeat.
     heartbeat_posted: bool,
+    /// What an operator asks for.
+    #[schemars(with = "schema::OverrideNumber")]
     role_override: u8,
+    /// When that ends; null where it does not, or nothing is asked for.
+    #[schemars(with = "Option<schema::Time>")]
     role_override_expiration_time: Option<String>,
+    /// Kept as it was given.
+    #[schemars(with = "Option<schema::Anything>")]
     additional_data: Option<Map<String, Value>>,
 }
 
 /// A session's last heartbeat.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Heard")]
 struct HeardBody {
+    /// How well the adapter can do its work.
+    #[schemars(with = "schema::Score")]
     failover_score: u8,
+    /// Up to when it has processed data.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// When it arrived.
+    #[schemars(with = "schema::Time")]
     heartbeat_time: String,
 }
 
@@ -329,10 +369,15 @@ impl From<SessionView> for SessionBody {
 }
 
 /// The answer to a role override.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "RoleOverride")]
 pub struct OverrideBody {
+    /// What is in force now.
+    #[schemars(with = "schema::OverrideNumber")]
     value: u8,
+    /// When it ends; null where it does not.
+    #[schemars(with = "Option<schema::Time>")]
     role_override_expiration_time: Option<String>,
 }
 

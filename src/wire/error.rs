@@ -1,10 +1,12 @@
 //! The bodies of refusals.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the adapter's interface says when it refuses.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Refusal")]
 pub struct AdapterError {
     /// What was refused, or how many faults were found.
     pub error: String,
@@ -15,8 +17,9 @@ pub struct AdapterError {
 }
 
 /// What a failover endpoint says when it refuses.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "EndpointRefusal")]
 pub struct EndpointError {
     /// Names this refusal in the endpoint's log.
     pub operation_id: String,

@@ -2,10 +2,14 @@
 //!
 //! Events that are not known are passed over: there may be more kinds of them one day.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::members::{Content, Field, Reader};
+use super::{
+    members::{Content, Field, Reader},
+    schema,
+};
 use crate::domain::SessionId;
 
 /// The first event of a stream: it says that the stream works.
@@ -21,10 +25,13 @@ pub const CHANGE: &str = "Change";
 const LONGEST: usize = 16 * 1024;
 
 /// The data of [`NUDGE`].
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Nudge")]
 pub struct NudgeBody {
+    /// Whose heartbeat is waited for; left out where everybody's is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Id")]
     session: Option<String>,
 }
 

@@ -1,33 +1,56 @@
 //! What a failover endpoint says of a group: its state, and what happened in it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::state::milliseconds;
+use super::{schema, state::milliseconds};
 use crate::domain::{
     Epoch, FailoverScore, GroupChange, GroupStatus, OverrideView, Receipt, Seen, Wall, format_span,
 };
 
 /// A group's state: the documented members, then ours.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "GroupStatus")]
 pub struct StatusBody {
+    /// The session that is Primary.
+    #[schemars(with = "Option<schema::Id>")]
     primary: Option<String>,
+    /// The session that is to take over.
+    #[schemars(with = "Option<schema::Id>")]
     pending_primary: Option<String>,
+    /// Up to when the Primary has processed data.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// The group's highest epoch.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
+    /// Why it is so, as a sentence.
     reason: String,
+    /// What an operator asks for.
     role_override: Option<OverrideViewBody>,
+    /// What is known of each session, in the order of registration.
     members: Vec<MemberBody>,
+    /// What an operator should look at, each a sentence.
     warnings: Vec<String>,
 }
 
 /// A role override that is in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "OverrideInForce")]
 struct OverrideViewBody {
+    /// Who is to be Primary.
+    #[schemars(with = "schema::Id")]
     session_id: String,
+    /// When it ends; null where it does not.
+    #[schemars(with = "Option<schema::Time>")]
     expiration_time: Option<String>,
+    /// Who asked for it.
+    #[schemars(with = "Option<schema::Label>")]
     requested_by: Option<String>,
+    /// Why.
+    #[schemars(with = "Option<schema::Text>")]
     reason: Option<String>,
 }
 
@@ -67,10 +90,13 @@ impl From<GroupStatus> for StatusBody {
 }
 
 /// A page of `groups/{g}/history`, newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "GroupHistory")]
 pub struct GroupHistoryBody {
+    /// Newest first.
     items: Vec<ChangeBody>,
+    /// The `cursor` of the next page; null where there is none.
     next_cursor: Option<String>,
 }
 
@@ -86,19 +112,38 @@ impl GroupHistoryBody {
 }
 
 /// One change in a group.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Change")]
 pub struct ChangeBody {
+    /// When.
+    #[schemars(with = "schema::Time")]
     time: String,
+    /// Of an endpoint that is back: since when it was not there.
+    #[schemars(with = "Option<schema::Time>")]
     since: Option<String>,
+    /// What.
+    #[schemars(with = "schema::ChangeWord")]
     kind: &'static str,
+    /// Whom it is about.
+    #[schemars(with = "Option<schema::Id>")]
     session_id: Option<String>,
+    /// Why, in a word.
+    #[schemars(with = "schema::GroupReasonWord")]
     reason: &'static str,
+    /// Why, as a sentence.
     explanation: String,
+    /// The group's highest epoch then.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
+    /// Who asked for it, where somebody did.
+    #[schemars(with = "Option<schema::Sentence>")]
     requested_by: Option<String>,
+    /// What was known of each member then; events have none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<MemberBody>")]
     members: Option<Vec<MemberBody>>,
+    /// The receipt of a hand-over.
     hand_over: Option<HandOverBody>,
 }
 
@@ -128,12 +173,20 @@ impl ChangeBody {
 }
 
 /// What was known of a member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Member")]
 struct MemberBody {
+    /// Who.
+    #[schemars(with = "schema::Id")]
     session_id: String,
+    /// The score of its last heartbeat; null before the first.
+    #[schemars(with = "Option<schema::Score>")]
     failover_score: Option<u8>,
+    /// How long before its last heartbeat had arrived.
+    #[schemars(with = "Option<schema::Span>")]
     heard_ago: Option<String>,
+    /// Whether it said that it acted; null for a stock member, which does not say.
     acting: Option<bool>,
 }
 
@@ -149,15 +202,29 @@ impl From<&Seen> for MemberBody {
 }
 
 /// A receipt, with its moments in wall time. The gap was measured by the boot clock.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "HandOver")]
 struct HandOverBody {
+    /// The old Primary.
+    #[schemars(with = "schema::Id")]
     from: String,
+    /// The new one.
+    #[schemars(with = "schema::Id")]
     to: String,
+    /// How it is known when the old one acted last.
+    #[schemars(with = "schema::LastActWord")]
     last_act: &'static str,
+    /// When that was.
+    #[schemars(with = "schema::Time")]
     last_act_time: String,
+    /// When the new one acted first.
+    #[schemars(with = "schema::Time")]
     first_act_time: String,
+    /// How long nobody acted, by one boot clock; below zero where both did.
     gap_milliseconds: f64,
+    /// When the gate of the old one delivered last, as far as it had said.
+    #[schemars(with = "Option<schema::Time>")]
     last_delivered_time: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Heartbeats as a failover endpoint reads them, and their answers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -7,6 +8,7 @@ use super::{
     coverage::{CoverageBody, coverage_bodies, read_coverages},
     endpoint::{counter, missing, optional, read_role},
     members::{Members, Reader, Unknown},
+    schema,
 };
 use crate::domain::{
     BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat, HeartbeatAnswer,
@@ -120,22 +122,37 @@ fn whole_score(number: f64) -> Option<FailoverScore> {
 }
 
 /// The answer to a heartbeat. Stock adapters drop an answer with a null in it, so there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "HeartbeatAnswer")]
 pub struct HeartbeatAnswerBody {
+    /// The role from now on. A Primary may act until 0.9 of its FailoverTimeout after it sent the heartbeat.
+    #[schemars(with = "schema::RoleNumber")]
     role: u8,
+    /// Up to when the Primary has processed data.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Time")]
     last_data_processed_time: Option<String>,
+    /// The epoch of the group's Primary.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::EpochNumber")]
     epoch: Option<u64>,
+    /// Why, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Sentence")]
     reason: Option<String>,
+    /// The group's FailoverTimeout.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Span")]
     failover_timeout: Option<String>,
+    /// What the Primary's gate has received and settled, of each destination.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     egress: Vec<CoverageBody>,
+    /// The receipt of the last hand-over, for the two it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "ReceiptBody")]
     hand_over: Option<ReceiptBody>,
+    /// What the member should know, each a sentence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -156,17 +173,34 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
 }
 
 /// The receipt of a hand-over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Receipt")]
 struct ReceiptBody {
+    /// The new Primary's epoch.
+    #[schemars(with = "schema::EpochNumber")]
     epoch: u64,
+    /// The old Primary.
+    #[schemars(with = "schema::Id")]
     from: String,
+    /// The new one.
+    #[schemars(with = "schema::Id")]
     to: String,
+    /// Why.
+    #[schemars(with = "schema::GroupReasonWord")]
     cause: &'static str,
+    /// How it is known when the old one acted last.
+    #[schemars(with = "schema::LastActWord")]
     last_act: &'static str,
+    /// How long ago that was.
+    #[schemars(with = "schema::Span")]
     last_act_ago: String,
+    /// How long ago the new one acted first.
+    #[schemars(with = "schema::Span")]
     first_act_ago: String,
+    /// How long ago the gate of the old one delivered last, as far as it had said.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Span")]
     last_delivered_ago: Option<String>,
 }
 

@@ -23,5 +23,7 @@ pub mod members;
 pub mod order;
 pub mod overview;
 pub mod registration;
+pub mod request;
+pub mod schema;
 pub mod secret;
 pub mod state;

@@ -1,24 +1,38 @@
 //! What role and mode demand of the collector, as collectors read it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schema;
 use crate::domain::{Acting, Epoch, Order, Uptime, format_span};
 
 /// The name of the event that carries an order.
 pub const ORDER: &str = "Order";
 
 /// `diagnostics/Order`, and the data of [`ORDER`].
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Order")]
 pub struct OrderBody {
+    /// Whether the collector is to run.
     started: bool,
+    /// Whether it is to collect.
     collecting: bool,
+    /// Whether it is to keep what it collects.
     buffering: bool,
+    /// Whether it may send.
     egress: bool,
+    /// The role that is applied.
+    #[schemars(with = "schema::RoleWord")]
     role: &'static str,
+    /// The mode that is applied.
+    #[schemars(with = "schema::ModeWord")]
     mode: &'static str,
+    /// The epoch of this adapter's role as a Primary; else null.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
-    /// Null where there is no deadline.
+    /// For how long it may go on without another word; null where there is no deadline.
+    #[schemars(with = "Option<schema::Span>")]
     lease_remaining: Option<String>,
 }
 

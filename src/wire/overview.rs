@@ -1,27 +1,51 @@
 //! The groups of a failover endpoint at a glance.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schema;
 use crate::domain::{Epoch, FailoverScore, GroupId, GroupOverview};
 
 /// The event that tells which groups changed.
 pub const GROUPS: &str = "Groups";
 
 /// A group at a glance.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "GroupOverview")]
 pub struct OverviewBody {
+    /// Its Id. Compares exactly.
+    #[schemars(with = "schema::Id")]
     id: String,
+    /// For people.
+    #[schemars(with = "Option<schema::Label>")]
     name: Option<String>,
+    /// How long its Primary may be silent.
+    #[schemars(with = "schema::Span")]
     failover_timeout: String,
+    /// How it is: the first of these words that is true of it.
+    #[schemars(with = "schema::HealthWord")]
     health: &'static str,
+    /// The session that is Primary.
+    #[schemars(with = "Option<schema::Id>")]
     primary: Option<String>,
+    /// The score of its last heartbeat.
+    #[schemars(with = "Option<schema::Score>")]
     primary_score: Option<u8>,
+    /// The session that is to take over.
+    #[schemars(with = "Option<schema::Id>")]
     pending_primary: Option<String>,
+    /// The session that an operator asks for.
+    #[schemars(with = "Option<schema::Id>")]
     role_override: Option<String>,
+    /// The group's highest epoch.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
+    /// How many sessions it has.
     members: usize,
+    /// How many of them were heard within the FailoverTimeout.
     heard: usize,
+    /// What an operator should look at, each a sentence.
     warnings: Vec<String>,
 }
 
@@ -45,10 +69,14 @@ impl From<&GroupOverview> for OverviewBody {
 }
 
 /// The data of [`GROUPS`]: what is new, and which groups are gone.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Groups")]
 pub struct OverviewEventBody {
+    /// Groups that are new or different; at first all.
     changed: Vec<OverviewBody>,
+    /// The Ids of groups that are gone.
+    #[schemars(with = "Vec<schema::Id>")]
     gone: Vec<String>,
 }
 

@@ -1,21 +1,32 @@
 //! The secrets that configurations refer to, as JSON.
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::members::{Content, Members, Reader, Unknown, texts};
+use super::{
+    members::{Content, Members, Reader, Unknown, texts},
+    schema,
+};
 use crate::domain::{Fault, Faults, MASK, Origin, SecretDraft, SecretEntry};
 
 /// How many secrets there can be: many more than an adapter has logins.
 pub const SECRETS_LIMIT: usize = 256;
 
 /// A secret as GET shows it: never its value.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Secret")]
 pub struct SecretBody {
+    /// Its Id. Compares without case.
+    #[schemars(with = "schema::SecretName")]
     id: String,
+    /// For people.
+    #[schemars(with = "Option<schema::Text>")]
     description: Option<String>,
+    /// For people: nothing ends by itself.
     expiration_date: Option<String>,
+    /// A mask.
     value: &'static str,
     /// Whom it may be sent to; null until its first use decides.
     origins: Option<Vec<String>>,

@@ -1,16 +1,26 @@
 //! What the adapter says about itself: FailoverState, Failover, FailoverHistory.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schema;
 use crate::domain::{HandOver, Now, Standing, Transition, format_span};
 
 /// `diagnostics/FailoverState`: exactly the four members of the documents.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "FailoverState")]
 pub struct FailoverStateBody {
+    /// The role that is applied.
+    #[schemars(with = "schema::RoleWord")]
     role: &'static str,
+    /// Up to when data was processed.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// The score as text: how well the adapter can do its work, 0 to 100.
     failover_status: String,
+    /// Whether it works.
+    #[schemars(with = "schema::StateWord")]
     adapter_state: &'static str,
 }
 
@@ -28,47 +38,107 @@ impl FailoverStateBody {
 }
 
 /// `diagnostics/Failover`: everything known, null where it is not.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Failover")]
 pub struct FailoverBody {
+    /// The stored configuration.
+    #[schemars(with = "Option<schema::Id>")]
     configuration_id: Option<String>,
+    /// The mode that is configured.
+    #[schemars(with = "Option<schema::ModeWord>")]
     mode: Option<&'static str>,
+    /// The mode that is applied: a change while Primary waits for the next demotion.
+    #[schemars(with = "Option<schema::ModeWord>")]
     applied_mode: Option<&'static str>,
+    /// The group.
+    #[schemars(with = "Option<schema::Id>")]
     failover_group_id: Option<String>,
+    /// Who this adapter is in it.
+    #[schemars(with = "Option<schema::Id>")]
     session_id: Option<String>,
+    /// The role that is applied.
+    #[schemars(with = "schema::RoleWord")]
     role: &'static str,
+    /// Since when.
+    #[schemars(with = "Option<schema::Time>")]
     role_since: Option<String>,
+    /// Why, in a word.
+    #[schemars(with = "Option<schema::ReasonWord>")]
     reason: Option<&'static str>,
+    /// Why, as a sentence.
     explanation: String,
+    /// The group's epoch.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
+    /// For how long a Primary may act without another answer.
+    #[schemars(with = "Option<schema::Span>")]
     lease_remaining: Option<String>,
+    /// When that ends, in seconds of the boot clock (CLOCK_BOOTTIME).
     acting_until: Option<f64>,
+    /// The group's FailoverTimeout.
+    #[schemars(with = "Option<schema::Span>")]
     group_timeout: Option<String>,
+    /// When a heartbeat was answered last.
+    #[schemars(with = "Option<schema::Time>")]
     last_heartbeat: Option<String>,
+    /// How long its answer took.
+    #[schemars(with = "Option<schema::Span>")]
     round_trip: Option<String>,
+    /// What the last call that failed said.
     last_error: Option<String>,
+    /// What the endpoint calls itself.
     endpoint_version: Option<String>,
+    /// Whether it knows our extensions.
     endpoint_native: Option<bool>,
+    /// What a Primary does that loses its endpoint.
+    #[schemars(with = "schema::LossWord")]
     endpoint_loss: &'static str,
+    /// How well the adapter can do its work.
+    #[schemars(with = "schema::Score")]
     failover_score: u8,
+    /// Up to when data was processed.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// Whether it works.
+    #[schemars(with = "schema::StateWord")]
     adapter_state: &'static str,
+    /// The last hand-over from or to this adapter, in this run.
     hand_over: Option<HandOverBody>,
+    /// What an operator should know, each a sentence.
     warnings: Vec<String>,
 }
 
 /// The last hand-over from or to this adapter, in this run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "LastHandOver")]
 struct HandOverBody {
+    /// The new Primary's epoch.
+    #[schemars(with = "schema::EpochNumber")]
     epoch: u64,
+    /// The old Primary.
+    #[schemars(with = "schema::Id")]
     from: String,
+    /// The new one.
+    #[schemars(with = "schema::Id")]
     to: String,
+    /// Why.
+    #[schemars(with = "schema::GroupReasonWord")]
     cause: &'static str,
+    /// How long nobody acted; below zero where both did.
     gap_milliseconds: f64,
+    /// When the gate of the old one delivered last, as far as it had said.
+    #[schemars(with = "Option<schema::Time>")]
     last_delivered: Option<String>,
+    /// When the gate of the new one, if that is this adapter, delivered first; null until it has counted to the end.
+    #[schemars(with = "Option<schema::Time>")]
     first_delivered: Option<String>,
+    /// How many requests it sent that had waited; null until it has counted to the end.
+    #[schemars(with = "Option<schema::Counter>")]
     resent: Option<u64>,
+    /// How many it had dropped for space before; null until it has counted to the end.
+    #[schemars(with = "Option<schema::Counter>")]
     dropped: Option<u64>,
 }
 
@@ -122,10 +192,13 @@ impl FailoverBody {
 }
 
 /// A page of `diagnostics/FailoverHistory`, newest first.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "FailoverHistory")]
 pub struct HistoryBody {
+    /// Newest first.
     items: Vec<TransitionBody>,
+    /// The `cursor` of the next page; null where there is none.
     next_cursor: Option<String>,
 }
 
@@ -140,22 +213,49 @@ impl HistoryBody {
     }
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
+#[schemars(rename = "Transition")]
 struct TransitionBody {
+    /// When.
+    #[schemars(with = "schema::Time")]
     time: String,
+    /// What.
+    #[schemars(with = "schema::TransitionWord")]
     kind: &'static str,
+    /// The role from then on.
+    #[schemars(with = "schema::RoleWord")]
     role: &'static str,
+    /// The mode that was applied.
+    #[schemars(with = "Option<schema::ModeWord>")]
     mode: Option<&'static str>,
+    /// Why, in a word.
+    #[schemars(with = "schema::ReasonWord")]
     reason: &'static str,
+    /// Why, as a sentence.
     explanation: String,
+    /// Whether the adapter worked.
+    #[schemars(with = "schema::StateWord")]
     adapter_state: &'static str,
+    /// The group.
+    #[schemars(with = "Option<schema::Id>")]
     failover_group_id: Option<String>,
+    /// Who this adapter was in it.
+    #[schemars(with = "Option<schema::Id>")]
     session_id: Option<String>,
+    /// The group's epoch.
+    #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
+    /// The score.
+    #[schemars(with = "Option<schema::Score>")]
     failover_score: Option<u8>,
+    /// Up to when data was processed.
+    #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// How long the endpoint's answer took.
+    #[schemars(with = "Option<schema::Span>")]
     round_trip: Option<String>,
+    /// Of a hand-over: how long nobody acted; below zero where both did.
     gap_milliseconds: Option<f64>,
 }
 

@@ -66,8 +66,8 @@ export async function quit() {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Opens the page of `server` at `hash`, and holds it to the rules until the test `t` ends. */
-export async function visit(t, server, hash = '', { width = 'desk' } = {}) {
+/** Opens the page of `server` at `hash` until it is `ready`, and holds it to the rules until the test `t` ends. */
+export async function visit(t, server, hash = '', { width = 'desk', ready = 'body[data-connection="live"]' } = {}) {
   const page = await context.newPage();
   page.setDefaultTimeout(LIMIT_MS);
   const [widthPx, heightPx] = WIDTHS[width];
@@ -91,7 +91,7 @@ export async function visit(t, server, hash = '', { width = 'desk' } = {}) {
     assert.equal(loads, 1, 'the page changes without being loaded again');
   });
   await page.goto(`${server.url}/${hash}`);
-  await page.locator('body[data-connection="live"]').waitFor();
+  await page.locator(ready).waitFor();
   return page;
 }
 

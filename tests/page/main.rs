@@ -50,6 +50,11 @@ fn a_group_is_shown_with_its_past_and_can_be_overridden() {
 }
 
 #[test]
+fn the_interfaces_are_shown_as_the_server_describes_them() {
+    holds("api.test.mjs");
+}
+
+#[test]
 fn a_page_of_somebody_else_changes_and_reads_nothing() {
     holds("stranger.test.mjs");
 }

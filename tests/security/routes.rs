@@ -1,106 +1,48 @@
-//! Every route, every method, and everybody who may call it or not.
+//! Every route, every method, and everybody who may call it or not; and that each is documented.
 
-use client_failover::{
-    domain::{GateSettings, Health, Standing},
-    egress::Egress,
-    endpoint::{self, Endpoint},
-    http::{
-        access::{self, Need},
-        adapter::{self, Adapter},
-        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
-        kit::Routes,
-        metrics::{self, AdapterMetrics, Metrics},
-        order,
-        page::{self, Halves},
-        secrets,
-    },
-    orders::Orders,
-    registration::Calls,
-    reports::{Obeyers, Reports},
-    store::{DataFolder, Store},
-    tls::Authorities,
-};
+use std::collections::BTreeSet;
+
+use client_failover::http::access::{self, Need};
 use reqwest::{Method, StatusCode};
-use tokio::sync::{Notify, watch};
-use tower::ServiceExt;
 
 use crate::{
     guarded::{add_all, get, send},
-    support::{Server, door},
+    support::{
+        Server,
+        routes::{concrete, document_of_both, is_gate, methods, operations},
+    },
 };
-
-/// All routes of both halves, from the routers that serve them.
-async fn routes(store: &Store) -> Routes {
-    let standing = watch::Sender::new(Standing::default()).subscribe();
-    let orders = Orders::new(standing.clone());
-    let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
-    let egress = Egress::open(store.clone(), GateSettings::default()).await.unwrap();
-    let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
-    let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
-    let adapter = Adapter {
-        store: store.clone(),
-        standing,
-        wake: std::sync::Arc::new(Notify::new()),
-        gate_wake: egress.wake(),
-    };
-    let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
-    let measured = AdapterMetrics {
-        standing: adapter.standing.clone(),
-        calls: Calls::default(),
-        gate: egress.gate(),
-        buffer_writes: egress.buffer_writes(),
-    };
-    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
-    health::routes(store.clone())
-        .merge(metrics::routes(metrics))
-        .merge(gate::routes(egress.gate()))
-        .merge(audit::routes(store.clone()))
-        .merge(data_endpoints::routes(adapter.clone()))
-        .merge(secrets::routes(adapter.clone()))
-        .merge(adapter::routes(adapter))
-        .merge(page::routes(Halves { adapter: true, endpoint: true }))
-        .merge(order::routes(orders))
-        .merge(components::routes(reports))
-        .merge(endpoint_routes::routes(endpoint))
-}
-
-/// Each pattern with each of its methods, as the router itself says.
-async fn methods() -> Vec<(Method, &'static str)> {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-    let routes = routes(&store).await;
-    let patterns = routes.patterns().to_vec();
-    let router = routes.build(door(&store).await);
-    let mut found = Vec::new();
-    for pattern in patterns {
-        let request = axum::http::Request::builder().method("TRACE").uri(concrete(pattern));
-        let request = request.header("host", "localhost").body(axum::body::Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
-        let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
-        for method in allowed.split(',').filter(|method| *method != "HEAD") {
-            found.push((method.parse().unwrap(), pattern));
-        }
-    }
-    assert!(found.len() > 20, "{found:?}");
-    found
-}
-
-/// A path that fits a pattern: the group `G`, and the session `S` of `user`.
-fn concrete(pattern: &str) -> String {
-    pattern
-        .replace("{group}", "G")
-        .replace("{session}", "S")
-        .replace("{tenant}", "t")
-        .replace("{namespace}", "n")
-        .replace("{id}", "C")
-}
 
 #[tokio::test]
 async fn every_route_says_whom_it_serves() {
     for (method, pattern) in methods().await {
         assert!(access::row(&method, pattern).is_some(), "http/access.rs says nothing of {method} {pattern}");
     }
+}
+
+/// What people look at: it is no interface.
+fn is_page(pattern: &str) -> bool {
+    matches!(pattern, "/" | "/api") || pattern.starts_with("/page/")
+}
+
+#[tokio::test]
+async fn every_route_and_method_is_documented_and_no_other() {
+    let (_, document) = document_of_both().await;
+    let documented: BTreeSet<(String, String)> = operations(&document)
+        .into_iter()
+        .filter(|(_, path, _)| !is_gate(path))
+        .map(|(method, path, _)| (path, method.to_string()))
+        .collect();
+    let served: BTreeSet<(String, String)> = methods()
+        .await
+        .into_iter()
+        .filter(|(_, pattern)| !is_page(pattern))
+        .map(|(method, pattern)| (pattern.to_owned(), method.to_string()))
+        .collect();
+    let lacking: Vec<_> = served.difference(&documented).collect();
+    assert!(lacking.is_empty(), "src/http/openapi says nothing of {lacking:?}");
+    let invented: Vec<_> = documented.difference(&served).collect();
+    assert!(invented.is_empty(), "src/http/openapi says something of what is not served: {invented:?}");
 }
 
 /// What a request that may pass is answered with is its handler's affair; what it is not, is ours.

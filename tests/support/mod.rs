@@ -6,6 +6,7 @@
 pub mod ear;
 pub mod mount;
 pub mod provider;
+pub mod routes;
 pub mod scripted;
 pub mod shape;
 

@@ -37,6 +37,8 @@ const FILES: &[(&str, &str, &str)] = files! {
     "page.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "main.js": JAVASCRIPT,
+    "api.css": "text/css; charset=utf-8",
+    "api.js": JAVASCRIPT,
     "adapter.js": JAVASCRIPT,
     "audit.js": JAVASCRIPT,
     "changes.js": JAVASCRIPT,
@@ -48,6 +50,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "members.js": JAVASCRIPT,
     "override.js": JAVASCRIPT,
     "picture.js": JAVASCRIPT,
+    "schema.js": JAVASCRIPT,
     "server.js": JAVASCRIPT,
     "time.js": JAVASCRIPT,
     "words.js": JAVASCRIPT,
@@ -74,28 +77,32 @@ impl Halves {
     }
 }
 
-/// The routes of the page, at `/` and below `/page`.
+/// The routes of the page, at `/`, `/api` (the interfaces) and below `/page`.
 #[must_use]
 pub fn routes(halves: Halves) -> Routes {
     let document = include_str!("assets/index.html").replace(HALVES, halves.names());
     let document = Asset::new("text/html; charset=utf-8", document.into());
-    let routes = Routes::new().route("/", get(async move |headers: HeaderMap| document.answer(&headers)));
+    let interfaces = Asset::new("text/html; charset=utf-8", include_str!("assets/api.html").into());
+    let routes = Routes::new()
+        .route("/", get(async move |headers: HeaderMap| document.answer(&headers)))
+        .route("/api", get(async move |headers: HeaderMap| interfaces.answer(&headers)));
     FILES.iter().fold(routes, |routes, (path, kind, text)| {
         let asset = Asset::new(kind, Bytes::from_static(text.as_bytes()));
         routes.route(path, get(async move |headers: HeaderMap| asset.answer(&headers)))
     })
 }
 
-/// A file of the page.
+/// A file of the program.
 #[derive(Debug, Clone)]
-struct Asset {
+pub(super) struct Asset {
     kind: HeaderValue,
     tag: String,
     bytes: Bytes,
 }
 
 impl Asset {
-    fn new(kind: &'static str, bytes: Bytes) -> Self {
+    /// The file of these bytes, of this kind.
+    pub(super) fn new(kind: &'static str, bytes: Bytes) -> Self {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         Self { kind: HeaderValue::from_static(kind), tag: format!("\"{:016x}\"", hasher.finish()), bytes }
@@ -103,7 +110,7 @@ impl Asset {
 
     /// The file, or that the browser's copy is still good: it asks each time, so that an upgrade is seen
     /// at once.
-    fn answer(&self, request: &HeaderMap) -> Response {
+    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
         let known = request.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
         let known = known
             .is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == self.tag));

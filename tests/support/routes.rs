@@ -1,0 +1,135 @@
+//! All routes of both halves, as the routers that serve them know them.
+
+use axum::{Router, body::Body, http::Request};
+use client_failover::{
+    domain::{GateSettings, Health, Standing},
+    egress::Egress,
+    endpoint::{self, Endpoint},
+    http::{
+        adapter::{self, Adapter},
+        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        kit::Routes,
+        metrics::{self, AdapterMetrics, Metrics},
+        openapi, order,
+        page::{self, Halves},
+        secrets,
+    },
+    orders::Orders,
+    registration::Calls,
+    reports::{Obeyers, Reports},
+    store::{DataFolder, Store},
+    tls::Authorities,
+};
+use http_body_util::BodyExt;
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+use tower::ServiceExt;
+
+use super::door;
+
+/// Where a server describes its interfaces.
+pub const DOCUMENT: &str = "/api/openapi.json";
+
+/// All routes of both halves, from the routers that serve them.
+async fn routes(store: &Store) -> Routes {
+    let standing = watch::Sender::new(Standing::default()).subscribe();
+    let orders = Orders::new(standing.clone());
+    let (collector, told) = (watch::Sender::new(Health::NOTHING_PROTECTED), watch::Sender::new(u64::MAX));
+    let egress = Egress::open(store.clone(), GateSettings::default()).await.unwrap();
+    let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
+    let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
+    let adapter = Adapter {
+        store: store.clone(),
+        standing,
+        wake: std::sync::Arc::new(Notify::new()),
+        gate_wake: egress.wake(),
+    };
+    let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
+    let halves = Halves { adapter: true, endpoint: true };
+    let measured = AdapterMetrics {
+        standing: adapter.standing.clone(),
+        calls: Calls::default(),
+        gate: egress.gate(),
+        buffer_writes: egress.buffer_writes(),
+    };
+    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
+    health::routes(store.clone())
+        .merge(metrics::routes(metrics))
+        .merge(gate::routes(egress.gate()))
+        .merge(audit::routes(store.clone()))
+        .merge(data_endpoints::routes(adapter.clone()))
+        .merge(secrets::routes(adapter.clone()))
+        .merge(adapter::routes(adapter))
+        .merge(page::routes(halves))
+        .merge(openapi::routes(halves))
+        .merge(order::routes(orders))
+        .merge(components::routes(reports))
+        .merge(endpoint_routes::routes(endpoint))
+}
+
+/// A router of both halves.
+pub async fn router() -> (Router, Vec<&'static str>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let routes = routes(&store).await;
+    let patterns = routes.patterns().to_vec();
+    (routes.build(door(&store).await), patterns)
+}
+
+/// Each pattern with each of its methods, as the router itself says.
+pub async fn methods() -> Vec<(Method, &'static str)> {
+    let (router, patterns) = router().await;
+    let mut found = Vec::new();
+    for pattern in patterns {
+        let request = Request::builder().method("TRACE").uri(concrete(pattern));
+        let request = request.header("host", "localhost").body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
+        let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
+        for method in allowed.split(',').filter(|method| *method != "HEAD") {
+            found.push((method.parse().unwrap(), pattern));
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+/// A path that fits a pattern: the group `G`, and the session `S` of `user`.
+pub fn concrete(pattern: &str) -> String {
+    pattern
+        .replace("{group}", "G")
+        .replace("{session}", "S")
+        .replace("{tenant}", "t")
+        .replace("{namespace}", "n")
+        .replace("{id}", "C")
+}
+
+/// What no router knows: any path below it is the gate's.
+pub fn is_gate(path: &str) -> bool {
+    path.starts_with("/egress/")
+}
+
+/// Each operation of a document: its method, its path as patterns are written, and what it says.
+pub fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters")
+        {
+            let method = method.to_ascii_uppercase().parse().unwrap();
+            found.push((method, path.to_ascii_lowercase(), operation));
+        }
+    }
+    found
+}
+
+/// The document of a server with both halves: as it is served, and read.
+pub async fn document_of_both() -> (String, Value) {
+    let request = Request::builder().uri(DOCUMENT).header("host", "localhost").body(Body::empty()).unwrap();
+    let answer = router().await.0.oneshot(request).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "application/json");
+    let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    let document = serde_json::from_str(&text).unwrap();
+    (text, document)
+}
