@@ -72,7 +72,7 @@ impl Threads {
     }
 }
 
-/// Runs for this long; prints what was lost, and whether the machine itself explains it.
+/// Runs for this long; prints what was lost, and whether the machine itself explains it. Stops the bench where it does not.
 pub fn run(minutes: Duration) {
     let plant = Plant::start(Plan { log: "client_failover=info", ..Plan::pair(T) });
     let from = plant.sink.len();
@@ -112,4 +112,5 @@ pub fn run(minutes: Duration) {
         found.overlaps.len()
     );
     found.assert_sound();
+    assert_eq!(unexplained, 0, "failovers that nothing called for");
 }

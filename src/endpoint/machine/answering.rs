@@ -144,6 +144,7 @@ impl Group {
             granted_at: now.clock,
             cause: why.reason,
             before: std::mem::replace(&mut self.why, why),
+            last_heard: member.heard.as_ref().map(|heard| heard.at),
             first_act: None,
             on_record: None,
             delivered: None,

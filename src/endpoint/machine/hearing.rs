@@ -100,6 +100,7 @@ impl Group {
         let Some(tenure) = self.seat.tenure_mut().filter(|tenure| member.is(&tenure.holder)) else {
             return false;
         };
+        tenure.last_heard = Some(now);
         if tenure.unrecorded {
             // Its question waits for the record, however long that takes, and is answered Primary then.
             tenure.held_until = now.uptime + tenure.timeout.get();

@@ -30,6 +30,8 @@ pub(super) struct Tenure {
     pub(super) cause: GroupReason,
     /// Why the seat was free until then: so it is again where the grant does not reach the disk.
     pub(super) before: Why,
+    /// When this run of the endpoint last heard the holder, and not a run of it that was started since.
+    pub(super) last_heard: Option<Moment>,
     /// When the holder first acted on it, by the boot clock; empty until it says that it acts.
     pub(super) first_act: Option<Uptime>,
     /// When an earlier run of the endpoint wrote it down; empty where this run granted it.
@@ -130,6 +132,7 @@ impl Estate {
                 granted_at: now.clock,
                 cause: GroupReason::ActsAlready,
                 before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
+                last_heard: None,
                 first_act: Some(now.clock),
                 on_record: Some(record.at),
                 delivered: None,
@@ -231,14 +234,14 @@ impl Group {
         }
         let (session, limit) = (tenure.holder.session.clone(), limit(tenure.timeout.get()));
         let told = tenure.told.is_some();
-        let heard = self.members.get(&session).filter(|member| member.is(&tenure.holder));
-        let idles = heard.and_then(|member| member.native.as_ref()).is_some_and(|native| !native.acting);
-        let silent =
-            heard.and_then(|member| member.heard.as_ref()).map(|heard| now.uptime.since(heard.at.uptime));
-        if let Some(heard) = heard.and_then(|member| member.heard.as_ref()) {
-            let last_act = heard.at.clock;
+        let member = self.members.get(&session);
+        let holder = member.filter(|member| member.is(&tenure.holder));
+        let began_anew = member.is_some() && holder.is_none();
+        let idles = holder.and_then(|member| member.native.as_ref()).is_some_and(|native| !native.acting);
+        let silent = tenure.last_heard.map(|heard| now.uptime.since(heard.uptime));
+        if let Some(heard) = tenure.last_heard {
             let tenure = tenure.clone();
-            self.remember_former(&tenure, LastAct::LastHeartbeat, last_act);
+            self.remember_former(&tenure, LastAct::LastHeartbeat, heard.clock);
         }
         let why = match silent {
             _ if told => {
@@ -257,7 +260,14 @@ impl Group {
                 Why::new(GroupReason::NeverActed, sentence)
             }
             Some(silent) => {
-                let sentence = format!("no heartbeat from {session} for {} (limit {limit})", seconds(silent));
+                let silent = seconds(silent);
+                let sentence = if began_anew {
+                    format!(
+                        "{session} began anew; no heartbeat from the run of it that was Primary for {silent} (limit {limit})"
+                    )
+                } else {
+                    format!("no heartbeat from {session} for {silent} (limit {limit})")
+                };
                 Why::new(GroupReason::NoHeartbeat, sentence)
             }
             None => Why::new(GroupReason::NoHeartbeat, format!("no heartbeat from {session} for {limit}")),

@@ -107,6 +107,39 @@ fn the_receipt_of_a_failover_counts_from_the_last_heartbeat() {
 }
 
 #[test]
+fn a_primary_that_died_and_began_anew_within_t_is_told_from_its_new_run_and_has_a_receipt() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.at(2_000).beat("A");
+    plant.restart_adapter("A", true);
+    plant.at(5_000).beat("A");
+    plant.at(11_999).beat("A");
+    plant.beat("B");
+    plant.at(12_001).beat("B");
+    plant.at(12_010);
+    let receipt = beat_for(&mut plant, "B", 5).receipt.unwrap();
+    assert_eq!((receipt.from.clone(), receipt.to.clone()), (id("A"), id("B")));
+    assert_eq!((receipt.cause, receipt.last_act), (GroupReason::NoHeartbeat, LastAct::LastHeartbeat));
+    assert_eq!(receipt.gap_us(), 10_005_000);
+    let freed = plant.changes.iter().find(|change| change.kind == GroupChangeKind::SeatFreed).unwrap();
+    let said = "A began anew; no heartbeat from the run of it that was Primary for 10.0 s (limit 10 s)";
+    assert!(freed.explanation.starts_with(said), "{}", freed.explanation);
+}
+
+#[test]
+fn the_receipt_of_a_primary_whose_session_was_removed_counts_from_its_last_heartbeat() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.at(2_000).beat("A");
+    plant.group.unregister(plant.now, &id("A"));
+    plant.at(11_999).beat("B");
+    plant.at(12_001).beat("B");
+    plant.at(12_010);
+    let receipt = beat_for(&mut plant, "B", 5).receipt.unwrap();
+    assert_eq!((receipt.from.clone(), receipt.gap_us()), (id("A"), 10_005_000));
+}
+
+#[test]
 fn nobody_can_say_that_it_acted_before_it_was_made_primary() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
