@@ -76,7 +76,7 @@ impl Group {
             tenure.filter(|tenure| !self.is_kept_in_silence(now, tenure)).map(|tenure| tenure.held_until);
         let unscored = tenure.filter(|tenure| !tenure.scored).map(|tenure| tenure.granted + timeout);
         let dwelt = self.worse_since.map(|since| since + self.dwell());
-        let forced = self.forced.as_ref().and_then(|forced| self.forced_until(forced));
+        let forced = self.forced.as_ref().and_then(|forced| self.forced_until(now, forced));
         let silent = |session: &SessionId| self.members.get(session).map(Member::last_sign);
         // Once one of these is silent for T, somebody else is waited for.
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));

@@ -21,7 +21,8 @@ pub(super) struct Forced {
 /// When an override ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ends {
-    pub(super) uptime: Uptime,
+    /// By the boot clock: who asks for eight hours means hours that a stall and a suspend belong to.
+    pub(super) clock: Uptime,
     pub(super) wall: Wall,
 }
 
@@ -46,9 +47,8 @@ impl Group {
     pub fn remember_override(&mut self, now: Moment, record: OverrideRecord, boot: &BootId) {
         let OverrideRecord { session, expires, asked } = record;
         let expires = expires.map(|Expiry { uptime, wall, boot: set_in }| {
-            // What is left by the clock is left in attended time: a stalled endpoint cannot end anything.
-            let left = if set_in == *boot { uptime.since(now.clock) } else { wall.since(now.wall) };
-            Ends { uptime: now.uptime + left, wall }
+            let clock = if set_in == *boot { uptime } else { now.clock + wall.since(now.wall) };
+            Ends { clock, wall }
         });
         self.forced = Some(Forced { session, since: now.uptime, expires, asked });
         self.override_ended = false;
@@ -90,11 +90,13 @@ impl Group {
 
     /// An override ends as asked, and once its target was silent for T: whoever is forced and silent
     /// must not block the group, unless the group wants the vendor's behaviour.
-    pub(super) fn forced_until(&self, forced: &Forced) -> Option<Uptime> {
+    pub(super) fn forced_until(&self, now: Moment, forced: &Forced) -> Option<Uptime> {
         let sign = self.members.get(&forced.session).map_or(forced.since, Member::last_sign);
         let silent = (!self.spec.preferences.keep_silent_override)
             .then(|| sign.max(forced.since) + self.timeout().get());
-        [silent, forced.expires.map(|expires| expires.uptime)].into_iter().flatten().min()
+        // Silence is attended time; what is left by the clock passes in it, too, unless a stall is yet to come.
+        let expires = forced.expires.map(|expires| now.uptime + expires.clock.since(now.clock));
+        [silent, expires].into_iter().flatten().min()
     }
 
     /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
@@ -116,11 +118,11 @@ impl Group {
         let Some(forced) = self
             .forced
             .as_ref()
-            .filter(|forced| self.forced_until(forced).is_some_and(|until| now.uptime >= until))
+            .filter(|forced| self.forced_until(now, forced).is_some_and(|until| now.uptime >= until))
         else {
             return;
         };
-        let why = if forced.expires.is_some_and(|expires| now.uptime >= expires.uptime) {
+        let why = if forced.expires.is_some_and(|expires| now.clock >= expires.clock) {
             Why::new(GroupReason::OverrideExpired, "its time is over")
         } else {
             let sentence = format!("{} was silent for {}", forced.session, limit(self.timeout().get()));

@@ -271,6 +271,20 @@ fn time_in_which_the_endpoint_could_not_hear_is_not_silence() {
 }
 
 #[test]
+fn an_override_ends_by_the_clock_however_long_the_endpoint_was_stalled() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    plant.force("A", Some(3_600_000));
+    // The endpoint was suspended for an hour, of which it attended two seconds.
+    plant.now.clock = plant.now.clock + Duration::from_secs(3_600);
+    plant.now.uptime = plant.now.uptime + Duration::from_secs(2);
+    plant.beat("A");
+    let ended = plant.changes.iter().find(|change| change.kind == GroupChangeKind::OverrideEnded);
+    assert_eq!(ended.map(|change| change.reason), Some(GroupReason::OverrideExpired));
+}
+
+#[test]
 fn a_forced_primary_that_restarts_is_not_locked_out_by_the_vendors_way() {
     let mut spec = spec(T);
     spec.preferences.keep_silent_override = true;
