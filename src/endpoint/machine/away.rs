@@ -40,6 +40,8 @@ impl Away {
         let lived = sign.map(|sign| {
             if sign.boot == *boot { now.wall.minus(now.uptime.since(sign.at.uptime)) } else { sign.at.wall }
         });
+        // What was recorded in what is the future by now was recorded before the wall clock was set back.
+        let recorded = recorded.filter(|recorded| *recorded <= now.wall);
         let since = lived.max(recorded)?.min(now.wall);
         let span = now.wall.since(since);
         let (reason, sentence) = if sign.is_some_and(|sign| sign.stopped) {
@@ -131,6 +133,7 @@ mod tests {
             (Some(("now", at(990), false)), Some(993), 993, EndedUnsaid),
             (Some(("now", at(990), true)), Some(400), 990, PlannedStop),
             (Some(("now", set_back, false)), None, 990, EndedUnsaid),
+            (Some(("now", at(990), false)), Some(5_000), 990, EndedUnsaid),
             (Some(("before", at(700), false)), None, 700, EndedUnsaid),
             (Some(("before", ahead, false)), None, 1_000, EndedUnsaid),
             (None, Some(400), 400, EndedUnsaid),
