@@ -75,15 +75,17 @@ impl Attention {
         if self.resting { Duration::ZERO } else { self.wait * 3 }
     }
 
-    /// The endpoint listens at `now`; how long it was stalled, where it was.
+    /// The endpoint listens at `now`; for how long it had not, where it was stalled. The first part of that, as long as
+    /// a tick may be late, is attended time all the same.
     pub fn tick(&mut self, now: Now) -> Option<Duration> {
         let late = now.uptime.since(self.ticked + self.patience());
         let rested = std::mem::take(&mut self.resting);
+        let since_the_last = now.uptime.since(self.ticked);
         self.stalled += late;
         (self.ticked, self.wait) = (now.uptime, self.pace);
         let stall = !rested && !late.is_zero();
         self.resting = stall;
-        stall.then_some(late)
+        stall.then_some(since_the_last)
     }
 
     /// The moment `now`.
@@ -125,7 +127,7 @@ mod tests {
     fn a_stall_does_not_count_whether_its_end_is_seen_by_a_tick_or_by_a_heartbeat() {
         let mut attention = Attention::new(at(1_000));
         assert_eq!(attended(&attention, 61_000), 1_030, "a heartbeat that is read before the first tick");
-        assert_eq!(attention.tick(at(61_000)), Some(Duration::from_millis(59_970)));
+        assert_eq!(attention.tick(at(61_000)), Some(Duration::from_millis(60_000)));
         assert_eq!(attended(&attention, 61_000), 1_030);
         assert_eq!(attended(&attention, 61_010), 1_030, "what arrived during the stall is read first");
         assert_eq!(attention.tick(at(61_010)), None);

@@ -93,7 +93,7 @@ impl Group {
     }
 
     /// Whether a stall is long enough to be told: half of T. A shorter one ends no lease, because heartbeats are
-    /// sent every T/4, and a lease is 0.9 T.
+    /// sent every T/4, and a lease is 0.9 T, of which the last 50 ms are for the fence (so from a T of a third of a second on).
     #[must_use]
     pub fn is_long(&self, stall: Duration) -> bool {
         stall >= self.timeout().get() / 2
