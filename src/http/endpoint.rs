@@ -256,7 +256,7 @@ async fn history(
     let Page { kind, before, limit } = asked.page(GroupChangeKind::ALL, GroupChangeKind::as_str);
     let query = asked.finish(ChangeQuery { kind, before, limit })?;
     let page = endpoint.history(&key, &query).await?;
-    Ok(Json(GroupHistoryBody::new(&page.changes, page.next)))
+    Ok(Json(GroupHistoryBody::new(&page.rows, page.next)))
 }
 
 async fn listen(State(endpoint): State<Endpoint>, OfGroup(key): OfGroup) -> Result<Response, Failure> {

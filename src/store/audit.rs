@@ -2,7 +2,7 @@
 
 use sqlx::SqliteConnection;
 
-use super::{Store, StoreError};
+use super::{Page, Store, StoreError, page};
 use crate::domain::{AuditAction, AuditKind, AuditRow, Wall};
 
 /// The most refusals that are kept, the newest: what strangers cause must not fill a disk, however long they go on.
@@ -23,15 +23,6 @@ pub struct AuditQuery {
     pub limit: u16,
 }
 
-/// A page of the audit trail, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditPage {
-    /// Its rows.
-    pub rows: Vec<AuditRow>,
-    /// What to give as `before` for the next page; `None` on the last one.
-    pub next: Option<i64>,
-}
-
 impl Store {
     /// Writes rows of the audit trail in one transaction.
     ///
@@ -50,14 +41,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+    pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, StoreError> {
         let before = query.before.unwrap_or(i64::MAX);
         let from = query.from.map_or(i64::MIN, Wall::micros);
         let to = query.to.map_or(i64::MAX, Wall::micros);
         let kind = query.kind.map(AuditKind::as_str);
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(query.limit) + 1;
-        let mut found = sqlx::query!(
+        let limit = page::reads(query.limit);
+        let found = sqlx::query!(
             r#"select audit.sequence as "sequence!", audit.at_us as "at_us!", audit.kind as "kind!",
                     coalesce(audit.action, change.action) as "action?: String",
                     coalesce(audit.subject, change.facet || ' ' || change.configuration_id) as "subject?: String",
@@ -75,9 +65,6 @@ impl Store {
         )
         .fetch_all(self.readers())
         .await?;
-        let more = found.len() > usize::from(query.limit);
-        found.truncate(usize::from(query.limit));
-        let next = found.last().filter(|_| more).map(|row| row.sequence);
         let read =
             |number: i64, kind: &str, action: Option<&str>| -> Result<(AuditKind, AuditAction), StoreError> {
                 let unreadable = |what: &str| StoreError::Unreadable(format!("audit row {number}: {what}"));
@@ -86,7 +73,7 @@ impl Store {
                 let action = action.map_or(Some(AuditAction::Updated), AuditAction::parse);
                 Ok((kind, action.ok_or_else(|| unreadable("action"))?))
             };
-        let rows = found.into_iter().map(|row| -> Result<AuditRow, StoreError> {
+        Page::cut(found, query.limit, |row| row.sequence).read(|row| {
             let (kind, action) = read(row.sequence, &row.kind, row.action.as_deref())?;
             Ok(AuditRow {
                 at: Wall::from_micros(row.at_us),
@@ -99,8 +86,7 @@ impl Store {
                 times: u32::try_from(row.times).unwrap_or(u32::MAX),
                 changes: row.changes,
             })
-        });
-        Ok(AuditPage { rows: rows.collect::<Result<_, StoreError>>()?, next })
+        })
     }
 
     /// Removes the oldest refusals beyond the most that are kept, one batch of `at_most`; tells whether it was full.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Store, StoreError, Write,
+    Page, Store, StoreError, Write,
     endpoint::{columns, text},
+    page,
 };
 use crate::domain::{
     Epoch, FailoverScore, GroupChange, GroupChangeKind, GroupKey, GroupReason, LastAct, Name, Receipt, Seen,
@@ -21,15 +22,6 @@ pub struct ChangeQuery {
     pub before: Option<i64>,
     /// How many at the most.
     pub limit: u16,
-}
-
-/// A page of a group's history, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangePage {
-    /// Its changes.
-    pub changes: Vec<GroupChange>,
-    /// What to give as `before` for the next page; `None` on the last one.
-    pub next: Option<i64>,
 }
 
 struct ChangeRow {
@@ -86,13 +78,12 @@ impl Store {
         &self,
         group: &GroupKey,
         query: &ChangeQuery,
-    ) -> Result<ChangePage, StoreError> {
+    ) -> Result<Page<GroupChange>, StoreError> {
         let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
         let before = query.before.unwrap_or(i64::MAX);
         let kind = query.kind.map(GroupChangeKind::as_str);
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(query.limit) + 1;
-        let mut found = sqlx::query_as!(
+        let limit = page::reads(query.limit);
+        let found = sqlx::query_as!(
             ChangeRow,
             "select sequence, at_us, since_us, kind, reason, explanation, session_id, epoch, asked_by, members,
                     from_session_id, last_act, first_act_us, gap_us, last_delivered_us
@@ -109,11 +100,7 @@ impl Store {
         )
         .fetch_all(self.readers())
         .await?;
-        let more = found.len() > usize::from(query.limit);
-        found.truncate(usize::from(query.limit));
-        let next = found.last().filter(|_| more).map(|row| row.sequence);
-        let changes = found.into_iter().map(ChangeRow::read).collect::<Result<_, _>>()?;
-        Ok(ChangePage { changes, next })
+        Page::cut(found, query.limit, |row| row.sequence).read(ChangeRow::read)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, Write};
+use super::{Page, Store, StoreError, Write, page};
 use crate::domain::{
     AdapterState, Epoch, FailoverScore, GroupId, Known, Mode, Reason, Role, SessionId, Transition as Row,
     TransitionKind, Wall,
@@ -24,15 +24,6 @@ pub struct HistoryQuery {
     pub before: Option<i64>,
     /// How many at the most.
     pub limit: u16,
-}
-
-/// A page of the history, newest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryPage {
-    /// Its rows.
-    pub rows: Vec<Row>,
-    /// What to give as `before` for the next page; `None` on the last one.
-    pub next: Option<i64>,
 }
 
 struct TransitionRow {
@@ -84,14 +75,13 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryPage, StoreError> {
+    pub async fn history(&self, query: &HistoryQuery) -> Result<Page<Row>, StoreError> {
         let before = query.before.unwrap_or(i64::MAX);
         let from = query.from.map_or(i64::MIN, Wall::micros);
         let to = query.to.map_or(i64::MAX, Wall::micros);
         let kind = query.kind.map(|kind| kind.as_str());
-        // One more than asked for tells whether there is a next page.
-        let limit = i64::from(query.limit) + 1;
-        let mut found = sqlx::query_as!(
+        let limit = page::reads(query.limit);
+        let found = sqlx::query_as!(
             TransitionRow,
             "select sequence, at_us, kind, reason, explanation, role, mode, adapter_state, failover_group_id,
                     session_id, epoch, failover_score, last_data_processed_us, round_trip_us, gap_us
@@ -106,11 +96,7 @@ impl Store {
         )
         .fetch_all(self.readers())
         .await?;
-        let more = found.len() > usize::from(query.limit);
-        found.truncate(usize::from(query.limit));
-        let next = found.last().filter(|_| more).map(|row| row.sequence);
-        let rows = found.into_iter().map(Row::try_from).collect::<Result<_, _>>()?;
-        Ok(HistoryPage { rows, next })
+        Page::cut(found, query.limit, |row| row.sequence).read(Row::try_from)
     }
 
     /// Removes the oldest rows of both halves' history and of the audit trail if they were written before `cutoff`, one batch

@@ -55,7 +55,7 @@ async fn record(store: &Store, changes: &[GroupChange]) {
 async fn explanations(store: &Store) -> Vec<String> {
     let all = ChangeQuery { kind: None, before: None, limit: 10_000 };
     let page = store.group_history(&key(), &all).await.unwrap();
-    page.changes.into_iter().rev().map(|change| change.explanation).collect()
+    page.rows.into_iter().rev().map(|change| change.explanation).collect()
 }
 
 async fn post(server: &Server, path: &str, body: &Value) -> Value {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::{Call, CallError, Endpoint, GroupKey, PAUSE, unpoisoned};
-use crate::store::{ChangePage, ChangeQuery};
+use super::{Call, CallError, Endpoint, GroupChange, GroupKey, PAUSE, unpoisoned};
+use crate::store::{ChangeQuery, Page};
 
 impl Endpoint {
     /// A page of what happened in a group, newest first; also of one that was deleted.
@@ -14,7 +14,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// When neither the group nor any history of it is known, or the store cannot be read.
-    pub async fn history(&self, key: &GroupKey, query: &ChangeQuery) -> Call<ChangePage> {
+    pub async fn history(&self, key: &GroupKey, query: &ChangeQuery) -> Call<Page<GroupChange>> {
         let cell = self.cell(key);
         if let Ok(cell) = &cell
             && !unpoisoned(&cell.unwritten).is_empty()
@@ -25,9 +25,9 @@ impl Endpoint {
             drop(timeout(PAUSE, writing).await);
         }
         let page = self.inner.store.group_history(key, query).await?;
-        if page.changes.is_empty() && cell.is_err() {
+        if page.rows.is_empty() && cell.is_err() {
             let any = ChangeQuery { kind: None, before: None, limit: 1 };
-            if self.inner.store.group_history(key, &any).await?.changes.is_empty() {
+            if self.inner.store.group_history(key, &any).await?.rows.is_empty() {
                 return Err(CallError::UnknownGroup);
             }
         }
