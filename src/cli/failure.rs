@@ -6,7 +6,7 @@ use super::{
     remote::{Refusal, RemoteError},
     table::plain,
 };
-use crate::{demo::DemoError, settings::SettingsError, telemetry::TelemetryError};
+use crate::{demo::DemoError, domain::chain, settings::SettingsError, telemetry::TelemetryError};
 
 /// Wrong usage or settings, as clap's.
 pub(super) const USAGE: u8 = 2;
@@ -73,17 +73,6 @@ fn tell(error: &str, reason: &str, resolution: &str) {
     eprintln!("Error:       {}", plain(error));
     eprintln!("Reason:      {}", plain(reason));
     eprintln!("Resolution:  {}", plain(resolution));
-}
-
-/// An error and everything that caused it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 impl From<SettingsError> for Failure {

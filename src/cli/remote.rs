@@ -15,7 +15,7 @@ use url::{Host, Url};
 
 use super::{access_args::AccessArgs, failure::Failure, password};
 use crate::{
-    domain::{ConfigurationId, GroupId, SecretId},
+    domain::{ConfigurationId, GroupId, SecretId, root_cause},
     tls::Authorities,
 };
 
@@ -119,7 +119,7 @@ impl Remote {
         }
         match builder.build() {
             Ok(client) => Ok(Self { client, login, url, half }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: root_cause(&error), half }.into()),
+            Err(error) => Err(RemoteError::NotReached { url, reason: why_it_failed(&error), half }.into()),
         }
     }
 
@@ -200,7 +200,7 @@ impl Remote {
         let reason = if error.is_timeout() {
             format!("It did not answer within {} seconds.", PATIENCE.as_secs())
         } else {
-            root_cause(error)
+            why_it_failed(error)
         };
         RemoteError::NotReached { url: self.url.clone(), reason, half: self.half }
     }
@@ -240,12 +240,8 @@ fn login(url: &Url, access: &AccessArgs) -> Result<Option<HeaderValue>, Failure>
 }
 
 /// What caused an error in the end. What wraps it says only that a request failed, and repeats the URL.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    let text = format!("{cause}.");
+fn why_it_failed(error: &reqwest::Error) -> String {
+    let text = format!("{}.", root_cause(error));
     if text.starts_with("invalid peer certificate") {
         format!("{text} If you trust its authority, name the authority's file with --ca-file.")
     } else {

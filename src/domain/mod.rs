@@ -12,6 +12,7 @@ mod words;
 mod access;
 mod audit;
 mod buffer;
+mod causes;
 mod change;
 mod collector;
 mod component;
@@ -43,6 +44,7 @@ mod user;
 pub use access::{Access, AccessDraft, Closed, OpenAccess, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
 pub use buffer::{Block, Tally, Waiting};
+pub use causes::{chain, root_cause};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
     CollectorCommand, CollectorSettings, OnOrder, OrderSignal, Restarts, StopSignal, Variables,

@@ -3,7 +3,7 @@
 //! By hyper itself, because reqwest's addresses are repaired on the way: ".." is resolved, escapes are
 //! rewritten. Here the raw path is appended to the base as text.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use hyper::{
@@ -23,7 +23,7 @@ use super::{
     tls,
 };
 use crate::{
-    domain::{Epoch, OpenAccess, SessionId},
+    domain::{Epoch, OpenAccess, SessionId, root_cause},
     login::{Login, Proof, client_builder},
     tls::Authorities,
 };
@@ -237,17 +237,8 @@ impl Forwarder {
         }
         headers.insert(header::HOST, self.destination.host.clone());
         let exchanged = self.pool.exchange(&self.destination.server, sent).await;
-        exchanged.map_err(|error| Undelivered::Failed(innermost(&*error)))
+        exchanged.map_err(|error| Undelivered::Failed(root_cause(&*error)))
     }
-}
-
-/// What went wrong at the bottom: the layers above it only say that something did.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }
 
 /// reqwest makes the client of the token endpoint; only its words are kept.

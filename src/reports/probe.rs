@@ -1,12 +1,10 @@
 //! Looks at what a probe names.
 
-use std::error::Error;
-
 use reqwest::{Certificate, Client, redirect::Policy};
 
 use crate::{
     command,
-    domain::{Probe, ProbeTarget},
+    domain::{Probe, ProbeTarget, root_cause},
     tls::Authorities,
 };
 
@@ -57,13 +55,4 @@ impl Prober {
             }
         }
     }
-}
-
-/// What lies at the bottom of it: reqwest's own words only say that something failed.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }

@@ -17,7 +17,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Files, TlsError, certificate::Certificate};
-use crate::{clock::Alarm, domain::Wall};
+use crate::{
+    clock::Alarm,
+    domain::{Wall, chain},
+};
 
 /// How often the files are looked at. Who renews a certificate does so days before it ends.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -162,16 +165,6 @@ fn ending(not_after: Wall, now: Wall) -> Option<String> {
         let days = left.as_secs() / DAY;
         format!("The TLS certificate of this server ends at {not_after}, in {days} days: renew it.")
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

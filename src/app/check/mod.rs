@@ -11,6 +11,7 @@ use std::{fmt, net::SocketAddr, path::Path};
 use super::entrance::refuse_exposure;
 use crate::{
     clock,
+    domain::chain,
     settings::{Certificate, EndpointSettings, KeyFile, Listening, ServeSettings},
     store::Store,
     tls::{self, Authorities, Files, Shown},
@@ -153,15 +154,4 @@ fn entrance(listen: SocketAddr, listening: &Listening, users: usize) -> Finding 
         }
         Err(error) => Finding::bad("login", error.to_string(), "see docs/security.md"),
     }
-}
-
-/// An error and everything that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{super::key_place, Finding, chain};
+use super::{super::key_place, Finding};
 use crate::{
-    domain::Wall,
+    domain::{Wall, chain},
     settings::KeyFile,
     store::{DataFolder, KeyState, Store, StoreError, inspect},
 };

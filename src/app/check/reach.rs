@@ -2,9 +2,9 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::{Finding, chain};
+use super::Finding;
 use crate::{
-    domain::{FailureKind, Mode},
+    domain::{FailureKind, Mode, chain},
     registration::{LookError, look},
     store::Store,
     tls::Authorities,

@@ -4,10 +4,10 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, GroupChange, GroupKey, StoreError, chain};
+use super::{Cell, Endpoint, GroupChange, GroupKey, StoreError};
 use crate::{
     clock::{self, Alarm},
-    domain::Now,
+    domain::{Now, chain},
     endpoint::{
         machine::{Away, SignOfLife},
         sign,

@@ -5,10 +5,10 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, chain, unpoisoned};
+use super::{Cell, Endpoint, unpoisoned};
 use crate::{
     clock::{self, Alarm},
-    domain::SessionId,
+    domain::{SessionId, chain},
     service::{Pulse, Rounds},
 };
 

@@ -4,11 +4,11 @@ use std::{io, sync::Arc};
 
 use super::{
     Cell, Endpoint, Group, GroupChange, GroupEvent, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError,
-    chain, unpoisoned,
+    unpoisoned,
 };
 use crate::{
     clock,
-    domain::{Epoch, GroupChangeKind, SessionId},
+    domain::{Epoch, GroupChangeKind, SessionId, chain},
 };
 
 /// More changes of one group that wait for a store that refuses are not kept; the log has them.
