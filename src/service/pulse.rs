@@ -24,13 +24,14 @@ impl Default for Rounds {
 }
 
 impl Rounds {
-    /// Watches one loop more.
+    /// Watches one loop more: what the others were asked already, it was not.
     #[must_use]
     pub fn watch(&self, name: &'static str) -> Pulse {
-        let answered = Arc::new(AtomicU64::new(0));
+        let asked = self.0.asked.subscribe();
+        let answered = Arc::new(AtomicU64::new(*asked.borrow()));
         let mut loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
         loops.push((name, Arc::clone(&answered)));
-        Pulse { asked: self.0.asked.subscribe(), answered }
+        Pulse { asked, answered }
     }
 
     /// Asks all of them.
@@ -102,5 +103,20 @@ mod tests {
         rounds.ask();
         turns.turn();
         assert_eq!(rounds.missing(), Some("waits"), "an answer to the question before is none");
+    }
+
+    #[tokio::test]
+    async fn a_loop_that_begins_after_the_others_were_asked_is_asked_from_then_on() {
+        let rounds = Rounds::default();
+        let first = rounds.watch("first");
+        rounds.ask();
+        let mut late = rounds.watch("late");
+        first.turn();
+        assert_eq!(rounds.missing(), None);
+        rounds.ask();
+        first.turn();
+        assert_eq!(rounds.missing(), Some("late"));
+        late.asked().await;
+        assert_eq!(rounds.missing(), None);
     }
 }
