@@ -34,6 +34,8 @@ const TAKE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Nothing of a request has been read, and none was before.
 const FRESH: u8 = 0;
+/// The first head is being read, within the time that the connection has for it.
+const FIRST: u8 = 4;
 /// A request was answered, and nothing of the next has been read.
 const RESTING: u8 = 1;
 /// A head is being read.
@@ -52,6 +54,16 @@ impl Pace {
         Answering(self.clone())
     }
 
+    /// Whether a part of a head was read, and the rest is waited for.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self.stage(), FIRST | HEAD)
+    }
+
+    /// Whether a request is being answered.
+    pub(super) fn is_answering(&self) -> bool {
+        self.stage() == ANSWERING
+    }
+
     fn stage(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
     }
@@ -59,7 +71,9 @@ impl Pace {
     /// Something was read.
     fn heard(&self) {
         // One that is being answered is reading its body, or the next request ahead.
-        self.0.compare_exchange(RESTING, HEAD, Ordering::Relaxed, Ordering::Relaxed).ok();
+        for (from, to) in [(FRESH, FIRST), (RESTING, HEAD)] {
+            self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+        }
     }
 }
 
@@ -96,10 +110,10 @@ impl<S> Patience<S> {
 
     /// Ready once nothing was read for too long.
     fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let stage = self.pace.stage();
-        let limit = match stage {
-            FRESH | HEAD => HEAD_LIMIT,
-            RESTING => REST_LIMIT,
+        let (stage, limit) = match self.pace.stage() {
+            FRESH | FIRST => (FRESH, HEAD_LIMIT),
+            HEAD => (HEAD, HEAD_LIMIT),
+            RESTING => (RESTING, REST_LIMIT),
             _ => {
                 self.reading = None;
                 return Poll::Pending;
