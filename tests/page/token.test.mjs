@@ -94,7 +94,7 @@ test('a pasted token logs in to both halves, is kept nowhere, and is gone when t
   await fits(page);
 
   await page.reload();
-  await shows(page, '#lost', 'A login is needed.');
+  await shows(page, '.failed', 'A login is needed.');
   await shows(page, '#token', 'Log in with a token');
 });
 
