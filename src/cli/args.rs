@@ -1,6 +1,6 @@
 //! What can be written on the command line.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
@@ -12,6 +12,7 @@ use super::{
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    hosted_args::HostedArgs,
     key::KeyArgs,
     listening_args::ListeningArgs,
     secret::SecretArgs,
@@ -123,12 +124,11 @@ pub(super) struct ServeArgs {
     /// For how many days history is kept [default: 365]
     #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
     history_days: Option<HistoryDays>,
-    /// With --with-endpoint: how long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
     /// How log lines are written: text or json [default: text]
     #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
     log_format: Option<LogFormat>,
+    #[command(flatten)]
+    hosted: HostedArgs,
 }
 
 impl ServeArgs {
@@ -143,7 +143,7 @@ impl ServeArgs {
             history_days: self.history_days,
             log_format: self.log_format,
             with_endpoint: self.with_endpoint,
-            session_retention: self.session_retention,
+            hosted: self.hosted.settings(),
             // A command line can be read by others, and is no place for a collector's variables.
             ..ServePartial::default()
         }
@@ -169,12 +169,11 @@ pub(super) struct EndpointArgs {
     /// For how many days history is kept [default: 365]
     #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
     history_days: Option<HistoryDays>,
-    /// How long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
     /// How log lines are written: text or json [default: text]
     #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
     log_format: Option<LogFormat>,
+    #[command(flatten)]
+    hosted: HostedArgs,
 }
 
 impl EndpointArgs {
@@ -187,7 +186,7 @@ impl EndpointArgs {
             key_file: self.key_file,
             history_days: self.history_days,
             log_format: self.log_format,
-            session_retention: self.session_retention,
+            hosted: self.hosted.settings(),
         }
     }
 }
@@ -475,14 +474,17 @@ mod tests {
 
     #[test]
     fn flags_become_settings() -> Result<(), String> {
-        let Command::Serve(args) = line("serve --listen [::1]:80 --with-endpoint --session-retention 1h")?
+        let Command::Serve(args) =
+            line("serve --listen [::1]:80 --with-endpoint --session-retention 1h --margin 20 --dwell 2s")?
         else {
             return Err("it is another command".to_owned());
         };
         let settings = args.settings();
         assert_eq!(settings.listen.map(|address| address.port()), Some(80));
         assert_eq!(settings.with_endpoint, Some(true));
-        assert_eq!(settings.session_retention, Some(Duration::from_secs(3_600)));
+        let hosted = settings.hosted;
+        assert_eq!(hosted.session_retention, parse("1h").ok());
+        assert_eq!((hosted.margin, hosted.dwell), (parse("20").ok(), parse("2s").ok()));
         assert_eq!(settings.history_days, None);
         let Command::Serve(args) = line("serve --with-endpoint=false")? else {
             return Err("it is another command".to_owned());

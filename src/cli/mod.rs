@@ -24,6 +24,7 @@ mod failure;
 mod folder_args;
 mod group_args;
 mod groups;
+mod hosted_args;
 mod key;
 mod listening_args;
 mod password;
