@@ -147,11 +147,10 @@ fn conflict(reason: &str) -> clap::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::CommandFactory;
 
     use super::*;
+    use crate::settings::parse;
 
     fn line(words: &str) -> Result<Command, String> {
         let words = std::iter::once("client-failover").chain(words.split(' ')).map(OsString::from);
@@ -222,14 +221,17 @@ mod tests {
 
     #[test]
     fn flags_become_settings() -> Result<(), String> {
-        let Command::Serve(args) = line("serve --listen [::1]:80 --with-endpoint --session-retention 1h")?
+        let Command::Serve(args) =
+            line("serve --listen [::1]:80 --with-endpoint --session-retention 1h --margin 20 --dwell 2s")?
         else {
             return Err("it is another command".to_owned());
         };
         let settings = args.settings();
         assert_eq!(settings.listen.map(|address| address.port()), Some(80));
         assert_eq!(settings.with_endpoint, Some(true));
-        assert_eq!(settings.session_retention, Some(Duration::from_secs(3_600)));
+        let hosted = settings.hosted;
+        assert_eq!(hosted.session_retention, parse("1h").ok());
+        assert_eq!((hosted.margin, hosted.dwell), (parse("20").ok(), parse("2s").ok()));
         assert_eq!(settings.history_days, None);
         let Command::Serve(args) = line("serve --with-endpoint=false")? else {
             return Err("it is another command".to_owned());

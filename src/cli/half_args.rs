@@ -1,10 +1,10 @@
 //! What can be written on the command line of what runs a half.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
 
-use super::listening_args::ListeningArgs;
+use super::{hosted_args::HostedArgs, listening_args::ListeningArgs};
 use crate::{
     domain::EndpointLoss,
     settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
@@ -45,9 +45,8 @@ pub(super) struct ServeArgs {
     /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     with_endpoint: Option<bool>,
-    /// With --with-endpoint: how long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
+    #[command(flatten)]
+    hosted: HostedArgs,
 }
 
 impl ServeArgs {
@@ -62,7 +61,7 @@ impl ServeArgs {
             log_format: self.half.log_format,
             endpoint_loss: self.endpoint_loss,
             with_endpoint: self.with_endpoint,
-            session_retention: self.session_retention,
+            hosted: self.hosted.settings(),
             // A command line can be read by others, and is no place for a collector's variables.
             ..ServePartial::default()
         }
@@ -76,9 +75,8 @@ pub(super) struct EndpointArgs {
     listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(super) half: HalfArgs,
-    /// How long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
+    #[command(flatten)]
+    hosted: HostedArgs,
 }
 
 impl EndpointArgs {
@@ -91,7 +89,7 @@ impl EndpointArgs {
             key_file: self.half.key_file,
             history_days: self.half.history_days,
             log_format: self.half.log_format,
-            session_retention: self.session_retention,
+            hosted: self.hosted.settings(),
         }
     }
 }

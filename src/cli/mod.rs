@@ -26,6 +26,7 @@ mod folder_args;
 mod group_args;
 mod groups;
 mod half_args;
+mod hosted_args;
 mod key;
 mod listening_args;
 mod password;
