@@ -36,6 +36,8 @@ const TAKE_LIMIT: Duration = Duration::from_secs(30);
 const FRESH: u8 = 0;
 /// The first head is being read, within the time that the connection has for it.
 const FIRST: u8 = 4;
+/// An answer was not taken in time.
+const NOT_TAKEN: u8 = 5;
 /// A request was answered, and nothing of the next has been read.
 const RESTING: u8 = 1;
 /// A head is being read.
@@ -59,9 +61,9 @@ impl Pace {
         matches!(self.stage(), FIRST | HEAD)
     }
 
-    /// Whether a request is being answered.
-    pub(super) fn is_answering(&self) -> bool {
-        self.stage() == ANSWERING
+    /// Whether an answer was not taken in time.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.stage() == NOT_TAKEN
     }
 
     fn stage(&self) -> u8 {
@@ -157,6 +159,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
         }
         let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(TAKE_LIMIT)));
         ready!(timer.as_mut().poll(cx));
+        self.pace.0.store(NOT_TAKEN, Ordering::Relaxed);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the answer was not taken in time")))
     }
 }
@@ -286,6 +289,7 @@ mod tests {
         let _answering = connection.pace().begin();
         let written = connection.write_all(b"longer than the buffer").await;
         assert!(written.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert!(connection.pace().is_given_up());
         Ok(())
     }
 }

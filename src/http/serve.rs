@@ -164,5 +164,5 @@ fn unheard(error: &hyper::Error, pace: &Pace) -> Option<(Unheard, &'static str)>
     if pace.is_in_head() {
         return Some((Unheard::SlowHead, "the head of a request was not complete in time"));
     }
-    pace.is_answering().then_some((Unheard::NotTaken, "an answer was not taken in time"))
+    pace.is_given_up().then_some((Unheard::NotTaken, "an answer was not taken in time"))
 }
