@@ -213,15 +213,14 @@ async fn after_a_start_that_proved_nothing_the_next_one_is_trusted_only_once_eve
     let app = App::open(folder.path()).await;
     app.group(ON_PREMISES, "short", "00:00:00.25").await;
     app.member(ON_PREMISES, "short", "a").await;
-    let begun = clock::now().uptime;
-    for sequence in 1.. {
+    let (begun, mut sequence) = (clock::now().uptime, 0);
+    support::until("more than twice the small T has passed", async || {
+        sequence += 1;
         let answer = app.beat(ON_PREMISES, "short", "a", native("a", sequence, sequence - 1, false)).await;
         assert_eq!(answer.body["Role"], 0, "{}", answer.body);
-        if clock::now().uptime.since(begun) > Duration::from_millis(600) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        clock::now().uptime.since(begun) > Duration::from_millis(600)
+    })
+    .await;
     app.close().await;
 
     let app = App::open(folder.path()).await;
