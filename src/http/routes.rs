@@ -157,7 +157,7 @@ fn unknown_path(path: &str, hosts_endpoint: bool) -> Failure {
             "Nothing is served under this path; this server hosts no failover endpoint.",
             "Set the configuration's Endpoint to the base address of a failover endpoint.",
         ),
-        (false, _) => ("Nothing is served under this path.", "Check the path; the README lists all of them."),
+        (false, _) => ("Nothing is served under this path.", "Check the path; /api shows all of them."),
     };
     Failure::new(StatusCode::NOT_FOUND, "The path is unknown.", reason, resolution)
 }

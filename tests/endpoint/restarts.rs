@@ -122,7 +122,7 @@ async fn a_restored_endpoint_believes_no_record_and_no_epoch_goes_back() {
         app.close().await;
 
         let data = if elsewhere { outer.path().join("elsewhere") } else { data };
-        backup::restore(&file, &data).await.unwrap();
+        backup::restore(&file, &data, None).await.unwrap();
         let app = App::open(&data).await;
         let waited = until(&app, "a", 1).await;
         assert!(waited >= Duration::from_millis(1_900), "{elsewhere} {later}: {waited:?}");
