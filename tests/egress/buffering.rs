@@ -5,6 +5,7 @@ use std::time::Duration;
 use client_failover::clock;
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Site, lane,
@@ -39,8 +40,9 @@ async fn what_comes_in_the_instant_of_a_promotion_is_sent_at_once_and_in_its_tur
         let site = Site::start("Hot", json!({})).await;
         // One after the other, each when the one before was answered: before, during and after.
         let (client, url) = (support::client(), format!("{}/egress/d/data", site.server.url));
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let posts = tokio::spawn(async move {
+        let (stop, stopped) = watch::channel(false);
+        let mut posts = JoinSet::new();
+        posts.spawn(async move {
             let mut answers = Vec::new();
             while !*stopped.borrow() {
                 let post = client.post(&url).body(answers.len().to_string());
@@ -57,7 +59,7 @@ async fn what_comes_in_the_instant_of_a_promotion_is_sent_at_once_and_in_its_tur
         })
         .await;
         stop.send_replace(true);
-        let answers = posts.await.unwrap();
+        let answers = posts.join_next().await.unwrap().unwrap();
         assert!(
             answers.contains(&StatusCode::NO_CONTENT) && answers.iter().all(|status| status.is_success())
         );
