@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub use super::routes::Routes;
+pub use super::routes::{Interface, Routes};
 use super::traffic::{Cause, Traffic};
 use crate::{
     domain::{Fault, Faults},
