@@ -99,6 +99,7 @@ impl Endpoint {
             places: Places::default(),
             overviews: Overviews::default(),
             heard: Heard::default(),
+            signs: Arc::default(),
             writers: TaskTracker::new(),
             closing,
         };

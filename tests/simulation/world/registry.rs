@@ -221,11 +221,18 @@ impl World {
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => {
-                if let Some(mut cell) = endpoint.cells.remove(key) {
-                    endpoint.estates.insert(key.clone(), cell.group.leave_estate());
+                if let Some(cell) = endpoint.cells.get_mut(key) {
+                    cell.group.hurry();
+                    self.keep_books(key);
+                }
+                if let Some(mut cell) = self.endpoint.cells.remove(key) {
+                    self.endpoint.estates.insert(key.clone(), cell.group.leave_estate());
+                    let cut = self.endpoint.writer.leave_rows(key, &mut cell);
+                    self.judge.told.lose(&cut);
                     for (_, back) in std::mem::take(&mut cell.waiting) {
                         self.send_down(back, Err(failure(FailureKind::NotFound)));
                     }
+                    self.write_what_is_left();
                 }
             }
             (_, Transaction::InsertSession(group, session)) => {
