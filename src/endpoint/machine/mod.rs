@@ -36,12 +36,13 @@ use crate::domain::{
     Name, RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
+use away::Stalls;
 use choice::Challenge;
 use handover::{Former, Handed};
 use nudges::Awaited;
 use overrides::Forced;
 use records::Books;
-use seat::{Seat, Tenure};
+use seat::{Inherited, Seat, Tenure};
 
 pub use attention::{Attention, Moment};
 pub use away::{Away, SignOfLife};
@@ -248,8 +249,8 @@ pub struct Group {
     mark: Option<Epoch>,
     /// Until when only a member that acts already is answered Primary (R4).
     renewing_until: Option<Uptime>,
-    /// Until when a permission that an earlier run of the endpoint gave may last.
-    inherited_until: Uptime,
+    /// What an earlier run of the endpoint may have permitted.
+    inherited: Option<Inherited>,
     challenge: Option<Challenge>,
     /// Since when some live member has been better than the Primary by the margin.
     worse_since: Option<Uptime>,
@@ -265,6 +266,9 @@ pub struct Group {
     why: Why,
     /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
     freed_by: Option<SessionId>,
+    /// When the endpoint was away last.
+    away: Option<Away>,
+    stalls: Stalls,
     /// Who held the seat before, and acted.
     former: Option<Former>,
     /// The last hand-over that is known from both its sides.
@@ -291,7 +295,7 @@ impl Group {
             margin: spec.preferences.margin.unwrap_or(choosing.margin),
             dwell: spec.preferences.dwell.or(choosing.dwell),
         };
-        let Estate { seat, floor, renewing_until, inherited_until, dirty } = estate.unwrap_or_default();
+        let Estate { seat, floor, renewing_until, inherited, dirty } = estate.unwrap_or_default();
         let mut group = Self {
             spec,
             choosing,
@@ -301,7 +305,7 @@ impl Group {
             floor,
             mark,
             renewing_until,
-            inherited_until,
+            inherited,
             challenge: None,
             worse_since: None,
             forced: None,
@@ -311,6 +315,8 @@ impl Group {
             gate: coverage::Gate::default(),
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             freed_by: None,
+            away: None,
+            stalls: Stalls::default(),
             former: None,
             handed: None,
             promotions: Vec::new(),

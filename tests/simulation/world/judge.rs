@@ -15,6 +15,7 @@ use super::{
     lively::Lively,
     sink::{Accusation, Sink},
     tenures::Tenures,
+    told::Told,
 };
 
 /// What the judge knows.
@@ -22,6 +23,7 @@ use super::{
 pub(crate) struct Judge {
     pub(crate) sink: Sink,
     pub(crate) history: History,
+    pub(crate) told: Told,
     pub(crate) lively: Lively,
     pub(crate) healing: Healing,
     /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.
@@ -63,8 +65,8 @@ impl Judge {
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
             GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
             GroupChangeKind::SeatFreed => {
-                if change.reason == GroupReason::NeverActed {
-                    self.lively.seat_was_unused(now, &key.id);
+                if let Some((given, _)) = self.promotions.iter().rfind(|(_, of)| of == key) {
+                    self.lively.seat_was_lost(now, &key.id, *given);
                 }
                 if self.judges_flapping && change.reason == GroupReason::NoHeartbeat {
                     let what = format!("{:?} lost its seat: {}", change.session, change.explanation);

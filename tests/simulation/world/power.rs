@@ -42,10 +42,14 @@ impl World {
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
         endpoint.longest = longest;
         let epoch = found.and_then(|mark| mark.epoch);
+        let mut waits = BTreeMap::new();
         for (key, mut record) in records.seats {
             let group = records.groups.get(&key).map(|group| group.draft.timeout);
             record.timeout = record.timeout.max(group.unwrap_or(record.timeout));
             let timeout = record.timeout;
+            if !exact {
+                waits.insert(key.clone(), span(timeout));
+            }
             endpoint.estates.insert(key, Estate::restore(Some(record), timeout, exact, now));
         }
         for (key, spec) in records.groups {
@@ -55,6 +59,9 @@ impl World {
             let group = Group::create(spec, Choosing::default(), epoch, Some(estate));
             endpoint.cells_made += 1;
             self.judge.lively.group_has(self.now, &key.id, span(timeout));
+            if let Some(waits) = waits.get(&key) {
+                self.judge.lively.group_waits(self.now, &key.id, *waits);
+            }
             endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
         }
         for ((key, _), session) in records.sessions {
@@ -77,6 +84,8 @@ impl World {
         self.log(|world| {
             format!("the endpoint begins, run {}, exact {exact}, mark {epoch:?}", world.endpoint.run)
         });
+        self.tell_absence();
+        self.endpoint.sign = None;
         self.replay_after_start();
         self.tick();
     }
@@ -98,6 +107,9 @@ impl World {
             return;
         }
         self.abandon_writes();
+        if self.endpoint.sign.is_none() {
+            self.leave_sign(false);
+        }
         self.endpoint.power = Power::Down { refuses };
         self.endpoint.run += 1;
         self.judge.endpoint_was_disturbed(self.now);
@@ -107,6 +119,7 @@ impl World {
         if self.endpoint.is_up() {
             self.attend();
             self.endpoint.power = Power::Frozen;
+            self.endpoint.frozen_at = self.now;
             self.judge.lively.endpoint_stops(self.now);
             self.log(|_| format!("the endpoint freezes for {} ms", span / MILLISECOND));
             self.push(span, Event::Endpoint(self.endpoint.run, AtEndpoint::Thaw));
@@ -143,12 +156,14 @@ impl World {
         self.tick();
     }
 
-    /// The tick that comes late because the process did not run.
-    fn attend_late(&mut self) {
+    /// The tick that comes late because the process did not run; nothing that came meanwhile is heard before it.
+    pub(crate) fn attend_late(&mut self) {
         self.endpoint.catching_up = false;
         let now = self.endpoint_clock.now(self.now);
-        if now.uptime >= self.endpoint.attention.next_tick() {
-            self.endpoint.attention.tick(now);
+        if now.uptime >= self.endpoint.attention.next_tick()
+            && let Some(stall) = self.endpoint.attention.tick(now)
+        {
+            self.tell_stall(stall);
         }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     clock::Instant,
     endpoint::{Cell, failure, span},
     event::{AtEndpoint, Event, Return},
+    judge::at_most,
     store::Transaction,
 };
 
@@ -200,7 +201,14 @@ impl World {
                 let longest = FailoverTimeout::new(endpoint.longest).unwrap_or(spec.draft.timeout);
                 let waits = spec.draft.timeout.max(longest);
                 let new = || Estate::restore(None, waits, endpoint.knows_all, endpoint.begun);
-                let estate = endpoint.estates.remove(&key).unwrap_or_else(new);
+                let known = endpoint.estates.remove(&key);
+                if known.is_none() && self.mark_was_lost {
+                    // Whoever acts in it may do so by a T that the endpoint has forgotten with the mark.
+                    let had = self.judge.lively.longest(&key.id).filter(|had| *had > span(waits));
+                    let until = self.now + at_most(had.unwrap_or_default());
+                    self.judge.sink.excuse(&key.id, until);
+                }
+                let estate = known.unwrap_or_else(new);
                 self.judge.lively.group_has(self.now, &key.id, span(spec.draft.timeout));
                 if estate.is_renewing(now) {
                     self.judge.lively.group_waits(self.now, &key.id, span(waits));
@@ -212,14 +220,7 @@ impl World {
                 self.keep_books(&key);
                 return group_answer(spec);
             }
-            (Operation::DeleteGroup(key), _) => {
-                if let Some(mut cell) = endpoint.cells.remove(key) {
-                    endpoint.estates.insert(key.clone(), cell.group.leave_estate());
-                    for (_, back) in std::mem::take(&mut cell.waiting) {
-                        self.send_down(back, Err(failure(FailureKind::NotFound)));
-                    }
-                }
-            }
+            (Operation::DeleteGroup(key), _) => self.forget_group(key),
             (_, Transaction::InsertSession(group, session)) => {
                 if let Some(cell) = endpoint.cells.get_mut(&group.key()) {
                     cell.group.register(now, session.clone());
@@ -251,6 +252,24 @@ impl World {
             (Operation::CreateSession(..) | Operation::Override(..), _) => {}
         }
         Ok(Answer::Session)
+    }
+}
+
+impl World {
+    /// A group is deleted: what stays of it, and what is to be written of it.
+    fn forget_group(&mut self, key: &GroupKey) {
+        if let Some(cell) = self.endpoint.cells.get_mut(key) {
+            cell.group.hurry();
+            self.keep_books(key);
+        }
+        let Some(mut cell) = self.endpoint.cells.remove(key) else { return };
+        self.endpoint.estates.insert(key.clone(), cell.group.leave_estate());
+        let cut = self.endpoint.writer.leave_rows(key, &mut cell);
+        self.judge.told.lose(&cut);
+        for (_, back) in std::mem::take(&mut cell.waiting) {
+            self.send_down(back, Err(failure(FailureKind::NotFound)));
+        }
+        self.write_what_is_left();
     }
 }
 

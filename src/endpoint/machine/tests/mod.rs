@@ -1,5 +1,6 @@
 //! Named situations, each with the rule it proves; and a plant in which everything goes wrong.
 
+mod away;
 mod calm;
 mod coverage;
 mod leases;
@@ -8,4 +9,5 @@ mod plant;
 mod restarts;
 mod scores;
 mod simulation;
+mod stops;
 mod told;
