@@ -126,6 +126,15 @@ impl Tenure {
         believed.map_or(self.held_until, |believed| believed.min(self.held_until))
     }
 
+    /// Why nobody acts although the seat is held, where its holder says that it stopped and is not believed yet.
+    pub(super) fn why_empty(&self, now: Moment) -> Option<String> {
+        let left = seconds(self.stopped.map(|_| self.ends_at())?.since(now.uptime));
+        let session = &self.holder.session;
+        Some(format!(
+            "{session} says that it stopped; the endpoint has just begun, and believes that in {left}"
+        ))
+    }
+
     /// Whether it is too early to believe the holder that it stopped, as whoever takes over has to.
     pub(super) fn is_not_believed(&self, now: Moment) -> bool {
         self.holder.incarnation.is_some() && now.uptime < self.believed_from
