@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     body::Body,
     http::{Method, Request, StatusCode},
 };
@@ -16,6 +15,7 @@ use client_failover::{
     http::{
         Door, Hosts, Notices,
         adapter::{self, Adapter},
+        kit::Interface,
     },
     store::{DataFolder, Store},
 };
@@ -26,7 +26,6 @@ use tokio::{
     runtime::Runtime,
     sync::{Notify, watch},
 };
-use tower::ServiceExt;
 
 const FACET: &str = "/api/v1/configuration/System/ClientFailover";
 const MASK: &str = "***************";
@@ -34,7 +33,7 @@ const MASK: &str = "***************";
 /// The facet without a socket, so that thousands of bodies take seconds.
 struct Facet {
     runtime: Runtime,
-    router: Router,
+    router: Interface,
     _data: tempfile::TempDir,
 }
 
@@ -62,7 +61,7 @@ impl Facet {
             .header("content-type", "application/json")
             .body(Body::from(body));
         self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+            let answer = self.router.answer(request.unwrap()).await;
             let status = answer.status();
             (status, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
         })

@@ -77,7 +77,7 @@ pub fn main() -> ExitCode {
         Line::Command(command) => run(command),
         // These have no thread but their own.
         Line::Collector(CollectorProcess::Guard(args)) => guard(args),
-        Line::Collector(CollectorProcess::Launch(args)) => return collector::launch(args.launch()),
+        Line::Collector(CollectorProcess::Launch(args)) => return collector::launch(&args.launch()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,7 +17,6 @@ use super::{
     machine::{Settlement, settlement},
     pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
-    ticket::Reserved,
     view::{Route, View},
 };
 use crate::{
@@ -146,8 +145,7 @@ impl Gate {
         let route = self.route(&id)?;
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
-        let (_, order) = self.now();
-        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
+        if !only_asks && route.lane.refuses(&self.now().1, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
@@ -157,10 +155,11 @@ impl Gate {
     }
 
     fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
-        if !self.views.borrow().is_ready() {
+        let view = self.views.borrow();
+        if !view.is_ready() {
             return Err(Refusal::StandsBy);
         }
-        self.views.borrow().routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
+        view.routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
     }
 
     /// What the gate goes by, and the order as it is now.
@@ -203,9 +202,10 @@ impl Gate {
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
             let size = (request.arrival, request.size());
             match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
-                Ok(Taken::Keep(reserved, over)) => {
+                Ok(Taken::Keep(reserved)) => {
                     drop(under_way);
-                    return self.keep(route, request, reserved, &over).await;
+                    self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
+                    return Ok(Answer::Taken(success(route)));
                 }
                 Ok(Taken::Pass(ticket)) => {
                     // Until it is written down it is under way, and nobody may take it for settled.
@@ -225,20 +225,6 @@ impl Gate {
                 }
             }
         }
-    }
-
-    async fn keep(
-        &self,
-        route: &Route,
-        request: Request,
-        reserved: Reserved,
-        over: &[i64],
-    ) -> Result<Answer, Refusal> {
-        for block in over {
-            self.keeper.over(&route.lane, *block);
-        }
-        self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
-        Ok(Answer::Taken(success(route)))
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
 use super::{lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Uptime},
+    domain::{Block, BootId, Tally, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -192,25 +192,25 @@ async fn write(
     mut growing: Vec<Growing>,
     changes: &mut Vec<(Arc<Lane>, BufferChange)>,
 ) -> Result<(), StoreError> {
-    let appended: Vec<_> = growing.iter_mut().map(Growing::append).collect();
-    let others: Vec<_> =
+    let mut all: Vec<_> =
         changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone())).collect();
-    let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
-    let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
-    let tallies: Vec<_> = tallies.into_iter().collect();
-    let is_alone = growing.is_empty();
-    match buffer.write(appended.into_iter().chain(others.iter().cloned()), &tallies).await {
+    let others = all.len();
+    all.extend(growing.iter_mut().flat_map(Growing::changes));
+    let counts = tallies(changes, &growing);
+    match buffer.write(&all, &counts).await {
         Ok(ids) => {
             changes.clear();
             ids.into_iter().zip(growing).for_each(|(id, growing)| growing.finish(id));
             Ok(())
         }
         Err(error) => {
+            let is_alone = growing.is_empty();
             for (_, done) in growing.into_iter().flat_map(|growing| growing.kept) {
                 done.send(Err(error.to_string())).ok();
             }
             // Where nothing more can be added, the disk being full, something can be taken out.
-            let settled = !is_alone && buffer.write(others.into_iter(), &tallies).await.is_ok();
+            let counts = tallies(changes, &[]);
+            let settled = !is_alone && buffer.write(&all[..others], &counts).await.is_ok();
             // What is damaged cannot be taken out, and must not keep others from being added.
             if settled || error.is_damage() {
                 changes.clear();
@@ -220,11 +220,20 @@ async fn write(
     }
 }
 
+/// The counts of every lane of which something is written.
+fn tallies(changes: &[(Arc<Lane>, BufferChange)], growing: &[Growing]) -> Vec<(String, Tally)> {
+    let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
+    let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
+    tallies.into_iter().collect()
+}
+
 impl Growing {
-    /// Its change of the buffer, with all that it carries.
-    fn append(&mut self) -> (String, BufferChange) {
+    /// Its changes of the buffer: what makes room for it leaves, and it comes with all that it carries.
+    fn changes(&mut self) -> Vec<(String, BufferChange)> {
+        let over = self.kept.iter().flat_map(|(reserved, _)| reserved.over()).map(BufferChange::Remove);
         let content = std::mem::take(&mut self.content);
-        (self.lane.id().to_owned(), BufferChange::Append(self.block.clone(), content))
+        let changes = over.chain([BufferChange::Append(self.block.clone(), content)]);
+        changes.map(|change| (self.lane.id().to_owned(), change)).collect()
     }
 
     /// It is on disk, under this row.

@@ -1,5 +1,7 @@
 //! The egress gate's paths, and how its destinations do.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -8,7 +10,11 @@ use axum::{
     routing::get,
 };
 
-use super::kit::{Failure, Json, Routes};
+use super::{
+    adapter::sentence,
+    data_endpoints::unknown_id,
+    kit::{Failure, Json, Routes},
+};
 use crate::{
     egress::{Answer, Gate, LaneReport, Refusal, Unread},
     wire::egress::LaneBody,
@@ -21,8 +27,9 @@ const RETRY_AFTER_S: u64 = 1;
 #[must_use]
 pub fn routes(gate: Gate) -> Routes {
     let diagnostics = get(report).with_state(gate.clone());
+    let gate = Arc::new(gate);
     Routes::new().route("/api/v1/diagnostics/egress", diagnostics).raw(Gate::owns, move |request: Request| {
-        let gate = gate.clone();
+        let gate = Arc::clone(&gate);
         async move {
             match gate.answer(request).await {
                 Ok(Answer::Passed(answer)) => answer.map(Body::new),
@@ -56,12 +63,9 @@ fn body(report: LaneReport) -> LaneBody {
 
 pub(super) fn failure(refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::Unknown(id) => Failure::new(
-            StatusCode::NOT_FOUND,
-            "The data endpoint does not exist.",
-            format!("No data endpoint has the Id {id:?}; Ids compare exactly."),
-            "Send to /egress/{Id}/… with the Id of a configured data endpoint.",
-        ),
+        Refusal::Unknown(id) => {
+            unknown_id(&id).resolve("Send to /egress/{Id}/… with the Id of a configured data endpoint.")
+        }
         Refusal::BadId => Failure::new(
             StatusCode::BAD_REQUEST,
             "The data endpoint's Id cannot be read.",
@@ -87,7 +91,7 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
         ),
         Refusal::NotWritten(why) => not_now(
             "The buffer cannot be written.",
-            format!("{why}."),
+            sentence(&why),
             "Free space on the disk of the data folder; nothing of this request was kept.",
         ),
         Refusal::NotLoggedIn => Failure::new(

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub use super::routes::Routes;
+pub use super::routes::{Interface, Routes};
 use super::traffic::{Cause, Traffic};
 use crate::{
     domain::{Fault, Faults},
@@ -124,10 +124,6 @@ impl IntoResponse for Failure {
         let mut response = self.status.into_response();
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        // The rest of a body that was not read to its end is not read as the next request.
-        if [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT].contains(&self.status) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response.extensions_mut().insert(Arc::new(self));
         response

@@ -2,19 +2,24 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, server::conn::http1};
+use axum::{body::Body, extract::ConnectInfo};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 
 use super::{
+    kit::Interface,
     patience::{Answered, HEAD_LIMIT, Patience},
     traffic::{Traffic, Unheard},
 };
@@ -40,7 +45,7 @@ const BUFFER: usize = 64 * 1024;
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    router: Interface,
     traffic: Traffic,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -69,8 +74,9 @@ pub async fn serve(
         let (stop, cut) = (stop.clone(), cut.clone());
         connections.spawn(async move {
             tokio::select! {
-                () = cut.cancelled() => {}
+                biased;
                 () = connection(stream, peer, tls, router, &traffic, stop) => {}
+                () = seldom(cut.cancelled()) => {}
             }
             drop(admission);
         });
@@ -92,11 +98,16 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
+/// `wait`, which is asked again only when it has something to say, however often whoever else is waited for has.
+async fn seldom(wait: impl Future<Output = ()>) {
+    FuturesUnordered::from_iter([wait]).next().await;
+}
+
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    router: Interface,
     traffic: &Traffic,
     stop: CancellationToken,
 ) {
@@ -112,7 +123,7 @@ async fn connection(
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
-    router: Router,
+    router: Interface,
     traffic: &Traffic,
     stop: CancellationToken,
 ) {
@@ -121,8 +132,14 @@ async fn speak(
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (router, answering) = (router.clone(), pace.begin());
         request.extensions_mut().insert(ConnectInfo(peer));
+        let has_body = !request.body().is_end_stream();
         async move {
-            let response = router.oneshot(request.map(Body::new)).await?;
+            let response = router.answer(request.map(Body::new)).await;
+            if has_body && !response.status().is_success() {
+                // Who refuses may have left the body unread. Before it writes the head hyper takes note: it reads the
+                // rest if that has come, or ends the connection after this answer and says `Connection: close`.
+                yield_now().await;
+            }
             Ok::<_, Infallible>(response.map(|body| Answered::new(body, answering)))
         }
     });
@@ -130,8 +147,9 @@ async fn speak(
     builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).max_buf_size(BUFFER).header_read_timeout(None);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(patience), service));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = seldom(stop.cancelled()) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

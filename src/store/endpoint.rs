@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, Write, group_history::insert_change};
+use super::{Due, Store, StoreError, Write, group_history::insert_changes};
 use crate::domain::{
     Asked, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId, GroupKey,
     GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences, RegisteredSession,
@@ -201,13 +201,11 @@ impl Store {
         &self,
         group: &GroupKey,
         seat: &SeatRecord,
-        changes: &[GroupChange],
+        changes: Due<'_, GroupChange>,
     ) -> Result<u64, StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        for change in changes {
-            insert_change(&mut transaction, group, change).await?;
-        }
+        insert_changes(&mut transaction, group, &changes).await?;
         let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
         let session = seat.holder.as_ref().map(|holder| holder.session.as_str());
         let incarnation = seat.holder.as_ref().and_then(|holder| holder.incarnation.as_ref());

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod buffering;
+mod disk;
 mod facet;
 mod limits;
 mod pair;
@@ -11,7 +12,7 @@ mod sink;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use client_failover::domain::{ConfigurationId, DestinationKey, HttpUrl};
 use reqwest::{Method, StatusCode};
@@ -43,12 +44,18 @@ impl Site {
     /// The same, with settings of the table `[egress]`.
     async fn with(mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().to_owned();
+        Self::at(folder, &data, mode, members, settings).await
+    }
+
+    /// The same, with its data somewhere in `folder`.
+    async fn at(folder: TempDir, data: &Path, mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(support::PROGRAM);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder.path());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
         for (setting, value) in settings {
             command.env(format!("CLIENT_FAILOVER_EGRESS_{setting}"), value);
         }
-        let server = Server::from_command(command, folder.path());
+        let server = Server::from_command(command, data);
         let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
         endpoint.answer_role("Secondary");
         let mut destination = json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) });

@@ -1,6 +1,6 @@
 //! All routes of both halves, as the routers that serve them know them.
 
-use axum::{Router, body::Body, http::Request};
+use axum::{body::Body, http::Request};
 use client_failover::{
     domain::{GateSettings, Health, Standing},
     egress::Egress,
@@ -8,7 +8,7 @@ use client_failover::{
     http::{
         adapter::{self, Adapter},
         audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
-        kit::Routes,
+        kit::{Interface, Routes},
         metrics::{self, AdapterMetrics, Metrics},
         openapi, order,
         page::{self, Halves},
@@ -24,7 +24,6 @@ use http_body_util::BodyExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tower::ServiceExt;
 
 use super::door;
 
@@ -69,7 +68,7 @@ async fn routes(store: &Store) -> Routes {
 }
 
 /// A router of both halves.
-pub async fn router() -> (Router, Vec<&'static str>) {
+pub async fn router() -> (Interface, Vec<&'static str>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let routes = routes(&store).await;
@@ -84,7 +83,7 @@ pub async fn methods() -> Vec<(Method, &'static str)> {
     for pattern in patterns {
         let request = Request::builder().method("TRACE").uri(concrete(pattern));
         let request = request.header("host", "localhost").body(Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
+        let answer = router.answer(request).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
         let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
         for method in allowed.split(',').filter(|method| *method != "HEAD") {
@@ -126,7 +125,7 @@ pub fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
 /// The document of a server with both halves: as it is served, and read.
 pub async fn document_of_both() -> (String, Value) {
     let request = Request::builder().uri(DOCUMENT).header("host", "localhost").body(Body::empty()).unwrap();
-    let answer = router().await.0.oneshot(request).await.unwrap();
+    let answer = router().await.0.answer(request).await;
     assert_eq!(answer.headers()["content-type"], "application/json");
     let bytes = answer.into_body().collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();

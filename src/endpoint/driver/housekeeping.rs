@@ -56,7 +56,6 @@ impl Endpoint {
                 () = pulse.answer() => {}
             }
         }
-        // The last sign of life comes after all others.
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(io::Error::other)??;
         }
@@ -74,22 +73,17 @@ impl Endpoint {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
             }
-            let now = clock::now();
-            let stall = unpoisoned(&self.inner.attention).tick(now);
-            if let Some(stall) = stall {
-                self.tell_stall(now, stall);
-            }
+            self.attend_now(|attention, now| {
+                // A heartbeat that was read first may have noticed the stall.
+                if now.uptime < attention.next_tick() { None } else { attention.tick(now) }
+            });
         }
     }
 
     /// Ends in order: what is being written is written first.
     pub async fn close(&self) {
         self.inner.closing.cancel();
-        for cell in self.cells() {
-            let mut group = cell.lock();
-            group.hurry();
-            self.keep_books(&cell, &mut group);
-        }
+        self.cells().iter().for_each(|cell| self.hurry(cell));
         self.inner.writers.close();
         self.inner.writers.wait().await;
         self.tell_stop().await;

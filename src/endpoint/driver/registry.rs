@@ -87,8 +87,9 @@ impl Endpoint {
         if !cell.lock().is_empty() {
             return Err(CallError::GroupInUse);
         }
+        self.hurry(&cell);
         self.inner.store.delete_group(key).await?;
-        // Nobody writes what happened in a group that is gone.
+        // Nobody writes what happened in a group that is gone; and what is on its way to the disk arrives first.
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);

@@ -296,6 +296,7 @@ impl World {
         match taken? {
             Taken::Pass(ticket) => Ok((ticket, true)),
             Taken::Keep(ticket, over) => {
+                let over: Vec<_> = over.into_iter().map(|block| block.id).collect();
                 self.note_dropped(site, lane, &over, counted);
                 for block in over {
                     self.write(site, Work::Over(lane, block));
