@@ -62,7 +62,7 @@ pub(super) struct Tenure {
     pub(super) timeout: FailoverTimeout,
     /// Set once it was told to stop; it is never answered Primary again then.
     pub(super) told: Option<Told>,
-    /// Whether it has scored above 0 while it acted, since it last did not act.
+    /// Whether it has scored above 1 while it acted, since it last did not act.
     pub(super) scored: bool,
     /// From when on it may have begun to act: its start takes time.
     pub(super) starting_since: Uptime,
