@@ -14,7 +14,7 @@ use tokio::{
 use super::{lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Uptime},
+    domain::{Block, BootId, Membership, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -39,6 +39,8 @@ enum Work {
     Settled(Arc<Lane>, i64, u32),
     /// A block is over.
     Over(Arc<Lane>, i64),
+    /// This adapter is a member of another group from now on.
+    Joined(Membership),
     /// All that was asked for before is written, and then nothing more.
     Stop,
 }
@@ -76,6 +78,11 @@ impl Keeper {
         self.say(Work::Over(Arc::clone(lane), block));
     }
 
+    /// What is kept from now on is what another group's source said.
+    pub(super) fn joined(&self, membership: Membership) {
+        self.say(Work::Joined(membership));
+    }
+
     /// Writes what was asked for so far, and ends.
     pub(super) fn stop(&self) {
         self.say(Work::Stop);
@@ -95,10 +102,13 @@ struct Growing {
     kept: Vec<(Reserved, oneshot::Sender<Result<(), String>>)>,
 }
 
+/// A change that nobody waits for; of which lane, if it is one's.
+type Change = (Option<Arc<Lane>>, BufferChange);
+
 /// Writes until it is told to stop; gives the buffer back.
 pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> Buffer {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut changes: Vec<(Arc<Lane>, BufferChange)> = Vec::new();
+    let mut changes = Vec::new();
     // When changes are written that nobody waits for.
     let mut due: Option<Uptime> = None;
     loop {
@@ -130,7 +140,7 @@ pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> B
 fn gather(
     batch: impl Iterator<Item = Work>,
     growing: &mut Vec<Growing>,
-    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+    changes: &mut Vec<Change>,
     boot: &BootId,
 ) -> bool {
     let mut stop = false;
@@ -138,9 +148,10 @@ fn gather(
         match work {
             Work::Keep(request, reserved, done) => add(growing, &request, reserved, done, boot),
             Work::Settled(lane, block, settled) => {
-                changes.push((lane, BufferChange::Settled(block, settled)));
+                changes.push((Some(lane), BufferChange::Settled(block, settled)));
             }
-            Work::Over(lane, block) => changes.push((lane, BufferChange::Remove(block))),
+            Work::Over(lane, block) => changes.push((Some(lane), BufferChange::Remove(block))),
+            Work::Joined(membership) => changes.push((None, BufferChange::Joined(membership))),
             Work::Stop => stop = true,
         }
     }
@@ -190,16 +201,16 @@ fn add(
 async fn write(
     buffer: &mut Buffer,
     mut growing: Vec<Growing>,
-    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+    changes: &mut Vec<Change>,
 ) -> Result<(), StoreError> {
     let appended: Vec<_> = growing.iter_mut().map(Growing::append).collect();
-    let others: Vec<_> =
-        changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone())).collect();
-    let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
+    let others = || changes.iter().map(|(_, change)| change.clone());
+    let of_changes = changes.iter().filter_map(|(lane, _)| lane.as_ref());
+    let lanes = of_changes.chain(growing.iter().map(|growing| &growing.lane));
     let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
     let tallies: Vec<_> = tallies.into_iter().collect();
     let is_alone = growing.is_empty();
-    match buffer.write(appended.into_iter().chain(others.iter().cloned()), &tallies).await {
+    match buffer.write(appended.into_iter().chain(others()), &tallies).await {
         Ok(ids) => {
             changes.clear();
             ids.into_iter().zip(growing).for_each(|(id, growing)| growing.finish(id));
@@ -210,7 +221,7 @@ async fn write(
                 done.send(Err(error.to_string())).ok();
             }
             // Where nothing more can be added, the disk being full, something can be taken out.
-            let settled = !is_alone && buffer.write(others.into_iter(), &tallies).await.is_ok();
+            let settled = !is_alone && buffer.write(others(), &tallies).await.is_ok();
             // What is damaged cannot be taken out, and must not keep others from being added.
             if settled || error.is_damage() {
                 changes.clear();
@@ -222,9 +233,9 @@ async fn write(
 
 impl Growing {
     /// Its change of the buffer, with all that it carries.
-    fn append(&mut self) -> (String, BufferChange) {
+    fn append(&mut self) -> BufferChange {
         let content = std::mem::take(&mut self.content);
-        (self.lane.id().to_owned(), BufferChange::Append(self.block.clone(), content))
+        BufferChange::Append(self.lane.id().to_owned(), self.block.clone(), content)
     }
 
     /// It is on disk, under this row.

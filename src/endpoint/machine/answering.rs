@@ -1,7 +1,9 @@
 //! What a heartbeat is answered.
 
 use super::{
-    ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Question, Refusal, Reply, Why, limit,
+    ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Question, Refusal, Reply, Why,
+    coverage::Answers,
+    limit,
     seat::{Seat, Tenure},
     seconds,
 };
@@ -13,6 +15,7 @@ impl Group {
     /// When the session was removed in between.
     pub fn answer(&mut self, now: Moment, question: &Question) -> Result<Reply, Refusal> {
         self.pass(now);
+        self.answers.get_or_insert(Answers::begin(now));
         if self.books.doubt {
             return Ok(Reply::Unsure);
         }
@@ -79,7 +82,6 @@ impl Group {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
-        self.note_answer(now, question.sequence);
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
 
@@ -212,6 +214,7 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
+            answer.echo = self.echo(now);
             if role != ClientRole::Primary {
                 answer.coverages = self.coverages(now);
             }

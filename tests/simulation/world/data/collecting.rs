@@ -35,13 +35,6 @@ pub(super) struct Collector {
     reads: Option<usize>,
 }
 
-impl Collector {
-    /// The group whose source it reads.
-    pub(super) const fn reads(&self) -> Option<usize> {
-        self.reads
-    }
-}
-
 impl World {
     /// Each source has something to say, and the collectors read it.
     pub(super) fn moment(&mut self) {

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use client_failover::{
     domain::{
-        Block, BootId, DestinationKey, GateCoverage, Now, Order, StandbyAnswer, Standing, Tally, Waiting,
+        Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer, Standing, Tally,
+        Waiting,
     },
     egress::machine::{
         ledger::{Ledger, Taken, Terms, Ticket, Turned},
@@ -40,12 +41,13 @@ pub(super) struct DiskLane {
 pub(super) struct Disk {
     pub(super) lanes: Vec<DiskLane>,
     pub(super) rows: i64,
+    pub(super) membership: Option<Membership>,
 }
 
 impl Disk {
     pub(super) fn new(member: &CollectorPlan) -> Self {
         let lanes = member.targets.iter().flatten().map(|_| DiskLane::default()).collect();
-        Self { lanes, rows: 0 }
+        Self { lanes, rows: 0, membership: None }
     }
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Lane {
     pub(super) ledger: Ledger,
     /// Whether what waits is being sent.
     pub(super) sending: bool,
+    /// How many waited when it was permitted to send.
+    pub(super) waited: u64,
     pub(super) attempts: u32,
 }
 
@@ -65,8 +69,6 @@ pub(super) struct Lane {
 pub(super) struct Gate {
     pub(super) pid: Pid,
     pub(super) boot: BootId,
-    /// The last block that a run before this one left.
-    pub(super) found: i64,
     pub(super) standing: Standing,
     pub(super) lanes: Vec<Lane>,
     pub(super) flights: BTreeMap<u64, Flight>,
@@ -126,21 +128,21 @@ impl World {
                     key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
                     ledger: Ledger::new(Some(waiting), hold_back, &boot, uptime),
                     sending: false,
+                    waited: 0,
                     attempts: 0,
                 }
             })
             .collect();
         place.gate = Some(Gate {
             pid,
+            proofs: Proofs::new(place.disk.membership.clone(), boot.clone()),
             boot,
-            found: place.disk.rows,
             standing: Standing::default(),
             lanes,
             flights: BTreeMap::new(),
             flights_made: 0,
             gathered: Vec::new(),
             writing: Vec::new(),
-            proofs: Proofs::default(),
             published: GateCoverage::new(),
             published_at: now,
             looked_at: now,
@@ -172,7 +174,8 @@ impl World {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.look(clock.uptime(at)));
         }
         gate.looked_at = now;
-        if is_down {
+        let order = Order::of(&gate.standing).at(clock.uptime(now));
+        if is_down || gate.proofs.is_interrupted(&order) {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
         }
     }
@@ -249,9 +252,17 @@ impl World {
         let hold_back = Duration::from_micros(self.data().plan.hold_back);
         let order = Order::of(standing).at(uptime);
         let Some(gate) = self.place(site).gate.as_mut() else { return };
-        gate.standing = standing.clone();
-        if gate.proofs.has_moved(standing, uptime) {
-            gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
+        let may_send =
+            !Order::of(&std::mem::replace(&mut gate.standing, standing.clone())).egress && order.egress;
+        let moved = gate.proofs.has_moved(standing, uptime);
+        let is_interrupted = gate.proofs.is_interrupted(&order);
+        for lane in &mut gate.lanes {
+            if moved.is_some() || is_interrupted {
+                lane.ledger.cover_anew();
+            }
+            if may_send {
+                lane.waited = lane.ledger.load().0;
+            }
         }
         if let Some(evidence) = gate.proofs.news(standing, &order, hold_back) {
             let mut over = Vec::new();
@@ -263,6 +274,9 @@ impl World {
                 self.judge_trim(site, lane, block, &evidence);
                 self.write(site, Work::Over(lane, block));
             }
+        }
+        if let Some(membership) = moved {
+            self.write(site, Work::Joined(membership));
         }
         self.send_what_waits(site);
     }

@@ -1,7 +1,7 @@
 //! The writer of a gate's buffer: what `egress::keeper` does, over a virtual disk.
 
 use client_failover::{
-    domain::{Block, BootId, Now},
+    domain::{Block, BootId, Membership, Now},
     egress::machine::ledger::Ticket,
 };
 
@@ -21,6 +21,7 @@ pub(super) enum Work {
     Keep(Kept),
     Settled(usize, i64, u32),
     Over(usize, i64),
+    Joined(Membership),
 }
 
 /// A request that is to be kept.
@@ -138,6 +139,7 @@ impl Disk {
                     self.lanes[*lane].blocks.retain(|block| block.id != *id);
                     self.lanes[*lane].contents.remove(id);
                 }
+                Work::Joined(membership) => self.membership = Some(membership.clone()),
             }
         }
         for (lane, block, moments) in &growing {
