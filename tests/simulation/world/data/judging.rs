@@ -180,9 +180,10 @@ impl World {
         let age = (105 * told + 100 * margin) * 10 / 855;
         let asked = (healed + self.looked_at()).saturating_sub(2 * FRESH + 27 * timeout / 100);
         let turned = self.sites.iter().filter_map(|site| Some(site.process.as_ref()?.turned)).max();
-        if turned.is_none_or(|turned| turned + 3 * timeout > asked) {
+        let turned = turned.unwrap_or(asked);
+        if turned + 3 * timeout > asked {
             return 0..0;
         }
-        3 * margin..asked.saturating_sub(age + 106 * hold_back / 100 + SECOND)
+        turned + 3 * margin..asked.saturating_sub(age + 106 * hold_back / 100 + SECOND)
     }
 }
