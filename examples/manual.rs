@@ -4,6 +4,7 @@
 
 use std::{env, fs, io, path::PathBuf};
 
+use clap::Command;
 use clap_complete::Shell;
 
 fn main() -> io::Result<()> {
@@ -15,5 +16,10 @@ fn main() -> io::Result<()> {
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         clap_complete::generate_to(shell, &mut command, "client-failover", &completions)?;
     }
-    clap_mangen::generate_to(command, pages)
+    clap_mangen::generate_to(without_help(client_failover::cli::command()), pages)
+}
+
+/// The same without its commands `help`, which would be a page each that says nothing of its own.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }

@@ -294,7 +294,7 @@ impl Half {
         };
         let settings = endpoint::Settings {
             session_retention: hosted.session_retention,
-            ..endpoint::Settings::default()
+            choosing: endpoint::Choosing { margin: hosted.margin, dwell: hosted.dwell },
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         self.status.endpoint = Some(endpoint.clone());

@@ -25,7 +25,9 @@ pub fn now() -> Now {
     Now { uptime: uptime(), wall: wall() }
 }
 
-fn uptime() -> Uptime {
+/// The present moment, for whoever only decides by it.
+#[must_use]
+pub fn uptime() -> Uptime {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);

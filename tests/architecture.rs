@@ -234,7 +234,8 @@ const ROOMS: &[Room] = &[
             ("why.rs", &["serde_json"]),
         ],
     },
-    Room { name: "main", may_import: &["cli"], crates: &[], files: &[] },
+    // Its allocator is the process's.
+    Room { name: "main", may_import: &["cli"], crates: &["mimalloc"], files: &[] },
     Room { name: "lib", may_import: &[], crates: &[], files: &[] },
 ];
 

@@ -24,7 +24,7 @@ use crate::{
     clock,
     domain::Wall,
     endpoint::Mark,
-    store::{self, DATABASE, DataFolder, FolderError, Replacement, StoreError},
+    store::{self, DATABASE, DataFolder, FolderError, KeyPlace, Replacement, StoreError},
 };
 use file::About;
 
@@ -84,7 +84,7 @@ pub struct Restored {
     pub made: Wall,
     /// Whether the folder keeps the session it had; else it gets a new one.
     pub keeps_session: bool,
-    /// Whether the folder's key opens the secrets in it.
+    /// Whether the server's key opens the secrets in it.
     pub key: KeyState,
     /// Where the database is that was there before.
     pub replaced: Option<PathBuf>,
@@ -129,14 +129,16 @@ async fn write(folder: &Path, new: &Path, file: &Path) -> Result<Made, BackupErr
     Ok(Made { bytes })
 }
 
-/// Puts what is in the backup in the place of what is in the data folder. A folder that is not there is made.
+/// Puts what is in the backup in the place of what is in the data folder. A folder that is not there is made. `key` is
+/// where the server's key is, if not in the folder.
 ///
 /// # Errors
 /// When the file is not a whole backup, a server uses the folder, or the folder cannot be written. What is in the
 /// folder is as it was then.
-pub async fn restore(file: &Path, folder: &Path) -> Result<Restored, RestoreError> {
+pub async fn restore(file: &Path, folder: &Path, key: Option<&Path>) -> Result<Restored, RestoreError> {
     let about = file::verify(file)?;
-    let held = DataFolder::hold_as_owner(folder)?;
+    let key = key.map_or(KeyPlace::Folder, |key| KeyPlace::File(key.to_owned()));
+    let held = DataFolder::hold_as_owner(folder)?.with_key(key);
     let new = Replacement::place(&held);
     let restored = replace(file, &about, &held, &new).await;
     if restored.is_err() {

@@ -1,25 +1,21 @@
 //! What can be written on the command line.
 
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use url::Url;
 
 use super::{
-    access_args::AccessArgs,
+    adapter_args::{AddArgs, EditArgs, GetArgs, HistoryArgs, Readable, RemoveArgs, SetArgs},
     backup::{BackupArgs, RestoreArgs},
     check::CheckArgs,
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    half_args::{EndpointArgs, ServeArgs},
     key::KeyArgs,
-    listening_args::ListeningArgs,
     secret::SecretArgs,
     user::UserArgs,
-};
-use crate::{
-    domain::{ConfigurationId, EndpointLoss},
-    settings::{EndpointPartial, HistoryDays, LogFormat, ServePartial, parse},
 };
 
 const AFTER_HELP: &str = "\
@@ -98,233 +94,6 @@ pub(super) enum Command {
     DemoCollector(DemoCollectorArgs),
 }
 
-#[derive(Debug, Args)]
-pub(super) struct ServeArgs {
-    /// A settings file in TOML [env: CLIENT_FAILOVER_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// Where the interface listens [default: 127.0.0.1:5590]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
-    listen: Option<SocketAddr>,
-    #[command(flatten)]
-    listening: ListeningArgs,
-    /// The folder of the database and its key [default: ./data]
-    #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
-    data_dir: Option<PathBuf>,
-    /// The key that seals secrets, elsewhere than in the data folder
-    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
-    key_file: Option<PathBuf>,
-    /// Host a failover endpoint too, for trying out: it dies with this machine [default: false]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    with_endpoint: Option<bool>,
-    /// What a Primary does when it loses its endpoint: auto, step-down or keep-role [default: auto]
-    #[arg(long, value_name = "POLICY", value_parser = parse::<EndpointLoss>)]
-    endpoint_loss: Option<EndpointLoss>,
-    /// For how many days history is kept [default: 365]
-    #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
-    history_days: Option<HistoryDays>,
-    /// With --with-endpoint: how long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
-    /// How log lines are written: text or json [default: text]
-    #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
-    log_format: Option<LogFormat>,
-}
-
-impl ServeArgs {
-    /// What the command line says about the settings.
-    pub(super) fn settings(self) -> ServePartial {
-        ServePartial {
-            listen: self.listen,
-            listening: self.listening.settings(),
-            data_dir: self.data_dir,
-            key_file: self.key_file,
-            endpoint_loss: self.endpoint_loss,
-            history_days: self.history_days,
-            log_format: self.log_format,
-            with_endpoint: self.with_endpoint,
-            session_retention: self.session_retention,
-            // A command line can be read by others, and is no place for a collector's variables.
-            ..ServePartial::default()
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct EndpointArgs {
-    /// A settings file in TOML [env: CLIENT_FAILOVER_CONFIG]
-    #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// Where the interface listens [default: 127.0.0.1:5591]
-    #[arg(long, value_name = "ADDRESS", value_parser = parse::<SocketAddr>)]
-    listen: Option<SocketAddr>,
-    #[command(flatten)]
-    listening: ListeningArgs,
-    /// The folder of the database and its key [default: ./data]
-    #[arg(long, value_name = "FOLDER", value_parser = parse::<PathBuf>)]
-    data_dir: Option<PathBuf>,
-    /// The key that seals secrets, elsewhere than in the data folder
-    #[arg(long, value_name = "FILE", value_parser = parse::<PathBuf>)]
-    key_file: Option<PathBuf>,
-    /// For how many days history is kept [default: 365]
-    #[arg(long, value_name = "DAYS", value_parser = parse::<HistoryDays>)]
-    history_days: Option<HistoryDays>,
-    /// How long a silent session is remembered [default: 24h]
-    #[arg(long, value_name = "DURATION", value_parser = parse::<Duration>)]
-    session_retention: Option<Duration>,
-    /// How log lines are written: text or json [default: text]
-    #[arg(long, value_name = "FORMAT", value_parser = parse::<LogFormat>)]
-    log_format: Option<LogFormat>,
-}
-
-impl EndpointArgs {
-    /// What the command line says about the settings.
-    pub(super) fn settings(self) -> EndpointPartial {
-        EndpointPartial {
-            listen: self.listen,
-            listening: self.listening.settings(),
-            data_dir: self.data_dir,
-            key_file: self.key_file,
-            history_days: self.history_days,
-            log_format: self.log_format,
-            session_retention: self.session_retention,
-        }
-    }
-}
-
-/// Which server is asked, and how its answer is shown.
-#[derive(Debug, Args)]
-pub(super) struct RemoteArgs {
-    /// Where the adapter listens.
-    #[arg(long, env = "CLIENT_FAILOVER_URL", hide_env_values = true, default_value = "http://127.0.0.1:5590", value_parser = server)]
-    pub(super) url: Url,
-    #[command(flatten)]
-    pub(super) access: AccessArgs,
-    /// How the answer is shown [default: table on a terminal, else json]
-    #[arg(long, value_enum)]
-    pub(super) output: Option<Output>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Output {
-    /// The answer as the server wrote it.
-    Json,
-    /// Aligned columns for people.
-    Table,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Readable {
-    /// The configuration.
-    #[value(name = "clientfailover")]
-    Configuration,
-    /// Role, last data, score and adapter state, as the vendor's adapters show them.
-    #[value(name = "failoverstate")]
-    State,
-    /// Everything about failover: why this role, since when, until when.
-    #[value(name = "failover")]
-    Diagnostics,
-    /// What role and mode demand of the collector now.
-    #[value(name = "order")]
-    Order,
-    /// What components report and probes see, and what each counts as.
-    #[value(name = "components")]
-    Components,
-    /// What waits at the egress gate, and what became of the rest.
-    #[value(name = "egress")]
-    Egress,
-}
-
-/// What can be written. One word, which may be left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Writable {
-    #[value(name = "clientfailover")]
-    Configuration,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct GetArgs {
-    /// What is shown.
-    #[arg(value_enum, ignore_case = true, default_value = "clientfailover")]
-    pub(super) what: Readable,
-    /// The Id of the configuration.
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SetArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The Id of the configuration.
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    /// The file with the configuration in JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct EditArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The Id of the configuration [default: that of the one there is]
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    /// The file with the members to change in JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AddArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The file with the configuration in JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RemoveArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The Id of the configuration.
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct HistoryArgs {
-    /// Only what happened then or later, such as 2026-01-31T08:00:00Z.
-    #[arg(long, value_name = "TIME")]
-    pub(super) from: Option<String>,
-    /// Only what happened before.
-    #[arg(long, value_name = "TIME")]
-    pub(super) to: Option<String>,
-    /// Only this kind of event.
-    #[arg(long)]
-    pub(super) kind: Option<String>,
-    /// At most so many events; the server has its own limit.
-    #[arg(long, value_name = "COUNT", conflicts_with = "all")]
-    pub(super) limit: Option<u32>,
-    /// Everything, page by page.
-    #[arg(long)]
-    pub(super) all: bool,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
 impl Command {
     /// Which server the command asks, if it asks one, and the flag that names it.
     fn server(&self) -> Option<(&'static str, &Url)> {
@@ -376,35 +145,12 @@ fn conflict(reason: &str) -> clap::Error {
     clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{reason}\n"))
 }
 
-/// An Id that can be a segment of a path. `.` and `..` cannot, however they are escaped: URLs are
-/// resolved before they are sent, and a DELETE of `..` would go elsewhere.
-pub(super) fn identifier(text: &str) -> Result<ConfigurationId, String> {
-    let id = segment(text).ok_or("it cannot stand in a URL; leave --id out")?;
-    ConfigurationId::new(id).map_err(|error| format!("it {error}"))
-}
-
-/// The same, if it can be one.
-pub(super) fn segment(text: &str) -> Option<&str> {
-    Some(text).filter(|text| !matches!(*text, "." | ".."))
-}
-
-/// The address of a server.
-pub(super) fn server(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        Err("it is not an http or https address, such as http://127.0.0.1:5590".to_owned())
-    } else if url.query().is_some() || url.fragment().is_some() {
-        Err("it has a query or fragment".to_owned())
-    } else {
-        Ok(url)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::settings::parse;
 
     fn line(words: &str) -> Result<Command, String> {
         let words = std::iter::once("client-failover").chain(words.split(' ')).map(OsString::from);
@@ -475,14 +221,17 @@ mod tests {
 
     #[test]
     fn flags_become_settings() -> Result<(), String> {
-        let Command::Serve(args) = line("serve --listen [::1]:80 --with-endpoint --session-retention 1h")?
+        let Command::Serve(args) =
+            line("serve --listen [::1]:80 --with-endpoint --session-retention 1h --margin 20 --dwell 2s")?
         else {
             return Err("it is another command".to_owned());
         };
         let settings = args.settings();
         assert_eq!(settings.listen.map(|address| address.port()), Some(80));
         assert_eq!(settings.with_endpoint, Some(true));
-        assert_eq!(settings.session_retention, Some(Duration::from_secs(3_600)));
+        let hosted = settings.hosted;
+        assert_eq!(hosted.session_retention, parse("1h").ok());
+        assert_eq!((hosted.margin, hosted.dwell), (parse("20").ok(), parse("2s").ok()));
         assert_eq!(settings.history_days, None);
         let Command::Serve(args) = line("serve --with-endpoint=false")? else {
             return Err("it is another command".to_owned());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{client::print, failure::Failure, folder_args::FolderArgs};
+use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs};
 use crate::backup::{self, KeyState, Restored};
 
 #[derive(Debug, Args)]
@@ -12,7 +12,7 @@ pub(super) struct BackupArgs {
     /// The file to make; it must not exist.
     file: PathBuf,
     #[command(flatten)]
-    folder: FolderArgs,
+    place: KeyedFolderArgs,
 }
 
 #[derive(Debug, Args)]
@@ -20,26 +20,27 @@ pub(super) struct RestoreArgs {
     /// The backup.
     file: PathBuf,
     #[command(flatten)]
-    folder: FolderArgs,
+    place: KeyedFolderArgs,
 }
 
 /// `backup`: writes everything but the key and what waits at the egress gate to one file.
 pub(super) async fn back_up(args: BackupArgs) -> Result<(), Failure> {
-    let (file, folder) = (args.file, args.folder.data_dir);
+    let (file, folder, key) = (args.file, args.place.folder.data_dir, args.place.key_file);
     let made = backup::back_up(&folder, &file).await;
     let made = made.map_err(|error| Failure::failed("No backup was made", &error))?;
+    let key = key.or_else(|| Some(folder.join("key")).filter(|key| key.is_file()));
     print(&format!(
         "{}: {} KiB, written and verified. The key that opens its secrets is not in it: keep a copy of {} elsewhere.",
         file.display(),
         made.bytes.div_ceil(1_024),
-        folder.join("key").display()
+        key.map_or_else(|| "it".to_owned(), |key| key.display().to_string())
     ))
 }
 
 /// `restore`: puts a backup in the place of what is there.
 pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
-    let (file, folder) = (args.file, args.folder.data_dir);
-    let restored = backup::restore(&file, &folder).await;
+    let (file, folder, key_file) = (args.file, args.place.folder.data_dir, args.place.key_file);
+    let restored = backup::restore(&file, &folder, key_file.as_deref()).await;
     let Restored { made, keeps_session, key, replaced } =
         restored.map_err(|error| Failure::failed("Nothing was restored", &error))?;
     let session = if keeps_session {
@@ -53,9 +54,17 @@ pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
             &format!("\nWhat was there before is {}; remove it when nobody misses it.", replaced.display());
     }
     if let KeyState::Unusable(why) = key {
+        let place = key_file.map_or_else(
+            || {
+                format!(
+                    "{}, or where else the server finds its key (--key-file)",
+                    folder.join("key").display()
+                )
+            },
+            |file| file.display().to_string(),
+        );
         eprintln!(
-            "WARNING: {why}. Put the key that belongs to the backup at {} before the server starts.",
-            folder.join("key").display()
+            "WARNING: {why}. Before the server starts, put the key that belongs to the backup at {place}."
         );
     }
     print(&text)

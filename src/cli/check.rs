@@ -5,9 +5,9 @@ use std::env;
 use clap::{Args, Subcommand};
 
 use super::{
-    args::{EndpointArgs, ServeArgs},
     client::print,
     failure::Failure,
+    half_args::{EndpointArgs, ServeArgs},
     table::plain,
 };
 use crate::{
@@ -34,11 +34,11 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
     let variables = |name: &str| env::var_os(name);
     let findings = match args.half {
         Half::Serve(mut args) => {
-            let file = args.config.take();
+            let file = args.half.config.take();
             check::serve(&settings::serve(args.settings(), file.as_deref(), &variables)?).await
         }
         Half::Endpoint(mut args) => {
-            let file = args.config.take();
+            let file = args.half.config.take();
             check::endpoint(&settings::endpoint(args.settings(), file.as_deref(), &variables)?).await
         }
     };

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    args::{AddArgs, EditArgs, GetArgs, HistoryArgs, Output, Readable, RemoveArgs, SetArgs, identifier},
+    adapter_args::{
+        AddArgs, EditArgs, GetArgs, HistoryArgs, Output, Readable, RemoveArgs, SetArgs, identifier,
+    },
     failure::Failure,
     remote::{Method, Refusal, Remote, RemoteError},
     table,

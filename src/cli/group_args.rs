@@ -6,7 +6,7 @@ use clap::Args;
 use url::Url;
 
 use super::access_args::AccessArgs;
-use super::args::{Output, segment, server};
+use super::adapter_args::{Output, segment, server};
 use crate::domain::{Description, GroupId, Name, SessionId, TextError, parse_span};
 
 /// Which failover endpoint is asked, and how its answer is shown.

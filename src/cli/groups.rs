@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
-    args::Output,
+    adapter_args::Output,
     client::{output, parse, parse_as, print},
     failure::Failure,
     group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},

@@ -14,6 +14,7 @@
 //! telemetry, app, demo, auth, backup, tls and domain; `remote.rs` alone speaks HTTP.
 
 mod access_args;
+mod adapter_args;
 mod args;
 mod backup;
 mod check;
@@ -24,6 +25,8 @@ mod failure;
 mod folder_args;
 mod group_args;
 mod groups;
+mod half_args;
+mod hosted_args;
 mod key;
 mod listening_args;
 mod password;
@@ -41,10 +44,11 @@ use tokio::runtime::{Builder, Runtime};
 use clap::CommandFactory;
 
 use crate::{app, collector, demo, settings, telemetry};
-use args::{Command, EndpointArgs, Line, ServeArgs};
+use args::{Command, Line};
 use collector_args::{CollectorProcess, GuardArgs};
 use demo_args::DemoCollectorArgs;
 use failure::Failure;
+use half_args::{EndpointArgs, ServeArgs};
 
 /// Two workers at least: one stalled disk must not keep heartbeats waiting on a small machine.
 const WORKERS: usize = 2;
@@ -73,7 +77,7 @@ pub fn main() -> ExitCode {
         Line::Command(command) => run(command),
         // These have no thread but their own.
         Line::Collector(CollectorProcess::Guard(args)) => guard(args),
-        Line::Collector(CollectorProcess::Launch(args)) => return collector::launch(args.launch()),
+        Line::Collector(CollectorProcess::Launch(args)) => return collector::launch(&args.launch()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,7 +130,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
-    let file = args.config.take();
+    let file = args.half.config.take();
     let settings = settings::serve(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
     tell_unknown_variables();
@@ -134,7 +138,7 @@ fn serve(runtime: &Runtime, mut args: ServeArgs) -> Result<(), Failure> {
 }
 
 fn endpoint(runtime: &Runtime, mut args: EndpointArgs) -> Result<(), Failure> {
-    let file = args.config.take();
+    let file = args.half.config.take();
     let settings = settings::endpoint(args.settings(), file.as_deref(), &|name| env::var_os(name))?;
     let repeats = telemetry::install(settings.log_format)?;
     tell_unknown_variables();

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, zeroize::Zeroize};
 use serde_json::{Value, json};
 
 use super::{
-    args::{Output, RemoteArgs},
+    adapter_args::{Output, RemoteArgs},
     client::{done, output, parse, print},
     failure::Failure,
     password,

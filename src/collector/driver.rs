@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     leash::Leash,
     machine::{ANSWER_WAIT, Effect, Event, Machine, News},
-    output, program,
+    output,
     talk::Word,
 };
 use crate::{
@@ -133,7 +133,7 @@ impl Collector {
 
     fn step(&mut self, event: Event) {
         match &event {
-            Event::Guard(News::Ended(_)) => self.leash = None,
+            Event::Guard(News::Ended(_) | News::NotStarted(_)) => self.leash = None,
             Event::Guard(News::Started(_)) => self.say_once_where_it_is_not_held(),
             Event::Guard(News::Heard)
             | Event::Stands(_)
@@ -170,10 +170,6 @@ impl Collector {
 
     fn start(&mut self, order: Order, until: Option<Uptime>) -> Result<(), Event> {
         let environment = environment(&self.settings, &self.place.url, order, env::vars_os());
-        let (path, folder) = (environment.get(OsStr::new("PATH")), self.settings.working_dir.as_deref());
-        if let Some(why) = program::missing(self.settings.command.program(), path, folder) {
-            return Err(Event::StartFailed(why));
-        }
         let (leash, (out, err)) = Leash::start(&self.settings, &self.place.lock, environment)
             .map_err(|error| Event::StartFailed(format!("its guard cannot be: {error}")))?;
         if let Some(out) = out {

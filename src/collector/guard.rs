@@ -8,20 +8,23 @@
 use std::{
     ffi::OsString,
     fs::{File, TryLockError},
-    io::{self, Write},
+    io::{self, PipeReader, Write},
     os::{
-        fd::AsFd,
+        fd::{AsFd, OwnedFd},
         unix::{fs::OpenOptionsExt, process::CommandExt},
     },
     path::PathBuf,
-    process::{self, Command, Stdio},
+    process::{self, Command},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, wait};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    net::{UnixStream, unix},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::{
+        UnixStream,
+        unix::{self, pipe},
+    },
     runtime::Builder,
     select,
     signal::unix::{Signal as Listener, SignalKind, signal},
@@ -80,6 +83,10 @@ struct Guard {
     held: Option<File>,
     cgroup: Option<Cgroup>,
     collector: Option<Pid>,
+    /// Where the launcher says why it cannot become the collector; it ends when it has.
+    launcher: Option<pipe::Receiver>,
+    /// What it said.
+    refused: Vec<u8>,
     status: Status,
     /// The end of the permission to act.
     until: Option<Uptime>,
@@ -90,6 +97,8 @@ struct Guard {
 enum Happened {
     Said(Word),
     AgentGone,
+    /// The launcher became the collector, or will not.
+    Launched,
     ChildEnded,
     TimePassed,
 }
@@ -120,6 +129,8 @@ impl Guard {
             held: None,
             cgroup: None,
             collector: None,
+            launcher: None,
+            refused: Vec::new(),
             status: Status::Unknown,
             until: None,
             stop_by: None,
@@ -134,6 +145,12 @@ impl Guard {
                     self.say(News::Heard).await;
                 }
                 Happened::AgentGone => return self.finish(Cause::Deadline).await,
+                Happened::Launched => {
+                    self.launcher = None;
+                    if let Some(pid) = self.collector.filter(|_| self.refused.is_empty()) {
+                        self.say(News::Started(pid.as_raw_nonzero().get().unsigned_abs())).await;
+                    }
+                }
                 Happened::ChildEnded | Happened::TimePassed => {}
             }
             if let Some(cause) = self.judge() {
@@ -141,8 +158,7 @@ impl Guard {
             }
             if self.awaited.as_ref().is_some_and(|lock| lock.try_lock().is_ok()) {
                 self.held = self.awaited.take();
-                let pid = self.start()?;
-                self.say(News::Started(pid.as_raw_nonzero().get().unsigned_abs())).await;
+                self.start()?;
             }
         }
     }
@@ -161,6 +177,8 @@ impl Guard {
             woken = self.alarm.until(due.unwrap_or_default()), if due.is_some() => {
                 woken.map(|()| Happened::TimePassed)
             }
+            // Whatever was read stays read when something else happens first.
+            _ = heard(&mut self.launcher, &mut self.refused), if self.launcher.is_some() => Ok(Happened::Launched),
             _ = self.children.recv() => Ok(Happened::ChildEnded),
         }
     }
@@ -212,11 +230,12 @@ impl Guard {
         match self.stop_by {
             Some(_) if !left => Some(Cause::Asked),
             Some(by) => (by <= now).then_some(Cause::Overdue),
-            None => (self.status != Status::Unknown).then_some(Cause::Itself),
+            // What the launcher said is read first.
+            None => (self.status != Status::Unknown && self.launcher.is_none()).then_some(Cause::Itself),
         }
     }
 
-    fn start(&mut self) -> io::Result<Pid> {
+    fn start(&mut self) -> io::Result<()> {
         let guard = process::id();
         self.cgroup = Cgroup::make(guard).ok();
         let launch = Launch {
@@ -226,16 +245,17 @@ impl Guard {
             working_dir: self.guarding.working_dir.clone(),
             command: self.guarding.command.clone(),
         };
+        let (said, says) = io::pipe()?;
         let launched =
-            Command::new(SELF).arg0("client-failover").args(launch.arguments()).stdin(Stdio::null()).spawn();
+            Command::new(SELF).arg0("client-failover").args(launch.arguments()).stdin(says).spawn();
         if launched.is_err()
             && let Some(cgroup) = self.cgroup.take()
         {
             cgroup.remove();
         }
-        let pid = Pid::from_child(&launched?);
-        self.collector = Some(pid);
-        Ok(pid)
+        self.collector = Some(Pid::from_child(&launched?));
+        self.launcher = Some(receiver(said)?);
+        Ok(())
     }
 
     /// Kills whatever is left, tells the agent, and ends.
@@ -254,8 +274,11 @@ impl Guard {
         if let Some(cgroup) = self.cgroup.take() {
             cgroup.remove();
         }
-        let status = self.status;
-        self.say(News::Ended(Ended { cause, status })).await;
+        let news = match String::from_utf8_lossy(&self.refused) {
+            why if cause == Cause::Itself && !why.is_empty() => News::NotStarted(why.into_owned()),
+            _ => News::Ended(Ended { cause, status: self.status }),
+        };
+        self.say(news).await;
         Ok(())
     }
 
@@ -292,6 +315,18 @@ impl Guard {
     async fn say(&mut self, news: News) {
         let line = talk::line(&news) + "\n";
         self.answers.write_all(line.as_bytes()).await.ok();
+    }
+}
+
+fn receiver(pipe: PipeReader) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(OwnedFd::from(pipe))
+}
+
+/// Reads what the launcher says, to its end.
+async fn heard(launcher: &mut Option<pipe::Receiver>, said: &mut Vec<u8>) {
+    if let Some(launcher) = launcher {
+        // What cannot be read ends, too.
+        launcher.read_to_end(said).await.ok();
     }
 }
 

@@ -3,28 +3,26 @@
 //! Between the guard and the collector there is a moment in which things are done to the new process itself: it
 //! joins its control group, begins a session of its own, becomes another user, and asks the kernel to be killed when
 //! its guard dies. That last comes after the change of user, which would undo it, and the guard is looked at
-//! afterwards, because it may have died before. Then the process becomes the collector.
+//! afterwards, because it may have died before. Then the process becomes the collector. Its standard input leads to
+//! the guard until then: the guard hears why nothing came of it, or the end that the kernel makes when it did.
 
 use std::{
     env,
-    ffi::{CString, OsString},
-    fmt,
+    ffi::{CString, OsStr, OsString},
+    fs::File,
     io::{self, Write},
-    os::unix::process::CommandExt,
+    os::{fd::AsFd, unix::process::CommandExt},
     path::PathBuf,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
 };
 
 use nix::unistd::{Uid, User, getgrouplist, setgid, setgroups, setuid};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, getppid, set_parent_process_death_signal, setsid},
+};
 
-use super::cgroup;
-
-/// What a shell answers for a program that is not there.
-const NOT_FOUND: u8 = 127;
-
-/// What a shell answers for a program that cannot be run.
-const NOT_RUN: u8 = 126;
+use super::{cgroup, program};
 
 /// What a launcher is told on its command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,33 +56,43 @@ impl Launch {
     }
 }
 
-/// Becomes the collector. It returns only where that fails, which is said on standard error.
+/// Becomes the collector. It returns only where that fails, which the guard is told.
 #[must_use]
-pub fn launch(launch: Launch) -> ExitCode {
-    let Some((program, arguments)) = launch.command.split_first() else { return ExitCode::from(NOT_RUN) };
-    let mut command = Command::new(program);
-    command.args(arguments);
-    if let Err(error) = prepare(&launch, &mut command) {
-        return refuse(&error, NOT_RUN);
+pub fn launch(launch: &Launch) -> ExitCode {
+    // A descriptor that the collector does not inherit.
+    let guard = io::stdin().as_fd().try_clone_to_owned();
+    let refused = become_collector(launch);
+    if let Ok(guard) = guard {
+        // A guard that is gone need not know.
+        write!(File::from(guard), "{refused}").ok();
     }
-    let error = command.exec();
-    let code = if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN };
-    let place = launch.working_dir.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
-    refuse(&format_args!("{} cannot be run{place}: {error}", program.display()), code)
+    ExitCode::FAILURE
 }
 
-fn refuse(why: &dyn fmt::Display, code: u8) -> ExitCode {
-    say(why);
-    ExitCode::from(code)
-}
-
-/// Standard error leads to the agent's log, unless the agent is gone.
-fn say(what: &dyn fmt::Display) {
-    writeln!(io::stderr(), "client-failover: {what}").ok();
+fn become_collector(launch: &Launch) -> Refused {
+    let Some((program, arguments)) = launch.command.split_first() else { return Refused::NoCommand };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    match prepare(launch, &mut command) {
+        Ok(()) => Refused::run(program, command.exec()),
+        Err(refused) => refused,
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Refused {
+    #[error("no command is given")]
+    NoCommand,
+    #[error("its folder {folder} cannot be entered: {error}")]
+    Folder { folder: String, error: io::Error },
+    #[error("{0}")]
+    NoProgram(String),
+    #[error("{0} is there, but what is to run it is not: look at the interpreter in its first line")]
+    NoInterpreter(String),
+    #[error("{0} is there, but may not be executed: {1}")]
+    NotExecutable(String, io::Error),
+    #[error("{0} cannot be run: {1}")]
+    NotRun(String, io::Error),
     #[error("there is no user {0}")]
     NoUser(String),
     #[error("the user {0} cannot be looked up: {1}")]
@@ -94,14 +102,30 @@ enum Refused {
     #[error("the guard is gone")]
     GuardGone,
     #[error("the system refused: {0}")]
-    System(#[from] rustix::io::Errno),
+    System(#[from] Errno),
+}
+
+impl Refused {
+    /// Why `program` did not run.
+    fn run(program: &OsStr, error: io::Error) -> Self {
+        let name = program.display().to_string();
+        match Errno::from_io_error(&error) {
+            Some(Errno::NOENT) => match program::missing(&name, env::var_os("PATH").as_ref()) {
+                Some(why) => Self::NoProgram(why),
+                None => Self::NoInterpreter(name),
+            },
+            Some(Errno::ACCESS | Errno::PERM) => Self::NotExecutable(name, error),
+            _ => Self::NotRun(name, error),
+        }
+    }
 }
 
 fn prepare(launch: &Launch, command: &mut Command) -> Result<(), Refused> {
     if let Some(group) = &launch.cgroup
         && let Err(error) = cgroup::enter(group)
     {
-        say(&format_args!("the collector is in no cgroup of its own: {error}"));
+        // Standard error leads to the agent's log, unless the agent is gone.
+        writeln!(io::stderr(), "client-failover: the collector is in no cgroup of its own: {error}").ok();
     }
     // A session of its own: signals of the terminal are not for it, and it can signal its own group alone.
     setsid()?;
@@ -109,7 +133,8 @@ fn prepare(launch: &Launch, command: &mut Command) -> Result<(), Refused> {
         become_user(name, command)?;
     }
     if let Some(folder) = &launch.working_dir {
-        command.current_dir(folder);
+        env::set_current_dir(folder)
+            .map_err(|error| Refused::Folder { folder: folder.display().to_string(), error })?;
     }
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let parent = getppid().map(Pid::as_raw_nonzero).map(|pid| pid.get().unsigned_abs());

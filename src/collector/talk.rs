@@ -53,6 +53,7 @@ pub(super) fn line(news: &News) -> String {
     match news {
         News::Heard => "heard".to_owned(),
         News::Started(pid) => format!("started {pid}"),
+        News::NotStarted(why) => format!("not-started {}", why.replace(['\n', '\r'], " ")),
         News::Ended(Ended { cause, status }) => {
             let cause = CAUSES.iter().find(|(_, known)| known == cause).map_or("itself", |(word, _)| *word);
             match status {
@@ -74,6 +75,9 @@ const CAUSES: [(&str, Cause); 4] = [
 
 /// Reads what the guard says.
 pub(super) fn news(line: &str) -> Option<News> {
+    if let Some(why) = line.strip_prefix("not-started ") {
+        return Some(News::NotStarted(why.to_owned()));
+    }
     let words: Vec<_> = line.split(' ').collect();
     let ended = |cause: &str, status: Option<Status>| {
         let cause = CAUSES.iter().find(|(word, _)| *word == cause)?.1;
@@ -101,14 +105,15 @@ mod tests {
             assert_eq!(Word::parse(&word.to_string()), Some(word));
         }
         let ended = |cause, status| News::Ended(Ended { cause, status });
-        let mut all = vec![News::Heard, News::Started(4711)];
+        let refused = News::NotStarted("/a b is not there: look".to_owned());
+        let mut all = vec![News::Heard, News::Started(4711), refused];
         for (_, cause) in CAUSES {
             all.extend(
                 [Status::Exit(3), Status::Signal(9), Status::Unknown].map(|status| ended(cause, status)),
             );
         }
         for said in all {
-            assert_eq!(news(&line(&said)), Some(said));
+            assert_eq!(news(&line(&said)).as_ref(), Some(&said));
         }
     }
 

@@ -2,17 +2,19 @@
 
 use std::{
     error::Error,
+    future::poll_fn,
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes};
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 
 /// How long a body may take to arrive: who dribbles is given up.
 const BODY_TIME: Duration = Duration::from_secs(60);
@@ -91,7 +93,13 @@ where
         return Err(Unread::TooLarge(limit));
     }
     let held = memory.hold(said).ok_or(Unread::NoMemory)?;
-    timeout(BODY_TIME, collect(body, limit, held)).await.unwrap_or(Err(Unread::TooSlow))
+    let mut collecting = pin!(collect(body, limit, held));
+    if let Poll::Ready(read) = poll_fn(|context| Poll::Ready(collecting.as_mut().poll(context))).await {
+        return read;
+    }
+    // Most bodies came with their heads, and are here once the connection had its turn: no timer is set for these.
+    yield_now().await;
+    timeout(BODY_TIME, collecting).await.unwrap_or(Err(Unread::TooSlow))
 }
 
 async fn collect<B>(body: B, limit: usize, mut held: Held) -> Result<(Bytes, Held), Unread>

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -21,7 +21,7 @@ use hyper_util::{
 };
 use tokio::net::TcpStream;
 use tokio_util::{
-    sync::CancellationToken,
+    sync::{CancellationToken, WaitForCancellationFutureOwned},
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 use tower::Service;
@@ -37,6 +37,9 @@ use crate::{
 pub(super) struct Tenure {
     /// Nanoseconds of uptime; the largest number: without an end.
     deadline_ns: AtomicU64,
+    /// What each write reads.
+    is_over: AtomicBool,
+    /// What whoever waits hears.
     over: CancellationToken,
     connections: TaskTracker,
 }
@@ -45,6 +48,7 @@ impl Tenure {
     pub(super) fn new(acting: Acting) -> Arc<Self> {
         let tenure = Self {
             deadline_ns: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
             over: CancellationToken::new(),
             connections: TaskTracker::new(),
         };
@@ -71,12 +75,17 @@ impl Tenure {
     /// Whether something may be sent now.
     pub(super) fn permits(&self) -> bool {
         let deadline = self.deadline_ns.load(Ordering::Acquire);
-        (deadline == u64::MAX || nanos(clock::now().uptime) < deadline) && !self.over.is_cancelled()
+        !self.is_over() && (deadline == u64::MAX || nanos(clock::uptime()) < deadline)
     }
 
-    /// Returns once it is over.
-    pub(super) async fn ended(&self) {
-        self.over.cancelled().await;
+    /// Whether it was ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    /// Returns once it is over. It may outlive whoever asks.
+    pub(super) fn ended(&self) -> WaitForCancellationFutureOwned {
+        self.over.clone().cancelled_owned()
     }
 
     /// Does `work` in the background until it is over.
@@ -86,6 +95,7 @@ impl Tenure {
 
     /// Ends it: whoever waits for an answer gives it up, and nothing is sent any more.
     pub(super) fn end(&self) {
+        self.is_over.store(true, Ordering::Release);
         self.over.cancel();
         self.connections.close();
     }
@@ -150,10 +160,10 @@ impl Guarded {
     }
 }
 
-/// Why a write was not made.
+/// Why a write was not made, or an answer is not waited for.
 #[derive(Debug, thiserror::Error)]
 #[error("the permission to send has ended")]
-struct NotPermitted;
+pub(super) struct NotPermitted;
 
 impl Drop for Guarded {
     fn drop(&mut self) {

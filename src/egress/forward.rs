@@ -14,7 +14,7 @@ use hyper::{
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
-use tokio::{select, time::timeout};
+use tokio::select;
 
 use super::{
     connection::{Connector, Tenure},
@@ -30,9 +30,6 @@ use crate::{
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
-
-/// How long a destination may take to begin its answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// Within which time a token must be had, some attempts included.
 const TOKEN_PATIENCE: Duration = Duration::from_secs(10);
@@ -192,26 +189,24 @@ impl Forwarder {
             }
             self.send_once(request, &path, stamp, self.proof().await?.as_ref()).await
         };
-        select! {
-            biased;
-            () = self.tenure.ended() => Err(Undelivered::Over),
-            sent = timeout(ANSWER_LIMIT, sending) => match sent {
-                Ok(Ok(mut answer)) => {
-                    strip_answer(answer.headers_mut());
-                    Ok(answer)
-                }
-                Ok(Err(_)) if !self.tenure.permits() => Err(Undelivered::Over),
-                Ok(Err(failed)) => Err(failed),
-                Err(_elapsed) => {
-                    let seconds = ANSWER_LIMIT.as_secs();
-                    Err(Undelivered::Failed(format!("no answer began within {seconds} s")))
-                }
-            },
+        match sending.await {
+            Ok(mut answer) => {
+                strip_answer(answer.headers_mut());
+                Ok(answer)
+            }
+            Err(_) if !self.tenure.permits() => Err(Undelivered::Over),
+            Err(failed) => Err(failed),
         }
     }
 
     async fn proof(&self) -> Result<Option<Proof>, Undelivered> {
-        self.destination.login.proof().await.map_err(|failure| Undelivered::Failed(failure.detail))
+        select! {
+            biased;
+            proof = self.destination.login.proof() => {
+                proof.map_err(|failure| Undelivered::Failed(failure.detail))
+            }
+            () = self.tenure.ended() => Err(Undelivered::Over),
+        }
     }
 
     async fn send_once(

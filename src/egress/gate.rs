@@ -17,7 +17,6 @@ use super::{
     machine::{Settlement, settlement},
     pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
-    ticket::Reserved,
     view::{Route, View},
 };
 use crate::{
@@ -203,9 +202,10 @@ impl Gate {
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
             let size = (request.arrival, request.size());
             match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
-                Ok(Taken::Keep(reserved, over)) => {
+                Ok(Taken::Keep(reserved)) => {
                     drop(under_way);
-                    return self.keep(route, request, reserved, &over).await;
+                    self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
+                    return Ok(Answer::Taken(success(route)));
                 }
                 Ok(Taken::Pass(ticket)) => {
                     // Until it is written down it is under way, and nobody may take it for settled.
@@ -225,20 +225,6 @@ impl Gate {
                 }
             }
         }
-    }
-
-    async fn keep(
-        &self,
-        route: &Route,
-        request: Request,
-        reserved: Reserved,
-        over: &[i64],
-    ) -> Result<Answer, Refusal> {
-        for block in over {
-            self.keeper.over(&route.lane, *block);
-        }
-        self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
-        Ok(Answer::Taken(success(route)))
     }
 }
 

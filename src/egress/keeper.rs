@@ -14,7 +14,7 @@ use tokio::{
 use super::{lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Membership, Uptime},
+    domain::{Block, BootId, Membership, Tally, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -203,25 +203,24 @@ async fn write(
     mut growing: Vec<Growing>,
     changes: &mut Vec<Change>,
 ) -> Result<(), StoreError> {
-    let appended: Vec<_> = growing.iter_mut().map(Growing::append).collect();
-    let others = || changes.iter().map(|(_, change)| change.clone());
-    let of_changes = changes.iter().filter_map(|(lane, _)| lane.as_ref());
-    let lanes = of_changes.chain(growing.iter().map(|growing| &growing.lane));
-    let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
-    let tallies: Vec<_> = tallies.into_iter().collect();
-    let is_alone = growing.is_empty();
-    match buffer.write(appended.into_iter().chain(others()), &tallies).await {
+    let mut all: Vec<_> = changes.iter().map(|(_, change)| change.clone()).collect();
+    let others = all.len();
+    all.extend(growing.iter_mut().flat_map(Growing::changes));
+    let counts = tallies(changes, &growing);
+    match buffer.write(&all, &counts).await {
         Ok(ids) => {
             changes.clear();
             ids.into_iter().zip(growing).for_each(|(id, growing)| growing.finish(id));
             Ok(())
         }
         Err(error) => {
+            let is_alone = growing.is_empty();
             for (_, done) in growing.into_iter().flat_map(|growing| growing.kept) {
                 done.send(Err(error.to_string())).ok();
             }
             // Where nothing more can be added, the disk being full, something can be taken out.
-            let settled = !is_alone && buffer.write(others(), &tallies).await.is_ok();
+            let counts = tallies(changes, &[]);
+            let settled = !is_alone && buffer.write(&all[..others], &counts).await.is_ok();
             // What is damaged cannot be taken out, and must not keep others from being added.
             if settled || error.is_damage() {
                 changes.clear();
@@ -231,11 +230,20 @@ async fn write(
     }
 }
 
+/// The counts of every lane of which something is written.
+fn tallies(changes: &[Change], growing: &[Growing]) -> Vec<(String, Tally)> {
+    let of_changes = changes.iter().filter_map(|(lane, _)| lane.as_ref());
+    let lanes = of_changes.chain(growing.iter().map(|growing| &growing.lane));
+    let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
+    tallies.into_iter().collect()
+}
+
 impl Growing {
-    /// Its change of the buffer, with all that it carries.
-    fn append(&mut self) -> BufferChange {
+    /// Its changes of the buffer: what makes room for it leaves, and it comes with all that it carries.
+    fn changes(&mut self) -> Vec<BufferChange> {
+        let over = self.kept.iter().flat_map(|(reserved, _)| reserved.over()).map(BufferChange::Remove);
         let content = std::mem::take(&mut self.content);
-        BufferChange::Append(self.lane.id().to_owned(), self.block.clone(), content)
+        over.chain([BufferChange::Append(self.lane.id().to_owned(), self.block.clone(), content)]).collect()
     }
 
     /// It is on disk, under this row.

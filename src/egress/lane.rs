@@ -42,8 +42,8 @@ struct State {
 pub(super) enum Taken {
     /// It goes to the destination.
     Pass(Ticket),
-    /// It is written down; the blocks that made room for it are over.
-    Keep(Reserved, Vec<i64>),
+    /// It is written down.
+    Keep(Reserved),
 }
 
 impl Lane {
@@ -84,7 +84,7 @@ impl Lane {
         Ok(match taken {
             ledger::Taken::Pass(number) => Taken::Pass(Ticket::new(Arc::clone(self), number)),
             ledger::Taken::Keep(number, over) => {
-                Taken::Keep(Reserved::new(Ticket::new(Arc::clone(self), number), size), over)
+                Taken::Keep(Reserved::new(Ticket::new(Arc::clone(self), number), size, over))
             }
         })
     }
@@ -117,9 +117,12 @@ impl Lane {
         self.state().ledger.arrived(ticket);
     }
 
-    /// A request that was to be kept, for which so many bytes were reserved, could not be written.
-    pub(super) fn not_written(&self, reserved: u64) {
-        self.state().ledger.not_written(reserved);
+    /// A request that was to be kept, for which so many bytes were reserved and these blocks were to be over, could
+    /// not be written.
+    pub(super) fn not_written(&self, reserved: u64, over: Vec<Block>) {
+        let mut state = self.state();
+        state.ledger.not_written(reserved);
+        state.ledger.put_back(over);
     }
 
     /// A request was not read: what it had is missing here.

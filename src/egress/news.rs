@@ -65,7 +65,8 @@ impl Told {
     fn news(&mut self, lane: &Lane, now: Uptime) -> Vec<(Reason, String)> {
         let (totals, outage) = (lane.totals(), lane.outage());
         let mut news = Vec::new();
-        let dropped = totals.dropped - self.totals.dropped;
+        // What was dropped in vain, for what could not be written, is not counted any more.
+        let dropped = totals.dropped.saturating_sub(self.totals.dropped);
         if dropped > 0 && self.may_tell(Reason::BufferOverflowed, now) {
             self.totals.dropped = totals.dropped;
             let text = format!(

@@ -1,7 +1,8 @@
 //! Connections to one destination within one tenure, and how one is asked.
 //!
 //! A connection is driven by whoever waits for its answer, in the same task: an exchange costs no hand-over
-//! between tasks, as it does where each connection has a task of its own.
+//! between tasks, as it does where each connection has a task of its own. What ends a wait, the end of the tenure and a
+//! time limit, is the connection's, so that no request has to set it up.
 
 use std::{
     io,
@@ -19,11 +20,19 @@ use hyper::{
     client::conn::http1::{self, SendRequest},
 };
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use tokio::sync::mpsc;
+use tokio::{
+    select,
+    sync::mpsc,
+    time::{Sleep, sleep, timeout},
+};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tower::Service;
 
-use super::connection::{Connector, Guarded, Tenure};
+use super::connection::{Connector, Guarded, NotPermitted, Tenure};
 use crate::{clock, domain::Uptime};
+
+/// How long a destination may take to be reached, or to begin its answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a connection without a request is kept: less than servers commonly keep one.
 const IDLE_LIMIT: Duration = Duration::from_secs(15);
@@ -48,7 +57,17 @@ struct Link {
     /// Whether the wire has ended.
     over: bool,
     idle_since: Uptime,
+    tenure: Arc<Tenure>,
+    /// Wakes whoever waits at the end of the tenure.
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Wakes whoever waits when an answer may be overdue; it is set anew only then.
+    timer: Pin<Box<Sleep>>,
 }
+
+/// Why an answer is not waited for any longer.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer began within {} s", ANSWER_LIMIT.as_secs())]
+struct Overdue;
 
 /// The connections to one destination.
 #[derive(Debug)]
@@ -89,11 +108,27 @@ impl Pool {
                 Err((failure, None)) => return Err(failure),
             }
         }
-        let stream = self.connector.clone().call(server.clone()).await?;
-        let (sender, wire) = http1::handshake(stream).await?;
-        let link = Link { sender, wire: Box::pin(wire), over: false, idle_since: Uptime::default() };
+        let link = select! {
+            biased;
+            () = self.tenure.ended() => return Err(NotPermitted.into()),
+            link = timeout(ANSWER_LIMIT, self.connect(server)) => link.map_err(|_elapsed| Overdue)??,
+        };
         let (answer, link) = link.ask(request).await.map_err(|(failure, _)| failure)?;
         self.read(answer, link).await
+    }
+
+    async fn connect(&self, server: &Uri) -> Result<Link, Failure> {
+        let stream = self.connector.clone().call(server.clone()).await?;
+        let (sender, wire) = http1::handshake(stream).await?;
+        Ok(Link {
+            sender,
+            wire: Box::pin(wire),
+            over: false,
+            idle_since: clock::uptime(),
+            tenure: Arc::clone(&self.tenure),
+            ended: Box::pin(self.tenure.ended()),
+            timer: Box::pin(sleep(ANSWER_LIMIT)),
+        })
     }
 
     fn idle(&self) -> MutexGuard<'_, Option<Vec<Link>>> {
@@ -102,7 +137,7 @@ impl Pool {
 
     /// The connection that was used last, if it is still open.
     async fn take_idle(&self) -> Option<Link> {
-        let now = clock::now().uptime;
+        let now = clock::uptime();
         loop {
             let mut link = self.idle().as_mut()?.pop()?;
             if now.since(link.idle_since) < IDLE_LIMIT && link.settle().await {
@@ -115,7 +150,7 @@ impl Pool {
         if !link.settle().await {
             return;
         }
-        link.idle_since = clock::now().uptime;
+        link.idle_since = clock::uptime();
         if let Some(idle) = self.idle().as_mut().filter(|idle| idle.len() < MOST_IDLE) {
             idle.push(link);
         }
@@ -128,7 +163,7 @@ impl Pool {
     ) -> Result<Response<AnswerBody>, Failure> {
         let (parts, incoming) = answer.into_parts();
         if incoming.size_hint().exact().is_some_and(|length| length <= WHOLE_BYTES) {
-            let whole = link.drive(incoming.collect()).await?.to_bytes();
+            let whole = link.drive(Some(clock::uptime()), incoming.collect()).await??.to_bytes();
             self.keep(link).await;
             return Ok(Response::from_parts(parts, AnswerBody::Whole(whole)));
         }
@@ -145,7 +180,8 @@ async fn stream(
     mut incoming: Incoming,
     pieces: mpsc::Sender<io::Result<Frame<Bytes>>>,
 ) {
-    while let Some(piece) = link.drive(incoming.frame()).await {
+    // For however long it takes; it ends with the tenure.
+    while let Ok(Some(piece)) = link.drive(None, incoming.frame()).await {
         let broken = piece.is_err();
         // The collector hung up, or there is nothing more.
         if pieces.send(piece.map_err(io::Error::other)).await.is_err() || broken {
@@ -162,26 +198,57 @@ impl Link {
         request: Request<Full<Bytes>>,
     ) -> Result<(Response<Incoming>, Self), (Failure, Option<Box<Request<Full<Bytes>>>>)> {
         let asking = self.sender.try_send_request(request);
-        match self.drive(asking).await {
-            Ok(answer) => Ok((answer, self)),
-            Err(mut refused) => {
+        match self.drive(Some(clock::uptime()), asking).await {
+            Ok(Ok(answer)) => Ok((answer, self)),
+            Ok(Err(mut refused)) => {
                 let unsent = refused.take_message().map(Box::new);
                 Err((refused.into_error().into(), unsent))
             }
+            Err(given_up) => Err((given_up, None)),
         }
     }
 
-    /// Waits for `work`, which moves on as the wire does.
-    async fn drive<W: Future>(&mut self, work: W) -> W::Output {
+    /// Waits for `work`, which moves on as the wire does: until the tenure ends, and for as long as an answer may take
+    /// from `since`, if that is given.
+    async fn drive<W: Future>(&mut self, since: Option<Uptime>, work: W) -> Result<W::Output, Failure> {
         let mut work = pin!(work);
+        let mut is_watched = false;
         poll_fn(|context| {
+            if self.tenure.is_over() {
+                return Poll::Ready(Err(NotPermitted.into()));
+            }
             if let Poll::Ready(done) = work.as_mut().poll(context) {
-                return Poll::Ready(done);
+                return Poll::Ready(Ok(done));
             }
             self.move_on(context);
-            work.as_mut().poll(context)
+            if let Poll::Ready(done) = work.as_mut().poll(context) {
+                return Poll::Ready(Ok(done));
+            }
+            // Once is enough: whoever waits is the same task until it has its answer.
+            let ends =
+                !std::mem::replace(&mut is_watched, true) && self.ended.as_mut().poll(context).is_ready();
+            if ends {
+                return Poll::Ready(Err(NotPermitted.into()));
+            }
+            match since {
+                Some(since) => self.poll_overdue(since, context).map(|()| Err(Overdue.into())),
+                None => Poll::Pending,
+            }
         })
         .await
+    }
+
+    /// Ready once an answer that is waited for since then is overdue.
+    fn poll_overdue(&mut self, since: Uptime, context: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let left = (since + ANSWER_LIMIT).since(clock::uptime());
+            if left.is_zero() {
+                return Poll::Ready(());
+            }
+            // It was set for a request before.
+            self.timer = Box::pin(sleep(left));
+        }
+        Poll::Pending
     }
 
     /// Lets the wire do what it can; how it ends is heard of by whoever waits for it.

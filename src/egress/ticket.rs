@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{lane::Lane, machine::ledger};
-use crate::domain::Uptime;
+use crate::domain::{Block, Uptime};
 
 /// A request that is under way, from its arrival until it is settled or on disk.
 #[derive(Debug)]
@@ -29,12 +29,19 @@ impl Drop for Ticket {
 pub(super) struct Reserved {
     ticket: Ticket,
     bytes: u64,
+    /// The blocks that make room for it: over once it is written, else they wait on.
+    over: Vec<Block>,
     written: bool,
 }
 
 impl Reserved {
-    pub(super) const fn new(ticket: Ticket, bytes: u64) -> Self {
-        Self { ticket, bytes, written: false }
+    pub(super) const fn new(ticket: Ticket, bytes: u64, over: Vec<Block>) -> Self {
+        Self { ticket, bytes, over, written: false }
+    }
+
+    /// The blocks that are over once it is written.
+    pub(super) fn over(&self) -> impl Iterator<Item = i64> {
+        self.over.iter().map(|block| block.id)
     }
 
     pub(super) const fn lane(&self) -> &Arc<Lane> {
@@ -59,7 +66,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.written {
-            self.ticket.lane.not_written(self.bytes);
+            self.ticket.lane.not_written(self.bytes, std::mem::take(&mut self.over));
         }
     }
 }

@@ -17,5 +17,6 @@ mod metrics;
 mod sign;
 
 pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
+pub use machine::Choosing;
 pub use mark::Mark;
 pub use metrics::Heard;

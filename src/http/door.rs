@@ -301,7 +301,7 @@ pub(super) fn too_long() -> Failure {
         StatusCode::URI_TOO_LONG,
         "The path is too long.",
         format!("Path and query have more than {URI_LIMIT} bytes."),
-        "Send a shorter one; the README lists all of them.",
+        "Send a shorter one; /api shows all of them.",
     )
 }
 

@@ -8,7 +8,11 @@ use axum::{
     routing::get,
 };
 
-use super::kit::{Failure, Json, Routes};
+use super::{
+    adapter::sentence,
+    data_endpoints::unknown_id,
+    kit::{Failure, Json, Routes},
+};
 use crate::{
     egress::{Answer, Gate, LaneReport, Refusal, Unread},
     wire::egress::LaneBody,
@@ -56,12 +60,9 @@ fn body(report: LaneReport) -> LaneBody {
 
 pub(super) fn failure(refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::Unknown(id) => Failure::new(
-            StatusCode::NOT_FOUND,
-            "The data endpoint does not exist.",
-            format!("No data endpoint has the Id {id:?}; Ids compare exactly."),
-            "Send to /egress/{Id}/… with the Id of a configured data endpoint.",
-        ),
+        Refusal::Unknown(id) => {
+            unknown_id(&id).resolve("Send to /egress/{Id}/… with the Id of a configured data endpoint.")
+        }
         Refusal::BadId => Failure::new(
             StatusCode::BAD_REQUEST,
             "The data endpoint's Id cannot be read.",
@@ -87,7 +88,7 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
         ),
         Refusal::NotWritten(why) => not_now(
             "The buffer cannot be written.",
-            format!("{why}."),
+            sentence(&why),
             "Free space on the disk of the data folder; nothing of this request was kept.",
         ),
         Refusal::NotLoggedIn => Failure::new(

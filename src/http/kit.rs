@@ -125,10 +125,6 @@ impl IntoResponse for Failure {
         if let Some(seconds) = self.retry_after_s {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // The rest of a body that was not read to its end is not read as the next request.
-        if [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT].contains(&self.status) {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         response.extensions_mut().insert(Arc::new(self));
         response
     }

@@ -26,7 +26,8 @@ use tokio::{
 /// The time for a request's head.
 pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a connection may rest between two requests.
+/// How long a connection may rest between two requests, at the least: one timer goes on through all of them, so that
+/// none of many has to set one.
 const REST_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// How long a client may take nothing of an answer.
@@ -79,6 +80,9 @@ pub(super) struct Patience<S> {
     stream: S,
     pace: Pace,
     reading: Option<(u8, Pin<Box<Sleep>>)>,
+    resting: Option<Pin<Box<Sleep>>>,
+    /// Whether something was read since that began.
+    stirred: bool,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
@@ -86,7 +90,7 @@ impl<S> Patience<S> {
     /// `stream`, from which a first request is expected at once.
     pub(super) fn new(stream: S) -> Self {
         let reading = Some((FRESH, Box::pin(sleep(HEAD_LIMIT))));
-        Self { stream, pace: Pace::default(), reading, writing: None }
+        Self { stream, pace: Pace::default(), reading, resting: None, stirred: false, writing: None }
     }
 
     /// What tells it how far requests are.
@@ -96,21 +100,39 @@ impl<S> Patience<S> {
 
     /// Ready once nothing was read for too long.
     fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let stage = self.pace.stage();
-        let limit = match stage {
-            FRESH | HEAD => HEAD_LIMIT,
-            RESTING => REST_LIMIT,
+        match self.pace.stage() {
+            stage @ (FRESH | HEAD) => {
+                let timer = match &mut self.reading {
+                    Some((of, timer)) if *of == stage => timer,
+                    other => &mut other.insert((stage, Box::pin(sleep(HEAD_LIMIT)))).1,
+                };
+                ready!(timer.as_mut().poll(cx));
+            }
+            RESTING => {
+                self.reading = None;
+                ready!(self.poll_resting(cx));
+            }
             _ => {
                 self.reading = None;
                 return Poll::Pending;
             }
-        };
-        let timer = match &mut self.reading {
-            Some((of, timer)) if *of == stage => timer,
-            other => &mut other.insert((stage, Box::pin(sleep(limit)))).1,
-        };
-        ready!(timer.as_mut().poll(cx));
+        }
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no request was complete in time"))
+    }
+
+    /// Ready once nothing was read for as long as a connection may rest.
+    fn poll_resting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let timer = self.resting.get_or_insert_with(|| {
+                self.stirred = false;
+                Box::pin(sleep(REST_LIMIT))
+            });
+            ready!(timer.as_mut().poll(cx));
+            if !self.stirred {
+                return Poll::Ready(());
+            }
+            self.resting = None;
+        }
     }
 }
 
@@ -126,6 +148,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patience<S> {
             Poll::Pending => this.poll_reading(cx).map(Err),
             Poll::Ready(read) => {
                 if buffer.filled().len() > before {
+                    this.stirred = true;
                     this.pace.heard();
                 }
                 Poll::Ready(read)
@@ -259,9 +282,16 @@ mod tests {
         read(&mut connection).await?;
         drop(pace.begin());
         let begun = tokio::time::Instant::now();
+        let again = async {
+            sleep(REST_LIMIT / 2).await;
+            client.write_all(b"request").await
+        };
+        let (heard, written) = tokio::join!(read(&mut connection), again);
+        assert_eq!((heard?, written?), (7, ()));
+        drop(pace.begin());
         let ended = read(&mut connection).await;
         assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-        assert_eq!(begun.elapsed(), REST_LIMIT);
+        assert_eq!(begun.elapsed(), 2 * REST_LIMIT, "longer than that since the last request");
         Ok(())
     }
 

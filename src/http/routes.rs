@@ -118,15 +118,16 @@ impl Routes {
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
         let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
         let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
-        let service = BoxCloneSyncService::new(service);
+        let parts = Arc::new((raw, BoxCloneSyncService::new(service), door));
         Router::new().fallback_service(service_fn(move |request: Request| {
-            let (raw, service, door) = (raw.clone(), service.clone(), Arc::clone(&door));
+            let parts = Arc::clone(&parts);
             async move {
+                let (raw, service, door) = &*parts;
                 if !owns(request.uri().path()) {
-                    return service.oneshot(request).await;
+                    return service.clone().oneshot(request).await;
                 }
                 let answered = door.pass(request, |request| async {
-                    raw.oneshot(request).await.unwrap_or_else(|never| match never {})
+                    raw.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
                 });
                 Ok(told_of_another(render(false, door.traffic(), answered.await)))
             }
@@ -156,7 +157,7 @@ fn unknown_path(path: &str, hosts_endpoint: bool) -> Failure {
             "Nothing is served under this path; this server hosts no failover endpoint.",
             "Set the configuration's Endpoint to the base address of a failover endpoint.",
         ),
-        (false, _) => ("Nothing is served under this path.", "Check the path; the README lists all of them."),
+        (false, _) => ("Nothing is served under this path.", "Check the path; /api shows all of them."),
     };
     Failure::new(StatusCode::NOT_FOUND, "The path is unknown.", reason, resolution)
 }

@@ -3,11 +3,15 @@
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{body::Incoming, server::conn::http1};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -121,8 +125,14 @@ async fn speak(
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (router, answering) = (router.clone(), pace.begin());
         request.extensions_mut().insert(ConnectInfo(peer));
+        let has_body = !request.body().is_end_stream();
         async move {
             let response = router.oneshot(request.map(Body::new)).await?;
+            if has_body && !response.status().is_success() {
+                // Who refuses may have left the body unread. Before it writes the head hyper takes note: it reads the
+                // rest if that has come, or ends the connection after this answer and says `Connection: close`.
+                yield_now().await;
+            }
             Ok::<_, Infallible>(response.map(|body| Answered::new(body, answering)))
         }
     });

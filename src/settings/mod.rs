@@ -10,6 +10,7 @@
 
 mod collector;
 mod egress;
+mod hosted;
 mod listening;
 mod order;
 mod probe;
@@ -22,11 +23,11 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 pub use collector::CollectorPartial;
 pub use egress::EgressPartial;
+pub use hosted::{Dwell, HostedEndpoint, HostedPartial};
 pub use listening::{AllowedHosts, Certificate, Listening, ListeningPartial, Oidc};
 pub use order::{HookSettings, OrderPartial, OrderSettings, Words};
 pub use source::SettingsError;
@@ -41,9 +42,6 @@ const ADAPTER_PORT: u16 = 5590;
 
 /// The port of the failover endpoint's interface: the one after the adapter's.
 const ENDPOINT_PORT: u16 = 5591;
-
-/// How long the endpoint remembers a session that has fallen silent: one day.
-const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The credential of a service that is the key, as `LoadCredential=` of systemd names it.
 const CREDENTIAL: &str = "client-failover.key";
@@ -116,13 +114,6 @@ impl KeyFile {
     }
 }
 
-/// How a failover endpoint keeps its groups and sessions, alone or beside an adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HostedEndpoint {
-    /// How long a session that has fallen silent is remembered.
-    pub session_retention: Duration,
-}
-
 /// What one source says about `serve`; nothing where it is silent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is the setting of the same name")]
@@ -138,7 +129,7 @@ pub struct ServePartial {
     /// The table of the same name.
     pub egress: EgressPartial,
     /// Without effect unless an endpoint is hosted.
-    pub session_retention: Option<Duration>,
+    pub hosted: HostedPartial,
     /// The table of the same name.
     pub collector: CollectorPartial,
     /// The table of the same name.
@@ -157,7 +148,7 @@ pub struct EndpointPartial {
     pub key_file: Option<PathBuf>,
     pub history_days: Option<HistoryDays>,
     pub log_format: Option<LogFormat>,
-    pub session_retention: Option<Duration>,
+    pub hosted: HostedPartial,
 }
 
 /// What one source says.
@@ -180,7 +171,7 @@ impl Partial for ServePartial {
             log_format: source.take("log_format"),
             with_endpoint: source.take("with_endpoint"),
             egress: EgressPartial::take(source),
-            session_retention: source.take("session_retention"),
+            hosted: HostedPartial::take(source),
             listening: ListeningPartial::take(source),
             collector: CollectorPartial::take(source),
             order: OrderPartial::take(source),
@@ -199,7 +190,7 @@ impl Partial for ServePartial {
             log_format: self.log_format.or(weaker.log_format),
             with_endpoint: self.with_endpoint.or(weaker.with_endpoint),
             egress: self.egress.or(weaker.egress),
-            session_retention: self.session_retention.or(weaker.session_retention),
+            hosted: self.hosted.or(weaker.hosted),
             collector: self.collector.or(weaker.collector),
             order: self.order.or(weaker.order),
             probe: self.probe.or(weaker.probe),
@@ -221,7 +212,7 @@ impl ServePartial {
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             egress: self.egress.complete(),
-            hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| hosted(self.session_retention)),
+            hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| self.hosted.complete()),
             collector,
             order,
             probes: probe::complete(self.probe)?,
@@ -237,7 +228,7 @@ impl Partial for EndpointPartial {
             key_file: source.take("key_file"),
             history_days: source.take("history_days"),
             log_format: source.take("log_format"),
-            session_retention: source.take("session_retention"),
+            hosted: HostedPartial::take(source),
             listening: ListeningPartial::take(source),
         }
     }
@@ -250,7 +241,7 @@ impl Partial for EndpointPartial {
             key_file: self.key_file.or(weaker.key_file),
             history_days: self.history_days.or(weaker.history_days),
             log_format: self.log_format.or(weaker.log_format),
-            session_retention: self.session_retention.or(weaker.session_retention),
+            hosted: self.hosted.or(weaker.hosted),
         }
     }
 }
@@ -265,7 +256,7 @@ impl EndpointPartial {
             key_file: self.key_file.map(KeyFile::Named),
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
-            endpoint: hosted(self.session_retention),
+            endpoint: self.hosted.complete(),
         })
     }
 }
@@ -276,10 +267,6 @@ fn loopback(port: u16) -> SocketAddr {
 
 fn default_data_dir() -> PathBuf {
     PathBuf::from("./data")
-}
-
-fn hosted(session_retention: Option<Duration>) -> HostedEndpoint {
-    HostedEndpoint { session_retention: session_retention.unwrap_or(SESSION_RETENTION) }
 }
 
 /// Reads an environment variable; the process's own is [`std::env::var_os`].

@@ -1,6 +1,6 @@
 //! Which source wins, and what a refusal says.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use super::*;
 use crate::domain::{
@@ -75,7 +75,12 @@ fn the_command_line_wins_over_the_environment_over_the_file() -> Result<(), Box<
     assert_eq!(settings.data_dir, PathBuf::from("file"));
     assert_eq!(settings.listen.port(), 2);
     assert_eq!(settings.history_days.get(), 3);
-    assert_eq!(settings.hosted_endpoint, Some(HostedEndpoint { session_retention: SESSION_RETENTION }));
+    let usual = HostedEndpoint {
+        session_retention: Duration::from_secs(86_400),
+        margin: crate::domain::Margin::DEFAULT,
+        dwell: None,
+    };
+    assert_eq!(settings.hosted_endpoint, Some(usual));
     Ok(())
 }
 
@@ -93,6 +98,8 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
         ("egress.memory_mb", "64"),
         ("egress.score_when_down", "40"),
         ("session_retention", "1h"),
+        ("margin", "25"),
+        ("dwell", "500ms"),
     ];
     let text: String = values.iter().map(|(key, value)| format!("{key} = \"{value}\"\n")).collect();
     let from_file = serve(ServePartial::default(), Some(file(&text)?.path()), &no_variables)?;
@@ -115,7 +122,11 @@ fn every_setting_can_come_from_every_source() -> Result<(), Box<dyn std::error::
             memory_bytes: 64 * 1024 * 1024,
             score_when_down: crate::domain::FailoverScore::new(40),
         },
-        hosted_endpoint: Some(HostedEndpoint { session_retention: Duration::from_secs(3_600) }),
+        hosted_endpoint: Some(HostedEndpoint {
+            session_retention: Duration::from_secs(3_600),
+            margin: crate::domain::Margin::new(25).ok_or("25 points are allowed")?,
+            dwell: Some(Duration::from_millis(500)),
+        }),
         collector: None,
         order: OrderSettings::default(),
         probes: Vec::new(),
@@ -139,7 +150,7 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
             "line 2: log_format: `xml` is not text or json",
             "line 4: `lissten` is not a setting here; the settings are listen, data_dir, key_file, endpoint_loss, \
              history_days, log_format, with_endpoint, egress.hold_back, egress.drain_concurrency, \
-             egress.memory_mb, egress.score_when_down, session_retention, tls_cert, tls_key, \
+             egress.memory_mb, egress.score_when_down, session_retention, margin, dwell, tls_cert, tls_key, \
              tls_self_signed, ca_file, allow_host, oidc_issuer, oidc_audience, oidc_role_claim, insecure, \
              collector.command, \
              collector.working_dir, collector.user, collector.env, collector.stop_signal, \

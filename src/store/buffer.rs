@@ -118,18 +118,27 @@ impl Buffer {
     /// When the buffer cannot; then nothing was changed.
     pub async fn write(
         &mut self,
-        changes: impl Iterator<Item = BufferChange> + Send,
+        changes: &[BufferChange],
         tallies: &[(String, Tally)],
     ) -> Result<Vec<i64>, StoreError> {
         let asked = clock::now().uptime;
-        let written = self.write_at_once(changes, tallies).await;
+        let mut written = self.write_at_once(changes, tallies).await;
+        if matches!(written, Err(StoreError::DiskFull(_))) && self.begin_log_anew().await {
+            written = self.write_at_once(changes, tallies).await;
+        }
         self.writes.ended(asked, &written);
         written
     }
 
+    /// Folds the write-ahead log in, so that it is written over from its beginning: on a full disk that takes no room
+    /// where what is removed makes it. Whether that was done.
+    async fn begin_log_anew(&mut self) -> bool {
+        sqlx::raw_sql("pragma wal_checkpoint(restart)").execute(&mut self.writer).await.is_ok()
+    }
+
     async fn write_at_once(
         &mut self,
-        changes: impl Iterator<Item = BufferChange> + Send,
+        changes: &[BufferChange],
         tallies: &[(String, Tally)],
     ) -> Result<Vec<i64>, StoreError> {
         if self.writer.is_in_transaction() {

@@ -151,12 +151,12 @@ impl Store {
         let changes = FailoverConfig::changes(old, change.outcome());
         let made = MadeChange {
             facet: "ClientFailover",
-            what: "the configuration",
+            what: "the configuration".to_owned(),
             id: change.outcome().or(old).map_or("", |config| config.id().as_str()),
             action: change.action(),
             changes: &changes,
         };
-        let revision = insert_history(&mut transaction, by, now, &made).await?;
+        let revision = made.note(&mut transaction, by, now, observed).await?;
         match change.outcome() {
             Some(config) => {
                 self.write_row(&mut transaction, config, revision).await?;
@@ -166,7 +166,6 @@ impl Store {
                 sqlx::query!("delete from client_failover_configuration").execute(&mut *transaction).await?;
             }
         }
-        insert_transition(&mut transaction, &row_of_change(by, now, observed, &made)).await?;
         transaction.commit().await?;
         Ok(Ok(change))
     }
@@ -249,14 +248,27 @@ impl Store {
 pub(super) struct MadeChange<'a> {
     pub(super) facet: &'static str,
     /// What was changed, for a sentence.
-    pub(super) what: &'a str,
+    pub(super) what: String,
     pub(super) id: &'a str,
     pub(super) action: &'static str,
     pub(super) changes: &'a [MemberChange],
 }
 
-/// Writes who changed what; gives back the new revision.
-pub(super) async fn insert_history(
+impl MadeChange<'_> {
+    /// Writes who changed what into both histories; gives back the new revision.
+    pub(super) async fn note(
+        &self,
+        transaction: &mut Write<'_>,
+        by: &Requester,
+        now: Now,
+        observed: &Standing,
+    ) -> Result<i64, StoreError> {
+        insert_transition(transaction, &row_of_change(by, now, observed, self)).await?;
+        insert_history(transaction, by, now, self).await
+    }
+}
+
+async fn insert_history(
     transaction: &mut Write<'_>,
     by: &Requester,
     now: Now,

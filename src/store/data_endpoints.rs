@@ -7,12 +7,12 @@ use sqlx::SqliteConnection;
 use super::{
     Requester, Store, StoreError, Write,
     access::{Places, StoredAccess},
-    configuration::{DELETED, MadeChange, insert_history, row_of_change},
-    history::insert_transition,
+    configuration::{DELETED, MadeChange},
     secrets::entries,
 };
 use crate::domain::{
-    ConfigurationId, DataEndpoint, DataEndpointDraft, Field, Now, OpenAccess, SecretEntry, Standing,
+    ConfigurationId, DataEndpoint, DataEndpointDraft, Field, MemberChange, Now, OpenAccess, SecretEntry,
+    Standing,
 };
 
 /// A destination as it is stored.
@@ -130,10 +130,7 @@ impl Store {
                 Some(before) if changes.is_empty() => before.revision,
                 _ => {
                     let action = if before.is_some() { "Updated" } else { "Created" };
-                    let made = made(endpoint.id(), action, &changes);
-                    let row = row_of_change(by, now, observed, &made.change());
-                    insert_transition(&mut transaction, &row).await?;
-                    insert_history(&mut transaction, by, now, &made.change()).await?
+                    made(endpoint.id(), action, &changes).note(&mut transaction, by, now, observed).await?
                 }
             };
             self.write_data_endpoint(&mut transaction, endpoint, position, revision).await?;
@@ -141,9 +138,7 @@ impl Store {
         }
         for gone in stored.iter().filter(|stored| old.contains_key(stored.endpoint.id())) {
             let changes = DataEndpoint::changes(Some(&gone.endpoint), None);
-            let made = made(gone.endpoint.id(), DELETED, &changes);
-            insert_history(&mut transaction, by, now, &made.change()).await?;
-            insert_transition(&mut transaction, &row_of_change(by, now, observed, &made.change())).await?;
+            made(gone.endpoint.id(), DELETED, &changes).note(&mut transaction, by, now, observed).await?;
         }
         transaction.commit().await?;
         Ok(Ok(()))
@@ -223,30 +218,8 @@ impl Store {
     }
 }
 
-/// A change of one destination, with the sentence's subject that names it.
-struct Made<'a> {
-    what: String,
-    id: &'a str,
-    action: &'static str,
-    changes: &'a [crate::domain::MemberChange],
-}
-
-fn made<'a>(
-    id: &'a ConfigurationId,
-    action: &'static str,
-    changes: &'a [crate::domain::MemberChange],
-) -> Made<'a> {
-    Made { what: format!("the data endpoint {:?}", id.as_str()), id: id.as_str(), action, changes }
-}
-
-impl Made<'_> {
-    fn change(&self) -> MadeChange<'_> {
-        MadeChange {
-            facet: "DataEndpoints",
-            what: &self.what,
-            id: self.id,
-            action: self.action,
-            changes: self.changes,
-        }
-    }
+/// A change of the destination `id`.
+fn made<'a>(id: &'a ConfigurationId, action: &'static str, changes: &'a [MemberChange]) -> MadeChange<'a> {
+    let what = format!("the data endpoint {:?}", id.as_str());
+    MadeChange { facet: "DataEndpoints", what, id: id.as_str(), action, changes }
 }

@@ -179,8 +179,7 @@ async fn note(
     let changes = [MemberChange { member: "Value", from: mask(), to: mask() }];
     let what = format!("the secret {:?}", id.as_str());
     let (action_name, id_text) = (action.as_str(), id.as_str());
-    let made =
-        MadeChange { facet: "Secrets", what: &what, id: id_text, action: action_name, changes: &changes };
+    let made = MadeChange { facet: "Secrets", what, id: id_text, action: action_name, changes: &changes };
     insert_transition(transaction, &row_of_change(by, now, observed, &made)).await?;
     let (by, from) = (by.user.clone(), by.from.map(|from| from.to_string()));
     let deed = Deed { kind: AuditKind::Secret, action, subject: id.to_string() };

@@ -1,6 +1,10 @@
 //! A collector that does not run, or not for long.
 
-use std::time::Duration;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal};
 
@@ -20,13 +24,47 @@ fn a_collector_that_ends_is_started_again() {
 }
 
 #[test]
-fn a_collector_that_is_not_there_is_not_told_as_started() {
-    let adapter = Adapter::start(
-        "",
-        &[QUICK[0], QUICK[1], ("CLIENT_FAILOVER_COLLECTOR_COMMAND", r#"["no-such-collector"]"#)],
-    );
-    adapter.until_row("Ceded");
-    assert_eq!(adapter.rows(), ["StartFailed", "StartFailed", "StartFailed", "Ceded"]);
+fn a_collector_that_cannot_be_run_is_not_told_as_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, mode: u32, content: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let gone = folder.path().join("gone").to_str().unwrap().to_owned();
+    for (program, why) in [
+        ("no-such-collector".to_owned(), "there is no program no-such-collector in PATH"),
+        (gone, "there is no file "),
+        (file("plain", 0o644, "#!/bin/sh\n"), "may not be executed: Permission denied"),
+        (file("orphan", 0o755, "#!/no/such/interpreter\n"), "the interpreter in its first line"),
+    ] {
+        let command = format!("['{program}']");
+        let adapter =
+            Adapter::start("", &[QUICK[0], QUICK[1], ("CLIENT_FAILOVER_COLLECTOR_COMMAND", &command)]);
+        adapter.until_row("Ceded");
+        assert_eq!(adapter.rows(), ["StartFailed", "StartFailed", "StartFailed", "Ceded"], "{program}");
+        let said = adapter.explanation("StartFailed");
+        assert!(said.starts_with("the collector could not be started: ") && said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn a_collector_whose_folder_or_user_is_not_there_is_not_told_as_started() {
+    for (setting, value, why) in [
+        (
+            "CLIENT_FAILOVER_COLLECTOR_WORKING_DIR",
+            "/no/such/folder",
+            "its folder /no/such/folder cannot be entered",
+        ),
+        ("CLIENT_FAILOVER_COLLECTOR_USER", "no-such-user", "there is no user no-such-user"),
+    ] {
+        let adapter = Adapter::start("", &[QUICK[0], QUICK[1], (setting, value)]);
+        adapter.until_row("Ceded");
+        assert_eq!(adapter.rows(), ["StartFailed", "StartFailed", "StartFailed", "Ceded"], "{setting}");
+        let said = adapter.explanation("StartFailed");
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 #[test]

@@ -91,12 +91,3 @@ fn a_collector_runs_in_its_folder_and_as_its_user() {
     let run = adapter.until_run("it runs", |_| true);
     assert_eq!((run.value("user"), run.value("in")), (user.as_str(), "/"));
 }
-
-#[test]
-fn what_cannot_be_run_says_why() {
-    let adapter = Adapter::start("", &[("CLIENT_FAILOVER_COLLECTOR_USER", "nobody-of-this-name")]);
-    adapter.until_row("Exited");
-    adapter.until("the reason is in the log", || {
-        adapter.process.log().contains("there is no user nobody-of-this-name")
-    });
-}

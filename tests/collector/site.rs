@@ -71,12 +71,23 @@ impl Adapter {
         shown
     }
 
-    /// The reasons of its rows about the collector, oldest first.
-    pub fn rows(&self) -> Vec<String> {
+    /// Its rows about the collector, oldest first: reason and explanation.
+    fn told(&self) -> Vec<(String, String)> {
         let path = format!("{HISTORY}?kind=Collector&limit=1000");
         let page = ask(&self.process.address(), "GET", &path, "").unwrap().body;
+        let text = |row: &Value, member: &str| row[member].as_str().unwrap().to_owned();
         let rows = page["Items"].as_array().unwrap().iter().rev();
-        rows.map(|row| row["Reason"].as_str().unwrap().to_owned()).collect()
+        rows.map(|row| (text(row, "Reason"), text(row, "Explanation"))).collect()
+    }
+
+    /// The reasons of its rows about the collector, oldest first.
+    pub fn rows(&self) -> Vec<String> {
+        self.told().into_iter().map(|(reason, _)| reason).collect()
+    }
+
+    /// What the first row about the collector with this reason says.
+    pub fn explanation(&self, reason: &str) -> String {
+        self.told().into_iter().find(|(of, _)| of == reason).unwrap().1
     }
 
     /// Waits until its history has a row about the collector with this reason.

@@ -16,16 +16,23 @@ use crate::{
     support::{FACET, FAILOVER, PROGRAM, Server, ear::Ear, until},
 };
 
-/// Runs `backup` or `restore`.
-fn run(what: &str, file: &Path, data: &Path) -> Output {
+/// Runs `backup` or `restore`, with the key in the data folder or at `key`.
+fn run(what: &str, file: &Path, data: &Path, key: Option<&Path>) -> Output {
     let mut command = Command::new(PROGRAM);
     command.arg(what).arg(file).arg("--data-dir").arg(data).env_remove("CLIENT_FAILOVER_DATA_DIR");
+    command.env_remove("CLIENT_FAILOVER_KEY_FILE");
+    command.args(key.iter().flat_map(|key| [Path::new("--key-file"), *key]));
     command.output().unwrap()
 }
 
 /// What it says when it is done.
 fn done(what: &str, file: &Path, data: &Path) -> String {
-    let ran = run(what, file, data);
+    done_with_key(what, file, data, None)
+}
+
+/// The same, where the key is perhaps elsewhere.
+fn done_with_key(what: &str, file: &Path, data: &Path, key: Option<&Path>) -> String {
+    let ran = run(what, file, data, key);
     let (out, err) = (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap());
     assert!(ran.status.success(), "{out}{err}");
     out + &err
@@ -33,7 +40,7 @@ fn done(what: &str, file: &Path, data: &Path) -> String {
 
 /// What it says when it is refused.
 fn refused(what: &str, file: &Path, data: &Path) -> String {
-    let ran = run(what, file, data);
+    let ran = run(what, file, data, None);
     let err = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(ran.status.code(), Some(1), "{err}");
     err
@@ -87,6 +94,25 @@ async fn a_backup_beside_a_running_server_becomes_another_adapter_in_another_fol
     assert_eq!(name(&restored).await, "kept");
     assert_ne!(session(&restored).await, session(&server).await, "the first one still runs");
     until("its secret is sent", async || ear.heard()[heard..].contains(&wanted)).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_elsewhere_is_looked_at_and_named_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, new, file) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("backup"));
+    let (key, other) = (folder.path().join("key"), folder.path().join("other"));
+    let mut server = Server::serve(&data, &["--key-file", key.to_str().unwrap()]);
+    server.configure(&named("kept", "http://localhost:1")).await;
+    server.terminate();
+    let said = done_with_key("backup", &file, &data, Some(&key));
+    assert!(said.contains(&format!("keep a copy of {} elsewhere", key.display())), "{said}");
+    let said = done("backup", &folder.path().join("second"), &data);
+    assert!(said.contains("keep a copy of it elsewhere"), "a file that is not there is not named: {said}");
+    let said = done_with_key("restore", &file, &new, Some(&key));
+    assert!(!said.contains("WARNING"), "{said}");
+    let said = done_with_key("restore", &file, &new, Some(&other));
+    assert!(said.contains("WARNING") && said.contains(&format!("at {}.", other.display())), "{said}");
+    assert!(!other.exists() && !new.join("key").exists(), "no key is made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,11 +5,12 @@ use std::time::Duration;
 use client_failover::clock;
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Site, lane,
-    sink::Answer,
-    support::{Server, until},
+    sink::{Answer, Seen},
+    support::{self, Server, until},
 };
 
 #[tokio::test]
@@ -31,6 +32,42 @@ async fn a_hot_secondary_keeps_in_order_and_sends_first_what_waits() {
     let seen = site.sink.seen();
     assert!(seen.iter().all(|seen| seen.line == "POST /base/data HTTP/1.1"));
     assert!(seen.iter().all(|seen| seen.header("content-type") == ["application/json"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_the_instant_of_a_promotion_is_sent_at_once_and_in_its_turn() {
+    for _ in 0..10 {
+        let site = Site::start("Hot", json!({})).await;
+        // One after the other, each when the one before was answered: before, during and after.
+        let (client, url) = (support::client(), format!("{}/egress/d/data", site.server.url));
+        let (stop, stopped) = watch::channel(false);
+        let mut posts = JoinSet::new();
+        posts.spawn(async move {
+            let mut answers = Vec::new();
+            while !*stopped.borrow() {
+                let post = client.post(&url).body(answers.len().to_string());
+                answers.push(post.send().await.unwrap().status());
+            }
+            answers
+        });
+        until("some are kept", async || lane(&site.server).await["Waiting"].as_u64() > Some(20)).await;
+        site.promote().await;
+        // What is passed is answered by the destination: nothing is kept any more, though more and more come.
+        until("what comes is passed on", async || {
+            let lane = lane(&site.server).await;
+            lane["Waiting"] == 0 && lane["Acknowledged"].as_u64() > Some(20)
+        })
+        .await;
+        stop.send_replace(true);
+        let answers = posts.join_next().await.unwrap().unwrap();
+        assert!(
+            answers.contains(&StatusCode::NO_CONTENT) && answers.iter().all(|status| status.is_success())
+        );
+        site.until_lane("Waiting", json!(0)).await;
+        let sent = site.sink.until_seen(answers.len()).await;
+        let wanted: Vec<_> = (0..answers.len()).map(|number| number.to_string()).collect();
+        assert_eq!(sent.iter().map(Seen::text).collect::<Vec<_>>(), wanted);
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     Site, configure, lane,
-    sink::{Answer, Sink},
+    sink::{Answer, Sink, raw},
     support::{self, Server, until},
 };
 
@@ -71,6 +71,27 @@ async fn bodies_take_no_more_memory_than_they_may() {
     site.server.until_history("Egress", "GateOverloaded").await;
     drop(large);
     until("the memory is given back", async || post().await == StatusCode::NO_CONTENT).await;
+}
+
+#[tokio::test]
+async fn who_is_refused_before_his_body_was_read_hears_that_the_connection_ends() {
+    let site = Site::start("Warm", json!({ "MaxRequestSizeMB": 1 })).await;
+    let post = |length: usize| {
+        format!("POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let answer = raw(site.server.address(), post(1_000_000).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    // A body that has come is read, and the connection goes on.
+    let two = format!("{}small{}", post(5), post(1_000_000));
+    let answers = raw(site.server.address(), two.as_bytes()).await;
+    let (first, second) = answers.split_once("}HTTP/1.1 503 ").unwrap_or_else(|| panic!("{answers}"));
+    assert!(!first.contains("connection: close") && second.contains("connection: close"), "{answers}");
+
+    site.promote().await;
+    let answer = raw(site.server.address(), post(2_000_000).as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod buffering;
+mod disk;
 mod facet;
 mod limits;
 mod pair;
@@ -43,7 +44,13 @@ impl Site {
     /// The same, with settings of the table `[egress]`.
     async fn with(mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = serve(folder.path(), settings);
+        let data = folder.path().to_owned();
+        Self::at(folder, &data, mode, members, settings).await
+    }
+
+    /// The same, with its data somewhere in `folder`.
+    async fn at(folder: TempDir, data: &Path, mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
+        let server = serve(data, settings);
         let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
         endpoint.answer_role("Secondary");
         let mut destination = json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) });

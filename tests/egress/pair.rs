@@ -1,10 +1,9 @@
 //! Two adapters, one endpoint, one destination: whatever dies, each moment of the source arrives.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use crate::{
     configure,
@@ -12,22 +11,18 @@ use crate::{
     support::{self, Server, until},
 };
 
-/// A collector: hands each moment of the source to its gate, again until it is taken. The source can be read by
-/// all of them.
-async fn collect(gate: String, moments: std::ops::Range<u32>) {
-    let client = support::client();
-    for moment in moments {
-        loop {
-            let sent = client.post(format!("{gate}/egress/d/data")).body(moment.to_string()).send().await;
-            match sent {
-                Ok(answer) if answer.status().is_success() => break,
-                // Its machine is dead; its collector is too.
-                Err(_) => return,
-                Ok(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
+/// A collector's machine: hands a moment of the source to its gate, again until it is taken. `None` once it is dead.
+async fn hand_in(client: &Client, gate: &str, moment: u32) -> Option<()> {
+    let (mut taken, mut dead) = (false, false);
+    until(&format!("moment {moment} is taken"), async || {
+        match client.post(format!("{gate}/egress/d/data")).body(moment.to_string()).send().await {
+            Ok(answer) => taken = answer.status().is_success(),
+            Err(_) => dead = true,
         }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+        taken || dead
+    })
+    .await;
+    taken.then_some(())
 }
 
 #[tokio::test]
@@ -46,18 +41,30 @@ async fn a_killed_primary_of_a_hot_pair_loses_nothing() {
     }
     b.until_history("Registered", "RegistrationAccepted").await;
 
-    const MOMENTS: u32 = 600;
-    let mut collectors = JoinSet::new();
-    collectors.spawn(collect(a.url.clone(), 0..MOMENTS));
-    collectors.spawn(collect(b.url.clone(), 0..MOMENTS));
-    until("the first is at work", async || sink.seen().len() > 50).await;
-    a.kill();
-    b.until_role("Primary").await;
-    while collectors.join_next().await.is_some() {}
+    // The source goes on when both have handed in its last moment, or the one that lives.
+    const KILL_AT: u32 = 100;
+    let (client, gates) = (support::client(), [a.url.clone(), b.url.clone()]);
+    let mut moments = 0;
+    let mut after = 0;
+    while after < 50 {
+        let [first, second] = [0, 1].map(|gate| hand_in(&client, &gates[gate], moments));
+        let kill = async {
+            if moments == KILL_AT {
+                // With a request under way.
+                a.kill();
+            }
+        };
+        let (first, second, ()) = tokio::join!(first, second, kill);
+        assert_eq!((first.is_some() || moments >= KILL_AT, second), (true, Some(())), "moment {moments}");
+        moments += 1;
+        if first.is_none() && (after > 0 || b.role().await == "Primary") {
+            after += 1;
+        }
+    }
     until("all that waited is sent", async || crate::lane(&b).await["Waiting"] == 0).await;
 
     let arrived: BTreeSet<u32> = sink.bodies().iter().map(|body| body.parse().unwrap()).collect();
-    let missing: Vec<_> = (0..MOMENTS).filter(|moment| !arrived.contains(moment)).collect();
+    let missing: Vec<_> = (0..moments).filter(|moment| !arrived.contains(moment)).collect();
     assert_eq!(missing, [0; 0], "every moment of the source has arrived");
     // The one that took over sent all of its own, in order.
     let last = sink
@@ -68,7 +75,7 @@ async fn a_killed_primary_of_a_hot_pair_loses_nothing() {
         .map(|seen| seen.header("x-failover-epoch")[0].to_owned())
         .collect::<BTreeSet<_>>();
     assert_eq!(last.len(), 1);
-    assert_eq!(b.send(Method::POST, "/egress/d/data", Some("600")).await.status, StatusCode::OK);
+    assert_eq!(b.send(Method::POST, "/egress/d/data", Some("last")).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::{App, CLOUD, ON_PREMISES, native, refused};
+use crate::{
+    App, CLOUD, ON_PREMISES, native, refused,
+    support::{self, Server},
+};
 
 #[tokio::test]
 async fn both_bases_answer_every_call_in_any_case_with_and_without_a_slash() {
@@ -370,4 +373,31 @@ async fn access_control_tells_the_roles_and_changes_nothing() {
             assert!(refused(&answer, status).contains("grants rights by the roles of its users"));
         }
     }
+}
+
+#[tokio::test]
+async fn the_servers_margin_and_dwell_hold_where_a_group_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::endpoint(folder.path(), &["--margin", "2", "--dwell", "50ms"]);
+    let group = format!("{ON_PREMISES}/groups/g");
+    let post = async |path: String, body: Value| {
+        let answer = server.send(Method::POST, &path, Some(&body.to_string())).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        answer.json()
+    };
+    post(format!("{ON_PREMISES}/groups"), json!({"Id": "g", "FailoverTimeout": "00:10:00"})).await;
+    let beat = async |id: &str, score: u8| {
+        let body = json!({"FailoverScore": score, "LastDataProcessedTime": "0001-01-01T00:00:00"});
+        post(format!("{group}/clientsessions/{id}/heartbeat"), body).await["Role"].clone()
+    };
+    for id in ["a", "b"] {
+        post(format!("{group}/clientsessions"), json!({"Id": id, "Name": id})).await;
+    }
+    assert_eq!(beat("a", 100).await, 1);
+    // Two points for less than the five minutes that are usual.
+    support::until("b is to become Primary", async || {
+        beat("a", 98).await;
+        beat("b", 100).await == 2
+    })
+    .await;
 }

@@ -48,12 +48,14 @@ pub enum Event {
 }
 
 /// What is heard of a guard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// It has done what it was told.
     Heard,
-    /// The collector's process began, with this number.
+    /// The collector's program runs, in the process with this number.
     Started(u32),
+    /// The collector's program could not be run, and nothing is left; why.
+    NotStarted(String),
     /// Nothing of the collector is left.
     Ended(Ended),
 }
@@ -202,6 +204,7 @@ impl Machine {
             Event::Stands(standing) => self.stands(*standing),
             Event::Guard(News::Heard) => self.heard(now.uptime),
             Event::Guard(News::Started(pid)) => self.started(now, pid),
+            Event::Guard(News::NotStarted(why)) => self.start_failed(now, &why),
             Event::Guard(News::Ended(ended)) => self.ended(now, ended),
             Event::StartFailed(why) => self.start_failed(now, &why),
             Event::Tick => {}
@@ -295,7 +298,10 @@ impl Machine {
     }
 
     fn start_failed(&mut self, now: Now, why: &str) {
-        self.run = None;
+        if self.run.take().is_some_and(|run| run.ending_since.is_some()) {
+            // It was to end anyway.
+            return;
+        }
         if !self.is_given_up() {
             self.record(now, Reason::StartFailed, format!("the collector could not be started: {why}"));
         }

@@ -41,7 +41,7 @@ impl Machine {
                 self.settings.command.program()
             ));
         } else if self.failures > 0 {
-            warnings.push(format!("The collector ended by itself, {} times in a row.", self.failures));
+            warnings.push(format!("The collector did not keep running, {} times in a row.", self.failures));
         }
         if self.run.as_ref().is_some_and(|run| run.phase == Phase::Struck) {
             warnings.push("The collector's guard does not answer; both are killed.".to_owned());
@@ -97,12 +97,13 @@ impl Machine {
         let times = self.failures;
         match wait {
             Some(wait) => format!(
-                "the collector ended {times} times in a row: the score is 0 for {:.1} s, so that another takes over",
+                "the collector did not keep running, {times} times in a row: the score is 0 for {:.1} s, so that \
+                 another takes over",
                 wait.as_secs_f64()
             ),
-            None => {
-                format!("the collector ended {times} times in a row: the score is 0 until it runs well again")
-            }
+            None => format!(
+                "the collector did not keep running, {times} times in a row: the score is 0 until it runs well again"
+            ),
         }
     }
 }

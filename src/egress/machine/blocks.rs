@@ -25,6 +25,14 @@ impl Blocks {
         self.queue.push_back(block);
     }
 
+    /// A block that was taken out is in its place again.
+    pub(super) fn put_back(&mut self, block: Block) {
+        self.bytes += block.bytes;
+        self.ages.insert((block.first.uptime, block.id), block.first.wall);
+        let place = self.queue.partition_point(|known| known.id < block.id);
+        self.queue.insert(place, block);
+    }
+
     pub(super) fn front(&self) -> Option<&Block> {
         self.queue.front()
     }

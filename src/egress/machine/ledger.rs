@@ -63,8 +63,8 @@ pub struct Terms {
 pub enum Taken {
     /// It goes to the destination.
     Pass(Ticket),
-    /// It is written down; the blocks that made room for it are over.
-    Keep(Ticket, Vec<i64>),
+    /// It is written down; the blocks that make room for it are over then.
+    Keep(Ticket, Vec<Block>),
 }
 
 /// Why a request is not taken.
@@ -186,6 +186,17 @@ impl Ledger {
         // What was reserved is an estimate; the block's own size counts from now on.
         self.in_writing = self.in_writing.saturating_sub(reserved);
         self.blocks.push(block);
+    }
+
+    /// What was to make room for a request that could not be written waits on.
+    pub fn put_back(&mut self, over: Vec<Block>) {
+        for block in over {
+            let left = block.left();
+            self.waiting += left;
+            self.tally.dropped = self.tally.dropped.saturating_sub(left);
+            self.news.dropped = self.news.dropped.saturating_sub(left);
+            self.blocks.put_back(block);
+        }
     }
 
     /// A request that was to be kept could not be written.
@@ -322,28 +333,28 @@ impl Ledger {
     }
 
     /// Room for `size`; gives the blocks that were dropped for it.
-    fn make_room(&mut self, size: u64, limit: u64, dropping_oldest: bool) -> Result<Vec<i64>, Turned> {
+    fn make_room(&mut self, size: u64, limit: u64, dropping_oldest: bool) -> Result<Vec<Block>, Turned> {
         let mut over = Vec::new();
         // What is being written leaves no room, however much is dropped.
         let dropping_oldest = dropping_oldest && self.in_writing + size <= limit;
         while self.blocks.bytes() + self.in_writing + size > limit {
-            let Some(oldest) = self.blocks.front().filter(|_| dropping_oldest) else {
+            let Some(oldest) = dropping_oldest.then(|| self.lose_front()).flatten() else {
                 self.news.turned_away += 1;
                 self.cover_anew();
                 return Err(Turned::Full);
             };
-            over.push(oldest.id);
-            self.lose_front();
+            over.push(oldest);
         }
         Ok(over)
     }
 
-    fn lose_front(&mut self) {
-        let lost = self.blocks.pop_front().as_ref().map_or(0, Block::left);
-        self.waiting = self.waiting.saturating_sub(lost);
-        self.tally.dropped += lost;
-        self.news.dropped += lost;
+    fn lose_front(&mut self) -> Option<Block> {
+        let lost = self.blocks.pop_front()?;
+        self.waiting = self.waiting.saturating_sub(lost.left());
+        self.tally.dropped += lost.left();
+        self.news.dropped += lost.left();
         self.cover_anew();
+        Some(lost)
     }
 
     const fn stand_by(&mut self, turned: Turned) -> Turned {
@@ -439,7 +450,8 @@ mod tests {
         let mut take = |order: &Order, size| {
             let taken = ledger.take(order, TERMS, (moment(300), size), false);
             (
-                taken.map(|taken| matches!(taken, Taken::Keep(_, over) if over == [1])),
+                taken
+                    .map(|taken| matches!(taken, Taken::Keep(_, over) if over[0].id == 1 && over.len() == 1)),
                 ledger.load(),
                 ledger.tally().dropped,
             )
@@ -448,5 +460,9 @@ mod tests {
         assert_eq!(take(&hot, 101), (Ok(true), (3, 701), 1));
         // What is being written leaves no room, however much is dropped.
         assert_eq!(take(&hot, 900), (Err(Turned::Full), (3, 701), 1));
+        ledger.not_written(101);
+        ledger.put_back(vec![Block { bytes: 300, ..block(1, 200) }]);
+        assert_eq!((ledger.load(), ledger.tally().dropped), ((3, 900), 0), "nothing was dropped after all");
+        assert_eq!(ledger.first(u64::MAX).iter().map(|block| block.id).collect::<Vec<_>>(), [1, 2, 3]);
     }
 }

@@ -1,7 +1,7 @@
 //! What a heartbeat is answered.
 
 use super::{
-    ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Question, Refusal, Reply, Why,
+    ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Native, Question, Refusal, Reply, Why,
     coverage::Answers,
     limit,
     seat::{Seat, Tenure},
@@ -69,6 +69,14 @@ impl Group {
             let reason = format!("stop: {}", self.why.sentence);
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
+        if tenure.stopped.is_some() {
+            // It would take its word back, and whoever is to follow would wait for another T.
+            let left = seconds(tenure.ends_at().since(now.uptime));
+            let reason = format!(
+                "it says that it stopped; the endpoint has just begun, and believes that once {left} are over"
+            );
+            return self.reply(now, ClientRole::Secondary, question, reason);
+        }
         if current && !hears {
             let reason = "no answer has reached this adapter since it was made Primary".to_owned();
             return self.reply(now, ClientRole::PendingPrimary, question, reason);
@@ -79,8 +87,9 @@ impl Group {
             tenure.held_until = tenure.held_until.max(now.uptime + timeout);
             tenure.last_primary = Some(tenure.last_primary.unwrap_or(0).max(question.sequence));
         } else if !tenure.was_answered_primary(question.sequence) {
+            // It is Primary still, and may hear this before the answer to the newer one: it must not stop for it.
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
-            return self.reply(now, ClientRole::Secondary, question, reason);
+            return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
@@ -138,6 +147,10 @@ impl Group {
             return Reply::Wait;
         }
         let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
+        // Whoever acts already may do so by a longer lease than the group's T gives.
+        let lease = self.longest_lease();
+        let acts_until = self.inherited.filter(|_| self.is_renewing()).map(|inherited| inherited.until);
+        let held_until = acts_until.unwrap_or_default().max(now.uptime + self.timeout().get());
         self.seat = Seat::Held(Box::new(Tenure {
             holder: member.holder(),
             epoch,
@@ -150,14 +163,17 @@ impl Group {
             first_act: None,
             on_record: None,
             delivered: None,
+            stopped: None,
+            acting_sequence: member.native.as_ref().map_or(0, Native::acting_sequence),
             granted_sequence: question.sequence,
             last_primary: None,
             believed_from: now.uptime,
-            held_until: now.uptime + self.timeout().get(),
-            timeout: self.timeout(),
+            held_until,
+            timeout: lease,
             told: None,
             // What it scored while it stood by says nothing about the start that is before it.
             scored: false,
+            starting_since: now.uptime,
             acted: now.uptime,
         }));
         // The new Primary is told how far the one before it came; the first of all has only itself.
@@ -174,7 +190,7 @@ impl Group {
     fn answer_other(&mut self, now: Moment, question: &Question) -> Reply {
         let Some(member) = self.members.get(&question.session) else { return Reply::Unsure };
         if let Some(challenge) = self.challenge.as_mut().filter(|challenge| member.is(&challenge.by)) {
-            challenge.asked = challenge.asked.or(Some(question.sequence));
+            challenge.note_asked(question.sequence);
             let reason = challenge.why.sentence.clone();
             return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
@@ -202,7 +218,7 @@ impl Group {
 
     pub(super) fn renewing_reason(&self, now: Moment) -> String {
         let left = self.renewing_until.map_or_else(String::new, |until| seconds(until.since(now.uptime)));
-        let timeout = limit(self.timeout().get());
+        let timeout = limit(self.longest_lease().get());
         format!(
             "the endpoint has just begun and waits {timeout} for a Primary that acts already; {left} are left"
         )

@@ -1,5 +1,7 @@
 //! The choice of a Primary, and of who may challenge it.
 
+use std::collections::VecDeque;
+
 use super::{
     FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why, hearing, limit,
 };
@@ -10,10 +12,26 @@ pub(super) struct Challenge {
     pub(super) by: Holder,
     /// Why it is better.
     pub(super) why: Why,
-    /// The sequence that was first answered PendingPrimary.
-    pub(super) asked: Option<u64>,
+    /// The sequences that were answered PendingPrimary, the latest of them. An answer to any other was not this
+    /// challenge's, and perhaps not even of this run of the endpoint.
+    pub(super) asked: VecDeque<u64>,
     /// Whether it was heard again after that.
     pub(super) confirmed: bool,
+}
+
+/// So many sequences are remembered: more than whoever answers can reach asks at once.
+const MOST_ASKED: usize = 32;
+
+impl Challenge {
+    /// A question of the challenger is answered PendingPrimary.
+    pub(super) fn note_asked(&mut self, sequence: u64) {
+        if self.asked.back() != Some(&sequence) {
+            self.asked.push_back(sequence);
+        }
+        if self.asked.len() > MOST_ASKED {
+            self.asked.pop_front();
+        }
+    }
 }
 
 /// For how many T the past counts: see [`Group::is_calm`] and [`Group::lost_lately`].
@@ -131,7 +149,8 @@ impl Group {
     fn challenger(&self, now: Moment) -> Option<(&Member, Why)> {
         let incumbent = self.incumbent(now)?;
         let tenure = self.seat.tenure().filter(|tenure| tenure.told.is_none() && !tenure.unrecorded)?;
-        if self.is_forced(incumbent) || self.is_renewing() {
+        // Nobody can take over before it is believed that the incumbent has stopped: it would stop long before.
+        if self.is_forced(incumbent) || self.is_renewing() || tenure.is_not_believed(now) {
             return None;
         }
         let than = &incumbent.spec.id;
@@ -145,7 +164,7 @@ impl Group {
         }
         if incumbent.score() == FailoverScore::ZERO {
             // Starting takes time: a Primary that has not scored yet has T.
-            let over = tenure.scored || now.uptime >= tenure.granted + self.timeout().get();
+            let over = tenure.scored || now.uptime >= tenure.starting_since + self.timeout().get();
             let sentence =
                 format!("{than} can do nothing, its score is 0; {} has {}", best.spec.id, best.score());
             return (over && best.score() > FailoverScore::ZERO)
@@ -180,7 +199,7 @@ impl Group {
             (Some((by, why)), _) => {
                 self.drop_challenge(now, Why::new(GroupReason::NoLongerBetter, "somebody else is better"));
                 self.note(now, GroupChangeKind::ChallengeBegan, Some(by.session.clone()), why.clone());
-                self.challenge = Some(Challenge { by, why, asked: None, confirmed: false });
+                self.challenge = Some(Challenge { by, why, asked: VecDeque::new(), confirmed: false });
             }
             (None, Some(challenge)) => {
                 let silent =

@@ -116,9 +116,18 @@ impl Group {
     /// The holder on record does not act any more: it has stopped while the endpoint was away, and says how long
     /// ago. When somebody acts again, it is known what lay between; but if it was not acting when the record was
     /// written, it never heard of its grant, and has nothing to say about it.
+    ///
+    /// If it is to act again, it does so under a new epoch: another may have acted since, where an earlier run of the
+    /// endpoint did not know what a run before that had granted.
     pub(super) fn hear_stopped_meanwhile(&mut self, now: Moment, stopped_for: Option<Duration>) {
+        let renewing = self.is_renewing();
         let Some(tenure) = self.seat.tenure_mut() else { return };
         let Some(on_record) = tenure.on_record.take() else { return };
+        if !renewing {
+            tenure.epoch = Epoch::next(self.floor.max(self.mark), now.wall);
+            self.floor = Some(tenure.epoch);
+            self.books.write_floor();
+        }
         tenure.first_act = None;
         let stopped = stopped_for
             .filter(|ago| now.wall.minus(*ago) > on_record && *ago < now.clock.since_boot())

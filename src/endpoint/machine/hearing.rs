@@ -6,7 +6,7 @@ use super::{
     Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Heard, Member, Moment, Native, Question,
     Refusal, SessionId, Why, choice::CALM, seconds,
 };
-use crate::domain::{Heartbeat, LastAct, NativeHeartbeat};
+use crate::domain::{Heartbeat, NativeHeartbeat};
 
 impl Group {
     /// Takes in a heartbeat of session `id` that arrived on `connection`.
@@ -70,15 +70,15 @@ impl Group {
         // Whoever is on record is renewed by an exact restart, under an epoch that nobody else has had.
         let renewed = self.seat.tenure().is_some_and(|tenure| tenure.last_primary.is_some());
         self.floor = Some(if renewed { Epoch::next(Some(reported), now.wall) } else { reported });
-        self.books.write_reported();
+        self.books.write_floor();
         let calm = self.timeout().get() * CALM;
         let Some(member) = self.members.get_mut(id) else { return };
         if member.showed.is_some_and(|last| now.uptime < last + calm) {
             return;
         }
         member.showed = Some(now.uptime);
-        if now.uptime < self.inherited_until {
-            self.renewing_until = Some(self.inherited_until);
+        if let Some(inherited) = self.inherited.filter(|inherited| now.uptime < inherited.until) {
+            self.renewing_until = Some(inherited.until);
         }
         let why = |sentence: String| Why::new(GroupReason::StoreSetBack, sentence);
         self.drop_challenge(now, why("the store was set back".to_owned()));
@@ -111,11 +111,15 @@ impl Group {
         if let Some(ago) = heartbeat.native.as_ref().and_then(|native| native.delivered_ago) {
             tenure.delivered = Some(now.clock - ago);
         }
-        let believed = now.uptime >= tenure.believed_from;
         let since = heartbeat.native.as_ref().and_then(|native| native.applied_for).unwrap_or_default();
+        if !acts {
+            // If it acts again, it starts again.
+            (tenure.scored, tenure.starting_since) = (false, now.uptime);
+        }
         let stopped = match &heartbeat.native {
             Some(native) if native.acting => {
-                tenure.acted = now.uptime;
+                tenure.acting_sequence = tenure.acting_sequence.max(native.sequence);
+                (tenure.acted, tenure.stopped) = (now.uptime, None);
                 self.hear_acting(now, since);
                 self.hear_coverage(now, native);
                 return false;
@@ -124,8 +128,7 @@ impl Group {
                 self.hear_stopped_meanwhile(now, native.applied_for);
                 return false;
             }
-            // A heartbeat that crossed the grant on its way says nothing.
-            Some(native) => believed && tenure.last_primary.is_some_and(|last| native.answered >= last),
+            Some(native) => tenure.is_ended_by(native),
             None => match tenure.told.as_mut() {
                 Some(told) => {
                     let same = told.connection.is_some() && told.connection == question.connection;
@@ -140,21 +143,15 @@ impl Group {
                 }
             },
         };
-        if stopped {
-            let (told, tenure) = (tenure.told.is_some(), tenure.clone());
-            // Whoever acts says so within T/4, unless it stops before.
-            if tenure.first_act.is_none() && now.uptime >= tenure.granted + tenure.timeout.get() / 2 {
-                self.note_idle(now, &question.session);
-            }
-            self.remember_former(&tenure, LastAct::Said, now.clock - since);
-            let why = if told {
-                self.why.clone()
-            } else {
-                Why::new(GroupReason::StoppedActing, format!("{} stopped acting", question.session))
-            };
-            self.free(now, why);
+        if !stopped {
+            return false;
         }
-        stopped
+        let at = *tenure.stopped.get_or_insert(now.clock - since);
+        if tenure.is_not_believed(now) {
+            return false;
+        }
+        self.free_stopped(now, at);
+        true
     }
 
     /// A member gives up a seat that it has not acted on: answers reach it too late, or not at all.
@@ -170,9 +167,8 @@ impl Group {
         let Some(challenge) = self.challenge.as_mut().filter(|challenge| member.is(&challenge.by)) else {
             return;
         };
-        challenge.confirmed |= challenge
-            .asked
-            .is_some_and(|asked| heartbeat.native.as_ref().is_none_or(|native| native.answered >= asked));
+        let heard = |native: &NativeHeartbeat| challenge.asked.contains(&native.answered);
+        challenge.confirmed |= !challenge.asked.is_empty() && heartbeat.native.as_ref().is_none_or(heard);
     }
 }
 
@@ -239,6 +235,11 @@ impl Native {
             late_since: said.is_late().then_some(now.uptime),
             idle: None,
         }
+    }
+
+    /// Its sequence, if it says that it acts.
+    pub(super) fn acting_sequence(&self) -> u64 {
+        if self.acting { self.sequence } else { 0 }
     }
 
     /// Whether `said` comes from the process that took over from this one: it holds the data folder's

@@ -41,7 +41,7 @@ use handover::{Former, Handed};
 use nudges::Awaited;
 use overrides::Forced;
 use records::Books;
-use seat::{Seat, Tenure};
+use seat::{Inherited, Seat, Tenure};
 
 pub use attention::{Attention, Moment};
 pub use away::{Away, SignOfLife};
@@ -248,8 +248,8 @@ pub struct Group {
     mark: Option<Epoch>,
     /// Until when only a member that acts already is answered Primary (R4).
     renewing_until: Option<Uptime>,
-    /// Until when a permission that an earlier run of the endpoint gave may last.
-    inherited_until: Uptime,
+    /// What an earlier run of the endpoint may have permitted.
+    inherited: Option<Inherited>,
     challenge: Option<Challenge>,
     /// Since when some live member has been better than the Primary by the margin.
     worse_since: Option<Uptime>,
@@ -293,7 +293,7 @@ impl Group {
             margin: spec.preferences.margin.unwrap_or(choosing.margin),
             dwell: spec.preferences.dwell.or(choosing.dwell),
         };
-        let Estate { seat, floor, renewing_until, inherited_until, dirty } = estate.unwrap_or_default();
+        let Estate { seat, floor, renewing_until, inherited, dirty } = estate.unwrap_or_default();
         let mut group = Self {
             spec,
             choosing,
@@ -303,7 +303,7 @@ impl Group {
             floor,
             mark,
             renewing_until,
-            inherited_until,
+            inherited,
             challenge: None,
             worse_since: None,
             forced: None,

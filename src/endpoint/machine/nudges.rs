@@ -3,7 +3,7 @@
 //! A nudge has no authority: whoever gets one sends a heartbeat and believes its answer. Whom to nudge
 //! follows from the group's state after each step, so that no rule elsewhere has to remember it.
 
-use super::{Group, Member, Moment, SessionId, Uptime};
+use super::{Group, Member, Moment, SessionId, Tenure, Uptime};
 
 /// Whose heartbeat is waited for, and what for. Each is nudged once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Group {
             return Some(Awaited::Incumbent(tenure.holder.session.clone()));
         }
         // Whoever was told PendingPrimary asks again by itself.
-        challenge.asked.is_none().then(|| Awaited::Challenger(challenge.by.session.clone()))
+        challenge.asked.is_empty().then(|| Awaited::Challenger(challenge.by.session.clone()))
     }
 
     /// When [`Group::tick`] will have something to notice after `now`, if nothing is heard before.
@@ -72,9 +72,10 @@ impl Group {
     pub fn next_wake(&self, now: Moment) -> Option<Uptime> {
         let timeout = self.timeout().get();
         let tenure = self.seat.tenure();
-        let seat =
-            tenure.filter(|tenure| !self.is_kept_in_silence(now, tenure)).map(|tenure| tenure.held_until);
-        let unscored = tenure.filter(|tenure| !tenure.scored).map(|tenure| tenure.granted + timeout);
+        let seat = tenure.filter(|tenure| !self.is_kept_in_silence(now, tenure)).map(Tenure::ends_at);
+        let unscored = tenure.filter(|tenure| !tenure.scored).map(|tenure| tenure.starting_since + timeout);
+        // From then on somebody may take over.
+        let believed = tenure.filter(|tenure| tenure.is_not_believed(now)).map(|tenure| tenure.believed_from);
         let dwelt = self.worse_since.map(|since| since + self.dwell());
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(now, forced));
         let silent = |session: &SessionId| self.members.get(session).map(Member::last_sign);
@@ -82,7 +83,7 @@ impl Group {
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));
         let challenger = self.challenge.as_ref().and_then(|challenge| silent(&challenge.by.session));
         let silences = [awaited, challenger].map(|sign| sign.map(|sign| sign + timeout));
-        [seat, unscored, dwelt, forced, self.renewing_until, self.books.due()]
+        [seat, unscored, believed, dwelt, forced, self.renewing_until, self.books.due()]
             .into_iter()
             .chain(silences)
             .flatten()

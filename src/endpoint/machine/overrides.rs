@@ -110,6 +110,7 @@ impl Group {
         };
         self.spec.preferences.keep_silent_override
             && tenure.told.is_none()
+            && tenure.stopped.is_none()
             && self.forced.as_ref().is_some_and(|forced| forced.session == tenure.holder.session)
             && self.members.get(&tenure.holder.session).is_some_and(is_kept)
     }

@@ -31,14 +31,14 @@ pub(super) struct Books {
     /// The highest epoch that is on disk. No member is told a higher one: after a crash it would
     /// look as if the store had been set back.
     pub(super) epoch: Option<Epoch>,
-    /// Whether a member reported the floor, and it is not on disk yet.
-    reported: bool,
+    /// Whether the floor rose for something else than a promotion, and is not on disk yet.
+    owes_floor: bool,
 }
 
 impl Books {
     pub(super) const fn new(dirty: bool, epoch: Option<Epoch>) -> Self {
         let differs = if dirty { Some(None) } else { None };
-        Self { differs, in_flight: None, doubt: false, epoch, reported: false }
+        Self { differs, in_flight: None, doubt: false, epoch, owes_floor: false }
     }
 
     /// The seat differs from what is on disk, and that is to be written at once.
@@ -46,9 +46,9 @@ impl Books {
         self.differs = Some(None);
     }
 
-    /// A member reported a higher epoch than any that was known: it is kept, whatever else fails.
-    pub(super) const fn write_reported(&mut self) {
-        self.reported = true;
+    /// The epoch rises without a promotion: that is kept, whatever else fails.
+    pub(super) const fn write_floor(&mut self) {
+        self.owes_floor = true;
         self.write_now();
     }
 
@@ -108,7 +108,7 @@ impl Group {
         SeatRecord {
             holder: self.seat.holder().cloned(),
             epoch: self.floor,
-            timeout: self.seat.tenure().map_or(self.timeout(), |tenure| tenure.timeout),
+            timeout: self.seat.tenure().map_or_else(|| self.longest_lease(), |tenure| tenure.timeout),
             reason: self.why.sentence.clone(),
             at: now.wall,
         }
@@ -119,7 +119,7 @@ impl Group {
         self.books.doubt = false;
         let Some(record) = self.books.in_flight.take() else { return };
         self.books.epoch = record.epoch;
-        self.books.reported &= record.epoch < self.floor;
+        self.books.owes_floor &= record.epoch < self.floor;
         let Seat::Held(tenure) = &mut self.seat else { return };
         if tenure.unrecorded
             && record.holder.as_ref() == Some(&tenure.holder)
@@ -127,6 +127,7 @@ impl Group {
         {
             tenure.unrecorded = false;
             (tenure.granted, tenure.granted_at, tenure.acted) = (now.uptime, now.clock, now.uptime);
+            tenure.starting_since = now.uptime;
             if tenure.cause.is_trouble() {
                 self.promotions.push(tenure.granted);
             }
@@ -156,14 +157,14 @@ impl Group {
             self.why = tenure.before.clone();
             self.seat = Seat::Free;
         }
-        // A floor that rose for a promotion that failed need not be kept; one that a member reported must.
+        // A floor that rose for a promotion that failed need not be kept; any other must.
         let holder = stored.and_then(|stored| stored.holder.as_ref());
         let epoch = stored.and_then(|stored| stored.epoch);
         // So must a longer lease: its holder may be answered by it already.
         let shorter =
             stored.zip(self.seat.tenure()).is_some_and(|(stored, tenure)| stored.timeout < tenure.timeout);
-        let reported = self.books.reported && epoch < self.floor;
-        let differs = holder != self.seat.holder() || shorter || reported;
+        let lower = self.books.owes_floor && epoch < self.floor;
+        let differs = holder != self.seat.holder() || shorter || lower;
         self.books.differs = differs.then_some(None);
         false
     }

@@ -6,7 +6,7 @@ use super::{
     Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Wall,
     Why, limit, seconds,
 };
-use crate::domain::LastAct;
+use crate::domain::{LastAct, NativeHeartbeat};
 
 /// A group's one seat.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,11 @@ pub(super) struct Tenure {
     pub(super) on_record: Option<Wall>,
     /// When its gate delivered last, by the boot clock; empty until it says so.
     pub(super) delivered: Option<Uptime>,
+    /// When it stopped, by the boot clock, if it says that it did and no answer that it may yet hear lets it act
+    /// again.
+    pub(super) stopped: Option<Uptime>,
+    /// The highest sequence in which it said that it acts; 0 before the first.
+    pub(super) acting_sequence: u64,
     /// The sequence of the question that the grant was the answer to.
     pub(super) granted_sequence: u64,
     /// The highest sequence that was answered Primary by this run of the endpoint.
@@ -55,8 +60,10 @@ pub(super) struct Tenure {
     pub(super) timeout: FailoverTimeout,
     /// Set once it was told to stop; it is never answered Primary again then.
     pub(super) told: Option<Told>,
-    /// Whether it has scored above 0 while it acted.
+    /// Whether it has scored above 0 while it acted, since it last did not act.
     pub(super) scored: bool,
+    /// From when on it may have begun to act: its start takes time.
+    pub(super) starting_since: Uptime,
     /// When it last said that it acts, or was granted the seat.
     pub(super) acted: Uptime,
 }
@@ -95,8 +102,43 @@ impl Seat {
     /// Who is Primary, as far as anybody was told so.
     pub(super) fn primary(&self, now: Moment) -> Option<&Holder> {
         let tenure = self.tenure()?;
-        (!tenure.unrecorded && now.uptime < tenure.held_until).then_some(&tenure.holder)
+        let holds = !tenure.unrecorded && tenure.stopped.is_none() && now.uptime < tenure.held_until;
+        holds.then_some(&tenure.holder)
     }
+}
+
+impl Tenure {
+    /// Whether `said`, which says that the holder does not act, proves that no answer which may still reach it lets
+    /// it act again.
+    ///
+    /// A heartbeat that crossed the grant on its way says nothing. Either the holder has heard the last answer that
+    /// it is Primary; or it has acted since it asked for that, and whoever stopped acts again only on the answer to a
+    /// question that it asked after it had stopped (R5).
+    pub(super) fn is_ended_by(&self, said: &NativeHeartbeat) -> bool {
+        let heard = |last| said.answered >= last || self.acting_sequence >= last;
+        // An endpoint that does not remember what it heard of a session takes an old heartbeat for a new one.
+        self.last_primary.is_some_and(|last| said.sequence > last.max(self.acting_sequence) && heard(last))
+    }
+
+    /// When the seat is free, if nothing more is heard.
+    pub(super) fn ends_at(&self) -> Uptime {
+        let believed = self.stopped.map(|_| self.believed_from);
+        believed.map_or(self.held_until, |believed| believed.min(self.held_until))
+    }
+
+    /// Whether it is too early to believe the holder that it stopped, as whoever takes over has to.
+    pub(super) fn is_not_believed(&self, now: Moment) -> bool {
+        self.holder.incarnation.is_some() && now.uptime < self.believed_from
+    }
+}
+
+/// What an earlier run of the endpoint may have permitted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inherited {
+    /// No such permission lasts longer.
+    pub(super) until: Uptime,
+    /// The lease that this is computed with.
+    pub(super) timeout: FailoverTimeout,
 }
 
 /// What a group leaves behind when it is deleted, and has at a start: its seat and its epoch.
@@ -105,8 +147,8 @@ pub struct Estate {
     pub(super) seat: Seat,
     pub(super) floor: Option<Epoch>,
     pub(super) renewing_until: Option<Uptime>,
-    /// Until when a permission that an earlier run of the endpoint gave may last.
-    pub(super) inherited_until: Uptime,
+    /// Empty where no run of the endpoint was before.
+    pub(super) inherited: Option<Inherited>,
     pub(super) dirty: bool,
 }
 
@@ -120,8 +162,9 @@ impl Estate {
     pub fn restore(record: Option<SeatRecord>, timeout: FailoverTimeout, exact: bool, now: Moment) -> Self {
         let inherited_until = now.uptime + timeout.get();
         let renewing_until = (!exact).then_some(inherited_until);
+        let inherited = Some(Inherited { until: inherited_until, timeout });
         let Some(record) = record else {
-            return Self { renewing_until, inherited_until, ..Self::default() };
+            return Self { renewing_until, inherited, ..Self::default() };
         };
         let seat = match (record.holder, record.epoch) {
             (Some(holder), Some(epoch)) => Seat::Held(Box::new(Tenure {
@@ -136,6 +179,8 @@ impl Estate {
                 first_act: Some(now.clock),
                 on_record: Some(record.at),
                 delivered: None,
+                stopped: None,
+                acting_sequence: 0,
                 granted_sequence: 0,
                 last_primary: None,
                 believed_from: now.uptime + record.timeout.get(),
@@ -143,11 +188,12 @@ impl Estate {
                 timeout: record.timeout,
                 told: None,
                 scored: false,
+                starting_since: now.uptime,
                 acted: now.uptime,
             })),
             _ => Seat::Free,
         };
-        Self { seat, floor: record.epoch, renewing_until, inherited_until, dirty: false }
+        Self { seat, floor: record.epoch, renewing_until, inherited, dirty: false }
     }
 
     /// Whether a group that took this up now would wait for a Primary that acts already (R4).
@@ -167,12 +213,21 @@ impl Estate {
 
 impl Group {
     /// What stays of a deleted group: its seat is still held, its epoch still rises. The group itself waits for
-    /// nobody any more.
+    /// nobody any more. A grant that is not on disk is nobody's: whoever waited for it is not told of it.
     #[must_use]
     pub fn leave_estate(&mut self) -> Estate {
-        let (renewing_until, inherited_until) = (self.renewing_until.take(), self.inherited_until);
+        let (renewing_until, inherited) = (self.renewing_until.take(), self.inherited);
         let dirty = self.books.is_open();
-        Estate { seat: self.seat.clone(), floor: self.floor, renewing_until, inherited_until, dirty }
+        let granted = self.seat.tenure().is_some_and(|tenure| tenure.unrecorded);
+        let seat = if granted { Seat::Free } else { self.seat.clone() };
+        Estate { seat, floor: self.floor, renewing_until, inherited, dirty }
+    }
+
+    /// The longest lease that may be in force in a group that has just been given, or waits for a Primary that acts
+    /// already: that Primary may do so by the T that the group had before.
+    pub(super) fn longest_lease(&self) -> FailoverTimeout {
+        let inherited = self.inherited.filter(|_| self.is_renewing());
+        inherited.map_or(self.timeout(), |inherited| inherited.timeout.max(self.timeout()))
     }
 
     /// A group that was created anew with a larger T renews longer leases than its record says.
@@ -225,10 +280,30 @@ impl Group {
         self.review(now);
     }
 
+    /// The holder has stopped, as it says, and that is believed.
+    pub(super) fn free_stopped(&mut self, now: Moment, stopped: Uptime) {
+        let Some(tenure) = self.seat.tenure().cloned() else { return };
+        let session = &tenure.holder.session;
+        // Whoever acts says so within T/4, unless it stops before.
+        if tenure.first_act.is_none() && now.uptime >= tenure.granted + tenure.timeout.get() / 2 {
+            self.note_idle(now, session);
+        }
+        self.remember_former(&tenure, LastAct::Said, stopped);
+        let why = if tenure.told.is_some() {
+            self.why.clone()
+        } else {
+            Why::new(GroupReason::StoppedActing, format!("{session} stopped acting"))
+        };
+        self.free(now, why);
+    }
+
     fn pass_seat(&mut self, now: Moment) {
         // While the record is on its way nobody was told, and the store may yet say that it is held.
-        let over = |tenure: &&Tenure| now.uptime >= tenure.held_until && !tenure.unrecorded;
+        let over = |tenure: &&Tenure| now.uptime >= tenure.ends_at() && !tenure.unrecorded;
         let Some(tenure) = self.seat.tenure().filter(over) else { return };
+        if let Some(stopped) = tenure.stopped {
+            return self.free_stopped(now, stopped);
+        }
         if self.is_kept_in_silence(now, tenure) {
             return;
         }

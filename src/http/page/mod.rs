@@ -23,6 +23,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// What the head of each document has, and where.
+const HEAD: (&str, &str) = ("{head}", include_str!("head.html"));
+
 /// Where in the document the halves are named.
 const HALVES: &str = "{halves}";
 
@@ -80,16 +83,20 @@ impl Halves {
 /// The routes of the page, at `/`, `/api` (the interfaces) and below `/page`.
 #[must_use]
 pub fn routes(halves: Halves) -> Routes {
-    let document = include_str!("assets/index.html").replace(HALVES, halves.names());
-    let document = Asset::new("text/html; charset=utf-8", document.into());
-    let interfaces = Asset::new("text/html; charset=utf-8", include_str!("assets/api.html").into());
+    let overview = document(&include_str!("assets/index.html").replace(HALVES, halves.names()));
+    let interfaces = document(include_str!("assets/api.html"));
     let routes = Routes::new()
-        .route("/", get(async move |headers: HeaderMap| document.answer(&headers)))
+        .route("/", get(async move |headers: HeaderMap| overview.answer(&headers)))
         .route("/api", get(async move |headers: HeaderMap| interfaces.answer(&headers)));
     FILES.iter().fold(routes, |routes, (path, kind, text)| {
         let asset = Asset::new(kind, Bytes::from_static(text.as_bytes()));
         routes.route(path, get(async move |headers: HeaderMap| asset.answer(&headers)))
     })
+}
+
+/// A document, with the head that all have.
+fn document(text: &str) -> Asset {
+    Asset::new("text/html; charset=utf-8", text.replace(HEAD.0, HEAD.1).into())
 }
 
 /// A file of the program.

@@ -63,8 +63,8 @@ impl Judge {
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
             GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
             GroupChangeKind::SeatFreed => {
-                if change.reason == GroupReason::NeverActed {
-                    self.lively.seat_was_unused(now, &key.id);
+                if let Some((given, _)) = self.promotions.iter().rfind(|(_, of)| of == key) {
+                    self.lively.seat_was_lost(now, &key.id, *given);
                 }
                 if self.judges_flapping && change.reason == GroupReason::NoHeartbeat {
                     let what = format!("{:?} lost its seat: {}", change.session, change.explanation);

@@ -48,7 +48,7 @@ struct Known {
     /// When a member last lost a seat that it had never acted on.
     unused: Option<Lived>,
     /// Each T that the group had, and until when windows may have begun under it.
-    timeouts: Vec<(Span, Instant)>,
+    timeouts: Vec<(Span, Lived)>,
 }
 
 /// What the judge knows of who could have acted.
@@ -88,15 +88,18 @@ impl Lively {
 
     /// A group has this T from now on.
     pub(crate) fn group_has(&mut self, now: Instant, group: &GroupId, timeout: Span) {
+        let now = self.lived(now);
         let known = self.groups.entry(group.clone()).or_default();
-        for (before, until) in known.timeouts.iter_mut().filter(|(_, until)| *until == Instant::MAX) {
+        for (before, until) in known.timeouts.iter_mut().filter(|(_, until)| *until == Lived::MAX) {
             *until = now + at_most((LIVELY_TS + 1) * *before);
         }
-        known.timeouts.push((timeout, Instant::MAX));
+        known.timeouts.push((timeout, Lived::MAX));
     }
 
-    /// The group is new to an endpoint that began knowing nothing: it waits by the longest T there was.
+    /// The group waits for a Primary that acts already, by a longer T than its own: one that a seat on record has,
+    /// or, where the group is new to an endpoint that began, the longest there was.
     pub(crate) fn group_waits(&mut self, now: Instant, group: &GroupId, longest: Span) {
+        let now = self.lived(now);
         let Some(known) = self.groups.get_mut(group) else { return };
         let own = known.timeouts.iter().map(|(timeout, _)| *timeout).max().unwrap_or_default();
         known.timeouts.push((longest, now + at_most(longest + (LIVELY_TS + 1) * own)));
@@ -104,6 +107,7 @@ impl Lively {
 
     /// A seat of this T is on record in the group: it holds for that long, also at the next start.
     fn seat_has(&mut self, now: Instant, group: &GroupId, timeout: Span) {
+        let now = self.lived(now);
         let Some(known) = self.groups.get_mut(group) else { return };
         let until = now + at_most((LIVELY_TS + 1) * timeout);
         match known.timeouts.iter_mut().find(|(known, _)| *known == timeout) {
@@ -112,8 +116,14 @@ impl Lively {
         }
     }
 
+    /// The longest T that a group ever had.
+    pub(crate) fn longest(&self, group: &GroupId) -> Option<Span> {
+        self.groups.get(group)?.timeouts.iter().map(|(timeout, _)| *timeout).max()
+    }
+
     /// The longest T by which a window that ends now may be measured.
     pub(crate) fn timeout(&self, now: Instant, group: &GroupId) -> Option<Span> {
+        let now = self.lived(now);
         let timeouts = &self.groups.get(group)?.timeouts;
         timeouts.iter().filter(|(_, until)| now < *until).map(|(timeout, _)| *timeout).max()
     }
@@ -140,11 +150,16 @@ impl Lively {
         self.groups.entry(group.clone()).or_default().excused = lived;
     }
 
-    /// A member lost a seat that it never acted on: it stopped hearing when it was chosen. Nobody can know that
-    /// before, and one such choice has its time within 3 T; the second in a row has not.
-    pub(crate) fn seat_was_unused(&mut self, now: Instant, group: &GroupId) {
-        let lived = self.lived(now);
+    /// A member lost a seat that it was given at `given`. If it never acted on it, it stopped hearing when it was
+    /// chosen, or died. Nobody can know that before, and one such choice has its time within 3 T; the second in a row
+    /// has not.
+    pub(crate) fn seat_was_lost(&mut self, now: Instant, group: &GroupId, given: Instant) {
         let timeout = self.timeout(now, group).unwrap_or_default();
+        let acted = self.groups.get(group).is_some_and(|known| known.acted_at > given);
+        if acted || now - given < timeout / 2 {
+            return;
+        }
+        let lived = self.lived(now);
         let known = self.groups.entry(group.clone()).or_default();
         let again = known.unused.replace(lived);
         if again.is_some_and(|before| lived - before.min(lived) <= at_most(LIVELY_TS * timeout)) {

@@ -42,10 +42,14 @@ impl World {
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
         endpoint.longest = longest;
         let epoch = found.and_then(|mark| mark.epoch);
+        let mut waits = BTreeMap::new();
         for (key, mut record) in records.seats {
             let group = records.groups.get(&key).map(|group| group.draft.timeout);
             record.timeout = record.timeout.max(group.unwrap_or(record.timeout));
             let timeout = record.timeout;
+            if !exact {
+                waits.insert(key.clone(), span(timeout));
+            }
             endpoint.estates.insert(key, Estate::restore(Some(record), timeout, exact, now));
         }
         for (key, spec) in records.groups {
@@ -55,6 +59,9 @@ impl World {
             let group = Group::create(spec, Choosing::default(), epoch, Some(estate));
             endpoint.cells_made += 1;
             self.judge.lively.group_has(self.now, &key.id, span(timeout));
+            if let Some(waits) = waits.get(&key) {
+                self.judge.lively.group_waits(self.now, &key.id, *waits);
+            }
             endpoint.cells.insert(key, Cell::new(endpoint.cells_made, group));
         }
         for ((key, _), session) in records.sessions {

@@ -16,6 +16,7 @@ use super::{
     clock::Instant,
     endpoint::{Cell, failure, span},
     event::{AtEndpoint, Event, Return},
+    judge::at_most,
     store::Transaction,
 };
 
@@ -200,7 +201,14 @@ impl World {
                 let longest = FailoverTimeout::new(endpoint.longest).unwrap_or(spec.draft.timeout);
                 let waits = spec.draft.timeout.max(longest);
                 let new = || Estate::restore(None, waits, endpoint.knows_all, endpoint.begun);
-                let estate = endpoint.estates.remove(&key).unwrap_or_else(new);
+                let known = endpoint.estates.remove(&key);
+                if known.is_none() && self.mark_was_lost {
+                    // Whoever acts in it may do so by a T that the endpoint has forgotten with the mark.
+                    let had = self.judge.lively.longest(&key.id).filter(|had| *had > span(waits));
+                    let until = self.now + at_most(had.unwrap_or_default());
+                    self.judge.sink.excuse(&key.id, until);
+                }
+                let estate = known.unwrap_or_else(new);
                 self.judge.lively.group_has(self.now, &key.id, span(spec.draft.timeout));
                 if estate.is_renewing(now) {
                     self.judge.lively.group_waits(self.now, &key.id, span(waits));

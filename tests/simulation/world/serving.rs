@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use client_failover::{
-    domain::{CallFailure, FailureKind, GroupChange, GroupKey, Heartbeat, SessionId},
+    domain::{CallFailure, FailureKind, GroupChange, GroupChangeKind, GroupKey, Heartbeat, SessionId},
     endpoint::machine::{Question, Refusal, Reply as Decision},
     registration::machine::{Answer, Call, GroupTimeout},
 };
@@ -113,8 +113,24 @@ impl World {
             let (kind, reason) = (change.kind, change.reason);
             format!("{}: {kind} {reason} {session} {:?}: {}", key.id, change.epoch, change.explanation)
         });
+        if change.kind == GroupChangeKind::StoreWasSetBack {
+            self.group_waits_by_the_longest(key);
+        }
         self.judge.group_changed(self.now, key, change);
         self.note_tenure(key, change);
+    }
+}
+
+impl World {
+    /// A member shows that an earlier run of the endpoint knew what this one does not: while its permission may last,
+    /// the group waits, and by the longest T there was if it is new to this run.
+    fn group_waits_by_the_longest(&mut self, key: &GroupKey) {
+        let now = self.endpoint_now();
+        let longest = self.endpoint.longest;
+        if now.uptime < self.endpoint.begun.uptime + longest {
+            let longest = u64::try_from(longest.as_micros()).unwrap_or(u64::MAX);
+            self.judge.lively.group_waits(self.now, &key.id, longest);
+        }
     }
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Sink {
     permits: BTreeMap<Pid, Permit>,
     groups: BTreeMap<GroupId, Written>,
     asleep: Vec<SiteId>,
+    /// Until when two in a group are none, because nobody can know a lease that was given in it.
+    excused: BTreeMap<GroupId, Instant>,
     /// Whether two at once are a fault: all members are native and step down.
     pub(crate) judges: bool,
     /// Whether epochs that do not rise are.
@@ -57,6 +59,16 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
+    /// Until `until` nobody can know of a lease in `group`.
+    pub(crate) fn excuse(&mut self, group: &GroupId, until: Instant) {
+        let excused = self.excused.entry(group.clone()).or_default();
+        *excused = until.max(*excused);
+    }
+
+    fn is_excused(&self, now: Instant, group: &GroupId) -> bool {
+        self.excused.get(group).is_some_and(|until| now < *until)
+    }
+
     pub(crate) fn has_permit(&self, now: Instant, pid: Pid) -> bool {
         self.permits.get(&pid).is_some_and(|permit| now < permit.writes_until())
     }
@@ -88,7 +100,7 @@ impl Sink {
         let end = standing.acting_until();
         self.permits.insert(pid, Permit { site, group: group.clone(), end, until, stops_at: None });
         let two = if self.judges { self.two_at_once(now, &group) } else { None };
-        let judges_epochs = self.judges_epochs;
+        let judges_epochs = self.judges_epochs && !self.is_excused(now, &group);
         two.or_else(|| if judges_epochs { self.epoch_fell(pid, &group, standing.epoch) } else { None })
     }
 
@@ -201,7 +213,8 @@ impl Sink {
 
     fn two_at_once(&self, now: Instant, group: &GroupId) -> Option<Accusation> {
         let writers = self.writers(now, group);
-        (writers.len() > 1).then(|| ("TwoAtOnce", format!("(site, run) {writers:?} write in {group}")))
+        let two = writers.len() > 1 && !self.is_excused(now, group);
+        two.then(|| ("TwoAtOnce", format!("(site, run) {writers:?} write in {group}")))
     }
 
     fn epoch_fell(&mut self, pid: Pid, group: &GroupId, epoch: Option<Epoch>) -> Option<Accusation> {

@@ -13,6 +13,7 @@ use super::{
     event::SiteId,
     judge::at_most,
     plan::{Fault, Weather},
+    writing::LATE,
 };
 
 /// How long after the end of its lease a process that runs may take to say so.
@@ -77,8 +78,9 @@ impl World {
         let stops = self.stop_takes(change, longest.max(self.plan.group(&key.id).timeout));
         // A doubled heartbeat of a stock member looks like a later one.
         let native = self.plan.is_native();
-        // What was said to an earlier run of the endpoint, and comes again, looks like a confirmation.
-        let echoes = self.plan.faults.contains(&Fault::Replay) || self.plan.weather.doubled > 0;
+        // What was said to an earlier run of the endpoint, and comes late or again, looks like a confirmation.
+        let Weather { late, doubled, .. } = self.plan.weather;
+        let echoes = self.plan.faults.contains(&Fault::Replay) || late + doubled > 0;
         let asked = is_for_a_challenger(change.reason) && !echoes;
         let Tenures { groups, heard } = &mut self.judge.tenures;
         let tenure = groups.entry(key.clone()).or_default();
@@ -96,9 +98,7 @@ impl World {
                 (tenure.challenged, tenure.challenger) = (now, change.session.clone());
             }
             GroupChangeKind::ToldToStop => {
-                // For T after its start an endpoint does not believe that the holder on record stopped.
-                let undisturbed = self.judge.disturbed < tenure.challenged
-                    && now > self.judge.endpoint_disturbed + at_most(2 * longest);
+                let undisturbed = self.judge.disturbed < tenure.challenged;
                 let due = now + stops + at_most(timeout / 2) + SECOND;
                 tenure.hand_over = (calm && undisturbed).then_some((now, due));
                 let unproved = native && asked && {
@@ -143,6 +143,7 @@ impl World {
             && self.sites.iter().filter(told).all(|site| site.runs() && site.link.is_good(now))
             && !self.sites.iter().any(|site| site.link.is_late() || now < site.link.lossy_until)
             && !self.endpoint.mood.is_bad()
+            && self.endpoint.writer.ends() <= now + LATE
     }
 
     /// How long the Primary that is told may take to stop: it stops at the deadline at the latest.

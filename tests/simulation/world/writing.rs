@@ -20,7 +20,7 @@ use super::{
 const PAUSE: u64 = 100 * MILLISECOND;
 
 /// A record and all those before it in the queue are on disk within this, if the disk is well.
-const LATE: Span = 100 * MILLISECOND;
+pub(crate) const LATE: Span = 100 * MILLISECOND;
 
 /// A seat that is to be written, and for which cell.
 #[derive(Debug)]

@@ -8,4 +8,5 @@ mod plant;
 mod restarts;
 mod scores;
 mod simulation;
+mod stops;
 mod told;

@@ -267,7 +267,8 @@ impl Plant {
     pub(super) fn restart_endpoint(&mut self, exact: bool) {
         let spec = self.group.spec().clone();
         let members = self.group.sessions(self.now);
-        let estate = Estate::restore(self.disk.clone(), spec.draft.timeout, exact, self.now);
+        let held = self.disk.as_ref().map_or(spec.draft.timeout, |record| record.timeout);
+        let estate = Estate::restore(self.disk.clone(), held.max(spec.draft.timeout), exact, self.now);
         self.group = Group::create(spec, Choosing::default(), None, Some(estate));
         let members = members.into_iter().zip(1..);
         let members = members.map(|(view, order)| RegisteredSession { spec: view.spec, order }).collect();

@@ -15,6 +15,58 @@ fn a_restart_with_an_exact_store_renews_the_recorded_primary_at_once() {
 }
 
 #[test]
+fn whoever_is_on_record_and_does_not_act_is_primary_again_under_a_new_epoch() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    let epoch = plant.epoch();
+    plant.adapter("A").acting = false;
+    plant.at(1_000).restart_endpoint(true);
+    plant.refuses = true;
+    let heartbeat = plant.compose("A");
+    assert_eq!(plant.ask("A", &heartbeat), Ok(None), "the new epoch is on disk before it is told");
+    plant.refuses = false;
+    assert_eq!(plant.beat("A"), Primary);
+    assert!(plant.epoch() > epoch, "what another may have granted meanwhile is not known");
+    assert_eq!(plant.adapters["A"].epoch, Epoch::new(plant.epoch()));
+}
+
+#[test]
+fn whoever_acts_by_the_longer_t_that_a_group_had_is_waited_for_by_that_also_after_a_second_restart() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.run(&["A"], 0, 0);
+    let estate = plant.group.leave_estate();
+    plant.group = Group::create(spec(T / 10), Choosing::default(), None, Some(estate));
+    plant.register("A");
+    plant.register("B");
+    plant.at(500).restart_endpoint(true);
+    // It claims an epoch that was never given; the seat on record looks like one of the past.
+    plant.adapter("B").epoch = Epoch::new(plant.epoch() + 7);
+    assert_eq!(plant.at(600).beat("B"), Secondary);
+    assert_eq!(plant.disk.as_ref().map(|record| record.holder.is_some()), Some(false));
+    plant.at(1_000).restart_endpoint(false);
+    assert_eq!(plant.at(10_999).beat("B"), Secondary, "A may act");
+    assert_eq!(plant.at(11_000).beat("B"), Primary);
+}
+
+#[test]
+fn whoever_acts_already_holds_the_seat_for_as_long_as_its_longer_lease_may_last() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.run(&["A"], 0, 0);
+    plant.group = Group::create(
+        spec(T / 10),
+        Choosing::default(),
+        None,
+        Some(Estate::restore(None, spec(T).draft.timeout, false, moment(0))),
+    );
+    plant.register("A");
+    plant.register("B");
+    // The answer is lost: A goes on by the lease that an earlier run of the endpoint gave.
+    assert_eq!(plant.at(100).beat_unheard("A"), Primary);
+    assert_eq!(plant.at(9_999).beat("B"), Secondary);
+    assert_eq!(plant.at(10_000).beat("B"), Primary);
+}
+
+#[test]
 fn a_restart_holds_the_recorded_seat_for_t_from_its_start() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

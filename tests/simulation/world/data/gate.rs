@@ -8,7 +8,7 @@ use client_failover::{
         Waiting,
     },
     egress::machine::{
-        ledger::{Ledger, Taken, Terms, Ticket, Turned},
+        ledger::{Ledger, Taken, Terms, Turned},
         proof::{self, Proofs},
     },
 };
@@ -288,34 +288,27 @@ impl World {
         standing.map_or_else(Order::default, |standing| Order::of(standing).at(uptime))
     }
 
-    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost.
+    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost once it is kept.
     pub(super) fn gate_takes(
         &mut self,
         site: SiteId,
         lane: usize,
         arrival: Now,
         again: bool,
-    ) -> Result<(Ticket, bool), Turned> {
+    ) -> Result<Taken, Turned> {
         let order = self.gate_order(site);
         if order.number == 0 {
             return Err(Turned::StandsBy);
         }
         let terms = Terms { standby: StandbyAnswer::Refuse, limit: self.data().plan.room };
-        let place = self.place(site);
-        let Some(gate) = place.gate.as_mut() else { return Err(Turned::StandsBy) };
+        let Some(gate) = self.place(site).gate.as_mut() else { return Err(Turned::StandsBy) };
         let ledger = &mut gate.lanes[lane].ledger;
         let before = ledger.tally().dropped;
-        let taken = ledger.take(&order, terms, (arrival, 1), again);
+        let taken = ledger.take(&order, terms, (arrival, 1), again)?;
         let counted = ledger.tally().dropped - before;
-        match taken? {
-            Taken::Pass(ticket) => Ok((ticket, true)),
-            Taken::Keep(ticket, over) => {
-                self.note_dropped(site, lane, &over, counted);
-                for block in over {
-                    self.write(site, Work::Over(lane, block));
-                }
-                Ok((ticket, false))
-            }
+        if let Taken::Keep(_, over) = &taken {
+            self.judge_dropped(site, lane, over, counted);
         }
+        Ok(taken)
     }
 }

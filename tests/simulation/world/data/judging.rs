@@ -5,7 +5,10 @@ use std::{
     ops::Range,
 };
 
-use client_failover::{domain::Order, egress::machine::proof::Evidence};
+use client_failover::{
+    domain::{Block, Order},
+    egress::machine::proof::Evidence,
+};
 
 use super::{
     super::{
@@ -56,6 +59,10 @@ impl Truth {
         self.accepted.insert((site, lane, moment));
     }
 
+    pub(super) fn dropped(&mut self, site: SiteId, dropped: &[(usize, Moment)]) {
+        self.dropped.extend(dropped.iter().map(|(lane, moment)| (site, *lane, *moment)));
+    }
+
     fn is_settled(&self, target: usize, moment: Moment) -> bool {
         self.delivered.contains_key(&(target, moment)) || self.refused.contains(&(target, moment))
     }
@@ -91,17 +98,14 @@ impl World {
         }
     }
 
-    /// Blocks that made room for another are lost, and each request of them is counted.
-    pub(super) fn note_dropped(&mut self, site: SiteId, lane: usize, over: &[i64], counted: u64) {
+    /// Blocks that are to make room for another: each request of them is counted.
+    pub(super) fn judge_dropped(&mut self, site: SiteId, lane: usize, over: &[Block], counted: u64) {
         let disk = &self.place(site).disk.lanes[lane];
-        let mut dropped = Vec::new();
-        for id in over {
-            dropped.extend(disk.contents.get(id).into_iter().flatten().copied());
+        let contents = |block: &Block| disk.contents.get(&block.id).map_or(0, Vec::len);
+        let dropped: usize = over.iter().map(contents).sum();
+        if u64::try_from(dropped).unwrap_or(0) < counted {
+            self.accuse("Miscounted", format!("site {site} counts {counted} dropped of {dropped}"));
         }
-        if u64::try_from(dropped.len()).unwrap_or(0) < counted {
-            self.accuse("Miscounted", format!("site {site} counts {counted} dropped of {}", dropped.len()));
-        }
-        self.data().truth.dropped.extend(dropped.into_iter().map(|moment| (site, lane, moment)));
     }
 
     /// At the end each moment that was taken is settled, counted as dropped, or waits where it was taken; what a
