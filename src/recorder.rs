@@ -1,7 +1,7 @@
 //! Writes rows of the adapter's history, for every room that has something to tell.
 //!
-//! Promises: rows of one recorder are written in their order, and are not given up while the store refuses
-//! them; each is told to the log at once. A row that is written late says so.
+//! Promises: rows of one recorder are written in their order, once, and are not given up while the store refuses
+//! them, or keeps what it says it refused; each is told to the log at once. A row that is written late says so.
 //!
 //! Does not: keep rows over a crash that came before the store said yes. It imports domain, clock and store.
 
@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     clock::{self, Alarm},
     domain::{Known, Reason, Transition, TransitionKind, Uptime},
-    store::Store,
+    store::{Due, Store},
 };
 
 /// A row that was written later than this after its event says so.
@@ -76,6 +76,8 @@ impl Recorder {
 #[derive(Default)]
 struct Batch {
     rows: Vec<(Uptime, Transition)>,
+    /// How many of them were in an attempt that was said to have failed.
+    doubted: usize,
     known: Option<Known>,
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -91,6 +93,7 @@ impl Batch {
 
     fn finish(&mut self) {
         self.rows.clear();
+        self.doubted = 0;
         self.known = None;
         for done in mem::take(&mut self.waiting) {
             // Whoever waited may have given up; the row is written all the same.
@@ -109,6 +112,7 @@ async fn write_items(store: Store, mut items: mpsc::UnboundedReceiver<Item>) {
                 batch.add(item);
             }
             let Err(error) = write(&store, &batch).await else { break };
+            batch.doubted = batch.rows.len();
             if !mem::replace(&mut refused, true) {
                 tracing::error!(%error, rows = batch.rows.len(), "history cannot be written; it is kept in memory");
             }
@@ -128,15 +132,12 @@ async fn write(store: &Store, batch: &Batch) -> Result<(), crate::store::StoreEr
     let now = clock::now().uptime;
     let rows: Vec<Transition> =
         batch.rows.iter().map(|(queued, row)| with_lateness(row, now.since(*queued))).collect();
-    store.record(&rows, batch.known.as_ref()).await
+    store.record(Due { rows: &rows, doubted: batch.doubted }, batch.known.as_ref()).await
 }
 
 fn with_lateness(row: &Transition, late: Duration) -> Transition {
-    let mut row = row.clone();
-    if late > LATE {
-        row.explanation.push_str(&format!(" (recorded {:.1} s later)", late.as_secs_f64()));
-    }
-    row
+    let row = row.clone();
+    if late > LATE { row.recorded_late(late) } else { row }
 }
 
 async fn wait_to_retry() {

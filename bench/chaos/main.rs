@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench chaos [-- --faults N] [--seed N] [--timeout-ms N] [--members N]`. One endpoint and
 //! three adapters under step-down, each adapter behind a link of its own. Faults overlap. It ends with a
-//! summary, and with exit status 1 if two were ever permitted at once or an epoch fell.
+//! summary, and with exit status 1 if two were ever permitted at once, an epoch fell, or nobody acted although nothing was wrong.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a bench stops at the first surprise")]
 #![allow(unreachable_pub, reason = "a bench has no public interface")]

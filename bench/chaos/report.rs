@@ -40,6 +40,22 @@ pub fn print(chaos: &Chaos) -> bool {
         );
     }
     violations(&verdict);
+    let mut idle: Vec<Duration> = chaos.calms.iter().map(|calm| calm.idle).collect();
+    let mut gaps: Vec<Duration> = chaos.calms.iter().map(|calm| calm.longest_gap).collect();
+    idle.sort();
+    gaps.sort();
+    println!(
+        "healed {} times: somebody acted after p50 {} ms, max {} ms; longest gap in the 2 T after that p50 {} ms, max {} ms",
+        idle.len(),
+        millis(&idle, 0.5),
+        millis(&idle, 1.0),
+        millis(&gaps, 0.5),
+        millis(&gaps, 1.0),
+    );
+    let idlers = chaos.faults_in_calm();
+    for what in &idlers {
+        println!("VIOLATION: nothing was wrong, and not one acted, soon and without a gap: {what}");
+    }
     println!(
         "{} faults, {} writes, {} overlaps, {} epochs out of order, {} epochs of two members, {} gaps; {} writes of \
          writers that could not know yet that their adapter had stopped",
@@ -51,13 +67,14 @@ pub fn print(chaos: &Chaos) -> bool {
         verdict.gaps.len(),
         verdict.unknowing,
     );
-    if verdict.violations() > 0 {
+    let violations = verdict.violations() + idlers.len();
+    if violations > 0 {
         for begun in &chaos.log {
             println!("{:?}: {} (member {})", begun.at.since_boot(), begun.kind, begun.member);
         }
         println!("{}", chaos.plant.story());
     }
-    verdict.violations() == 0
+    violations == 0
 }
 
 /// The last fault before the gap's end that began no earlier than one write before the gap did; else the last

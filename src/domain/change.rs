@@ -115,7 +115,8 @@ words! {
     LastAct {
         /// It said so itself.
         Said,
-        /// It fell silent: this is its last heartbeat, and it may have acted until its lease ended.
+        /// It fell silent: this is its last heartbeat, or the last sign of life of an endpoint that had it on record, if
+        /// none came after that; and it may have acted until its lease ended.
         LastHeartbeat,
     }
 }

@@ -304,7 +304,26 @@ pub struct Transition {
     pub gap_us: Option<i64>,
 }
 
+/// Begins what a row says at the end of how late it was written.
+const LATE: &str = " (recorded ";
+
 impl Transition {
+    /// The row, written so much later than it happened, and saying so.
+    #[must_use]
+    pub fn recorded_late(mut self, by: Duration) -> Self {
+        self.explanation = format!("{}{LATE}{:.1} s later)", self.explanation, by.as_secs_f64());
+        self
+    }
+
+    /// Whether an `explanation` on disk is that of this row, however late either was written.
+    #[must_use]
+    pub fn explains(&self, explanation: &str) -> bool {
+        fn in_time(explanation: &str) -> &str {
+            explanation.rsplit_once(LATE).map_or(explanation, |(said, _)| said)
+        }
+        in_time(explanation) == in_time(&self.explanation)
+    }
+
     /// Something that happened at `now` where `standing` is the adapter's: of whoever else than the registration tells.
     #[must_use]
     pub fn observed(

@@ -75,12 +75,8 @@ impl Tenure {
     /// Whether something may be sent now.
     pub(super) fn permits(&self) -> bool {
         let deadline = self.deadline_ns.load(Ordering::Acquire);
-        !self.is_over() && (deadline == u64::MAX || nanos(clock::uptime()) < deadline)
-    }
-
-    /// Whether it was ended.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
+        let is_over = self.is_over.load(Ordering::Acquire);
+        !is_over && (deadline == u64::MAX || nanos(clock::uptime()) < deadline)
     }
 
     /// Returns once it is over. It may outlive whoever asks.

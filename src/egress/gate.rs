@@ -145,8 +145,7 @@ impl Gate {
         let route = self.route(&id)?;
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
-        let (_, order) = self.now();
-        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
+        if !only_asks && route.lane.refuses(&self.now().1, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
@@ -156,10 +155,11 @@ impl Gate {
     }
 
     fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
-        if !self.views.borrow().is_ready() {
+        let view = self.views.borrow();
+        if !view.is_ready() {
             return Err(Refusal::StandsBy);
         }
-        self.views.borrow().routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
+        view.routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
     }
 
     /// What the gate goes by, and the order as it is now.

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::poll_fn;
+use futures_util::{
+    future::poll_fn,
+    stream::{FuturesUnordered, StreamExt},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, Uri,
@@ -57,9 +60,8 @@ struct Link {
     /// Whether the wire has ended.
     over: bool,
     idle_since: Uptime,
-    tenure: Arc<Tenure>,
-    /// Wakes whoever waits at the end of the tenure.
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Wakes whoever waits at the end of the tenure; it is asked again only then.
+    ended: FuturesUnordered<WaitForCancellationFutureOwned>,
     /// Wakes whoever waits when an answer may be overdue; it is set anew only then.
     timer: Pin<Box<Sleep>>,
 }
@@ -125,8 +127,7 @@ impl Pool {
             wire: Box::pin(wire),
             over: false,
             idle_since: clock::uptime(),
-            tenure: Arc::clone(&self.tenure),
-            ended: Box::pin(self.tenure.ended()),
+            ended: FuturesUnordered::from_iter([self.tenure.ended()]),
             timer: Box::pin(sleep(ANSWER_LIMIT)),
         })
     }
@@ -212,11 +213,7 @@ impl Link {
     /// from `since`, if that is given.
     async fn drive<W: Future>(&mut self, since: Option<Uptime>, work: W) -> Result<W::Output, Failure> {
         let mut work = pin!(work);
-        let mut is_watched = false;
         poll_fn(|context| {
-            if self.tenure.is_over() {
-                return Poll::Ready(Err(NotPermitted.into()));
-            }
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Ok(done));
             }
@@ -224,10 +221,7 @@ impl Link {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Ok(done));
             }
-            // Once is enough: whoever waits is the same task until it has its answer.
-            let ends =
-                !std::mem::replace(&mut is_watched, true) && self.ended.as_mut().poll(context).is_ready();
-            if ends {
+            if self.ended.poll_next_unpin(context).is_ready() {
                 return Poll::Ready(Err(NotPermitted.into()));
             }
             match since {

@@ -10,6 +10,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -34,8 +35,27 @@ pub(super) fn read(folder: &Path) -> Option<SignOfLife> {
     (words.next() == Some("end")).then_some(SignOfLife { boot, at: Now { uptime, wall }, stopped })
 }
 
-/// Leaves a sign in `folder`.
-pub(super) fn leave(folder: &Path, sign: &SignOfLife) -> io::Result<()> {
+/// The signs of one run of the endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// Whether the last one was left. Held while one is written: a write that nobody waits for any more may still be
+    /// under way.
+    ended: Mutex<bool>,
+}
+
+impl Signs {
+    /// Leaves a sign in `folder`, unless the run has said that it stopped: none comes after that.
+    pub(super) fn leave(&self, folder: &Path, sign: &SignOfLife) -> io::Result<()> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
+            return Ok(());
+        }
+        *ended = sign.stopped;
+        leave(folder, sign)
+    }
+}
+
+fn leave(folder: &Path, sign: &SignOfLife) -> io::Result<()> {
     let (uptime, wall) = (sign.at.uptime.since_boot().as_micros(), sign.at.wall.micros());
     let word = if sign.stopped { "stopped" } else { "alive" };
     let text = format!("{} {uptime} {wall} {word} end", sign.boot.as_str());
@@ -56,10 +76,21 @@ mod tests {
         let sign = SignOfLife { boot: BootId::new("b-1"), at, stopped: false };
         for stopped in [false, true, false] {
             let sign = SignOfLife { stopped, ..sign.clone() };
-            leave(folder.path(), &sign).unwrap();
+            Signs::default().leave(folder.path(), &sign).unwrap();
             assert_eq!(read(folder.path()), Some(sign));
         }
         fs::write(folder.path().join(NAME), "b-1 7 -8 alive").unwrap();
         assert_eq!(read(folder.path()), None);
+    }
+    #[test]
+    fn a_run_leaves_no_sign_after_its_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let signs = Signs::default();
+        let at = |secs| Now { uptime: Uptime::new(Duration::from_secs(secs)), wall: Wall::default() };
+        let sign = |secs, stopped| SignOfLife { boot: BootId::new("b-1"), at: at(secs), stopped };
+        for (secs, stopped) in [(1, false), (2, true), (3, false)] {
+            signs.leave(folder.path(), &sign(secs, stopped)).unwrap();
+        }
+        assert_eq!(read(folder.path()), Some(sign(2, true)));
     }
 }

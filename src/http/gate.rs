@@ -1,5 +1,7 @@
 //! The egress gate's paths, and how its destinations do.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -25,8 +27,9 @@ const RETRY_AFTER_S: u64 = 1;
 #[must_use]
 pub fn routes(gate: Gate) -> Routes {
     let diagnostics = get(report).with_state(gate.clone());
+    let gate = Arc::new(gate);
     Routes::new().route("/api/v1/diagnostics/egress", diagnostics).raw(Gate::owns, move |request: Request| {
-        let gate = gate.clone();
+        let gate = Arc::clone(&gate);
         async move {
             match gate.answer(request).await {
                 Ok(Answer::Passed(answer)) => answer.map(Body::new),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-pub use super::routes::Routes;
+pub use super::routes::{Interface, Routes};
 use super::traffic::{Cause, Traffic};
 use crate::{
     domain::{Fault, Faults},
@@ -76,6 +76,11 @@ impl Failure {
     pub(super) const fn because(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
         self
+    }
+
+    /// Whether `answer` is a refusal that has no body yet.
+    pub(super) fn is_in(answer: &Response) -> bool {
+        answer.extensions().get::<Arc<Self>>().is_some()
     }
 
     /// Its status, what was refused, and after how many seconds to come again.

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,14 +17,15 @@ use axum::{
 };
 use tokio_util::task::TaskTracker;
 use tower::{
-    ServiceExt, service_fn,
+    ServiceExt,
     util::{BoxCloneSyncService, MapRequestLayer},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    door::{self, Door, told, told_of_another},
+    door::{self, Door},
     kit::{Failure, internal, render},
+    told::{told, told_of_another},
 };
 
 /// All routes of a listener. Patterns are written in lower case with `{name}` for an identifier.
@@ -35,10 +37,18 @@ pub struct Routes {
 }
 
 /// What answers requests whose addresses stay as they were written.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Raw {
     owns: fn(&str) -> bool,
-    service: BoxCloneSyncService<Request, Response, Infallible>,
+    answer: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Raw").finish_non_exhaustive()
+    }
 }
 
 impl Routes {
@@ -77,25 +87,21 @@ impl Routes {
     pub fn raw<F>(
         mut self,
         owns: fn(&str) -> bool,
-        answer: impl Fn(Request) -> F + Clone + Send + Sync + 'static,
+        answer: impl Fn(Request) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = Response> + Send + 'static,
     {
-        let service = service_fn(move |request| {
-            let answered = CarriedOut::new(answer(request));
-            async { Ok(answered.await) }
-        });
-        self.raw = Some(Raw { owns, service: BoxCloneSyncService::new(service) });
+        self.raw = Some(Raw { owns, answer: Arc::new(move |request| Box::pin(answer(request))) });
         self
     }
 
-    /// The service that answers them.
+    /// What answers them.
     ///
     /// From the outside in: the path is brought into its canonical form, refusals get their bodies,
     /// what was begun is carried out although its client hangs up, the door lets in who may, panics become
     /// refusals, and the router chooses the handler. What is answered raw passes the same door.
-    pub fn build(self, door: Arc<Door>) -> Router {
+    pub fn build(self, door: Arc<Door>) -> Interface {
         let Self { router, patterns, raw } = self;
         let hosts_endpoint = patterns.contains(&ENDPOINT);
         let patterns: Arc<[&'static str]> = patterns.into();
@@ -116,22 +122,33 @@ impl Routes {
                 }
             }));
         let canonical = MapRequestLayer::new(move |request| canonical(&patterns, request));
-        let service = tower::Layer::layer(&canonical, inner).map_err(|never: Infallible| match never {});
-        let Some(Raw { owns, service: raw }) = raw else { return Router::new().fallback_service(service) };
-        let parts = Arc::new((raw, BoxCloneSyncService::new(service), door));
-        Router::new().fallback_service(service_fn(move |request: Request| {
-            let parts = Arc::clone(&parts);
-            async move {
-                let (raw, service, door) = &*parts;
-                if !owns(request.uri().path()) {
-                    return service.clone().oneshot(request).await;
-                }
-                let answered = door.pass(request, |request| async {
-                    raw.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
-                });
-                Ok(told_of_another(render(false, door.traffic(), answered.await)))
+        let router = BoxCloneSyncService::new(tower::Layer::layer(&canonical, inner));
+        Interface(Arc::new(Parts { door, raw, router }))
+    }
+}
+
+/// All routes of a listener, behind its door. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Interface(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    door: Arc<Door>,
+    raw: Option<Raw>,
+    router: BoxCloneSyncService<Request, Response, Infallible>,
+}
+
+impl Interface {
+    /// What a request is answered.
+    pub async fn answer(&self, request: Request) -> Response {
+        let Parts { door, raw, router } = &*self.0;
+        match raw.as_ref().filter(|raw| (raw.owns)(request.uri().path())) {
+            Some(raw) => {
+                let answered = door.pass(request, |request| CarriedOut(Some((raw.answer)(request)))).await;
+                told_of_another(render(false, door.traffic(), answered))
             }
-        }))
+            None => router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+        }
     }
 }
 
@@ -172,15 +189,9 @@ fn wrong_verb() -> Failure {
 }
 
 /// A future that is carried out to its end, in a task of its own, although nobody waits for it any more.
-struct CarriedOut<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+struct CarriedOut(Option<Answering>);
 
-impl<F: Future<Output: Send> + Send + 'static> CarriedOut<F> {
-    fn new(work: F) -> Self {
-        Self(Some(Box::pin(work)))
-    }
-}
-
-impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
+impl Future for CarriedOut {
     type Output = Response;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Response> {
@@ -191,7 +202,7 @@ impl<F: Future<Output = Response> + Send + 'static> Future for CarriedOut<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOut<F> {
+impl Drop for CarriedOut {
     fn drop(&mut self) {
         if let Some(work) = self.0.take() {
             TaskTracker::new().spawn(work);

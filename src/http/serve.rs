@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{body::Body, extract::ConnectInfo};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use hyper::{
     body::{Body as _, Incoming},
     server::conn::http1,
@@ -16,10 +17,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower::ServiceExt;
 
 use super::{
-    patience::{Answered, HEAD_LIMIT, Patience},
+    kit::Interface,
+    patience::{Answered, HEAD_LIMIT, Pace, Patience},
     traffic::{Traffic, Unheard},
 };
 
@@ -44,7 +45,7 @@ const BUFFER: usize = 64 * 1024;
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    router: Interface,
     traffic: Traffic,
     stop: CancellationToken,
 ) -> io::Result<()> {
@@ -73,8 +74,9 @@ pub async fn serve(
         let (stop, cut) = (stop.clone(), cut.clone());
         connections.spawn(async move {
             tokio::select! {
-                () = cut.cancelled() => {}
+                biased;
                 () = connection(stream, peer, tls, router, &traffic, stop) => {}
+                () = seldom(cut.cancelled()) => {}
             }
             drop(admission);
         });
@@ -96,19 +98,28 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     )
 }
 
+/// `wait`, which is asked again only when it has something to say, however often whoever else is waited for has.
+async fn seldom(wait: impl Future<Output = ()>) {
+    FuturesUnordered::from_iter([wait]).next().await;
+}
+
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    router: Interface,
     traffic: &Traffic,
     stop: CancellationToken,
 ) {
     let Some(tls) = tls else { return speak(stream, peer, router, traffic, stop).await };
     match timeout(HEAD_LIMIT, tls.accept(stream)).await {
         Ok(Ok(stream)) => return speak(stream, peer, router, traffic, stop).await,
-        Ok(Err(error)) => tracing::debug!(from = %peer, %error, "a TLS handshake failed"),
-        Err(_elapsed) => tracing::debug!(from = %peer, "a TLS handshake took too long"),
+        // As who only looks whether somebody listens: not worth a line each time.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!(from = %peer, "a TLS handshake was given up");
+        }
+        Ok(Err(error)) => tracing::warn!(from = %peer, %error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::warn!(from = %peer, "a TLS handshake took too long"),
     }
     traffic.unheard(Unheard::Handshake);
 }
@@ -116,18 +127,19 @@ async fn connection(
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: SocketAddr,
-    router: Router,
+    router: Interface,
     traffic: &Traffic,
     stop: CancellationToken,
 ) {
     let patience = Patience::new(stream);
     let pace = patience.pace();
+    let at = pace.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (router, answering) = (router.clone(), pace.begin());
         request.extensions_mut().insert(ConnectInfo(peer));
         let has_body = !request.body().is_end_stream();
         async move {
-            let response = router.oneshot(request.map(Body::new)).await?;
+            let response = router.answer(request.map(Body::new)).await;
             if has_body && !response.status().is_success() {
                 // Who refuses may have left the body unread. Before it writes the head hyper takes note: it reads the
                 // rest if that has come, or ends the connection after this answer and says `Connection: close`.
@@ -140,16 +152,35 @@ async fn speak(
     builder.max_headers(HEADERS).max_header_size(HEAD_BYTES).max_buf_size(BUFFER).header_read_timeout(None);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(patience), service));
     let ended = tokio::select! {
+        biased;
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = seldom(stop.cancelled()) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
     if let Err(error) = ended {
-        if error.is_parse() {
-            traffic.unheard(Unheard::Malformed);
+        match unheard(&error, &at) {
+            Some((why, what)) => {
+                traffic.unheard(why);
+                tracing::warn!(from = %peer, %error, "a connection was ended: {what}");
+            }
+            None => tracing::debug!(from = %peer, %error, "a connection broke"),
         }
-        tracing::debug!(from = %peer, %error, "a connection broke");
     }
+}
+
+/// Why a connection was ended that went beyond a limit or spoke no HTTP; it was at `pace` then.
+fn unheard(error: &hyper::Error, pace: &Pace) -> Option<(Unheard, &'static str)> {
+    if error.is_parse() {
+        return Some((Unheard::Malformed, "what it sent is no HTTP, or its head is too large"));
+    }
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::TimedOut) {
+        return None;
+    }
+    if pace.is_in_head() {
+        return Some((Unheard::SlowHead, "the head of a request was not complete in time"));
+    }
+    pace.is_given_up().then_some((Unheard::NotTaken, "an answer was not taken in time"))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Page, Store, StoreError, Write,
+    Due, Page, Store, StoreError, Write,
     endpoint::{columns, text},
     page,
 };
@@ -46,15 +46,18 @@ impl Store {
     /// Writes changes that need no seat, each of its group.
     ///
     /// # Errors
-    /// When the store cannot; then nothing was written.
-    pub async fn record_changes(&self, changes: &[(&GroupKey, &GroupChange)]) -> Result<(), StoreError> {
-        if changes.is_empty() {
+    /// When the store cannot. After an error it is not known whether they are there: they are doubted.
+    pub async fn record_changes(
+        &self,
+        groups: &[(&GroupKey, Due<'_, GroupChange>)],
+    ) -> Result<(), StoreError> {
+        if groups.iter().all(|(_, due)| due.rows.is_empty()) {
             return Ok(());
         }
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        for (group, change) in changes {
-            insert_change(&mut transaction, group, change).await?;
+        for (group, due) in groups {
+            insert_changes(&mut transaction, group, due).await?;
         }
         transaction.commit().await
     }
@@ -104,8 +107,47 @@ impl Store {
     }
 }
 
-/// Writes one change.
-pub(super) async fn insert_change(
+/// Writes changes of one group that are not there yet.
+pub(super) async fn insert_changes(
+    transaction: &mut Write<'_>,
+    group: &GroupKey,
+    due: &Due<'_, GroupChange>,
+) -> Result<(), StoreError> {
+    for change in missing_changes(transaction, group, due).await? {
+        insert_change(transaction, group, change).await?;
+    }
+    Ok(())
+}
+
+async fn missing_changes<'a>(
+    transaction: &mut Write<'_>,
+    group: &GroupKey,
+    due: &Due<'a, GroupChange>,
+) -> Result<&'a [GroupChange], StoreError> {
+    if due.doubted == 0 {
+        return Ok(due.rows);
+    }
+    let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
+    let looks_at = due.looks_at();
+    let found = sqlx::query!(
+        "select at_us, kind, reason, explanation from endpoint_change
+         where tenant = ? and namespace = ? and group_id = ? order by sequence desc limit ?",
+        tenant,
+        namespace,
+        group,
+        looks_at
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(due.missing(&found, |found, change| {
+        found.at_us == change.at.micros()
+            && found.kind == change.kind.as_str()
+            && found.reason == change.reason.as_str()
+            && found.explanation == change.explanation
+    }))
+}
+
+async fn insert_change(
     transaction: &mut Write<'_>,
     group: &GroupKey,
     change: &GroupChange,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Page, Store, StoreError, Write, page};
+use super::{Due, Page, Store, StoreError, Write, page};
 use crate::domain::{
     AdapterState, Epoch, FailoverScore, GroupId, Known, Mode, Reason, Role, SessionId, Transition as Row,
     TransitionKind, Wall,
@@ -48,11 +48,11 @@ impl Store {
     /// Writes rows of history, and what must outlive a crash, in one transaction.
     ///
     /// # Errors
-    /// When the store cannot; then nothing was written.
-    pub async fn record(&self, rows: &[Row], known: Option<&Known>) -> Result<(), StoreError> {
+    /// When the store cannot. After an error it is not known whether the rows are there: they are doubted.
+    pub async fn record(&self, due: Due<'_, Row>, known: Option<&Known>) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        for row in rows {
+        for row in missing_transitions(&mut transaction, &due).await? {
             insert_transition(&mut transaction, row).await?;
         }
         if let Some(known) = known {
@@ -155,6 +155,29 @@ impl Store {
         let refused = self.prune_refusals(PRUNE_BATCH).await?;
         Ok(refused || observed.max(changed).max(hosted).max(audited) == PRUNE_BATCH.unsigned_abs())
     }
+}
+
+/// The rows that are not there yet.
+async fn missing_transitions<'a>(
+    transaction: &mut Write<'_>,
+    due: &Due<'a, Row>,
+) -> Result<&'a [Row], StoreError> {
+    if due.doubted == 0 {
+        return Ok(due.rows);
+    }
+    let looks_at = due.looks_at();
+    let found = sqlx::query!(
+        "select at_us, kind, reason, explanation from failover_transition order by sequence desc limit ?",
+        looks_at
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(due.missing(&found, |found, row| {
+        found.at_us == row.at.micros()
+            && found.kind == row.kind.as_str()
+            && found.reason == row.reason.as_str()
+            && row.explains(&found.explanation)
+    }))
 }
 
 /// Writes one row of history.

@@ -5,7 +5,8 @@
 //! before it touches the database; the data folder belongs to one server at a time. It imports `domain`, and
 //! `metrics` and `clock` to measure itself.
 //!
-//! Does not: decide anything, or ask for the times that it keeps; those are parameters.
+//! Does not: decide anything, or ask for the times that it keeps; those are parameters, but for a rotation of the key that
+//! it ends at its start.
 
 mod access;
 mod audit;
@@ -13,6 +14,7 @@ mod buffer;
 mod configuration;
 mod copy;
 mod data_endpoints;
+mod due;
 mod endpoint;
 mod error;
 mod folder;
@@ -42,11 +44,12 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use audit::AuditQuery;
+pub use audit::{AuditQuery, tell_audit};
 pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use copy::{Replacement, copy_database};
 pub use data_endpoints::StoredDataEndpoint;
+pub use due::Due;
 pub use endpoint::HostedRecords;
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderError};
@@ -122,7 +125,7 @@ impl Store {
             return;
         }
         let Some(path) = self.key_path() else { return };
-        match self.end_rotation(&path).await {
+        match self.end_rotation(&path, clock::now().wall).await {
             Ok(_) => tracing::info!("an interrupted rotation of the key was ended"),
             Err(error) => {
                 tracing::warn!(%error, "an interrupted rotation of the key cannot be ended; rotate the key again");

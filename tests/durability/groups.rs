@@ -6,10 +6,10 @@ use std::{os::unix::fs::PermissionsExt, path::Path, time::Duration};
 use client_failover::{
     clock,
     domain::{
-        Epoch, GroupChange, GroupChangeKind, GroupId, GroupKey, GroupReason, Name, Place, Seen, SessionId,
-        Wall,
+        Epoch, FailoverTimeout, GroupChange, GroupChangeKind, GroupId, GroupKey, GroupReason, Name, Place,
+        SeatRecord, Seen, SessionId, Wall,
     },
-    store::{ChangeQuery, DataFolder, HistoryQuery, Store},
+    store::{ChangeQuery, DataFolder, Due, HistoryQuery, Store},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -48,8 +48,7 @@ fn change(at: Wall, explanation: &str) -> GroupChange {
 
 async fn record(store: &Store, changes: &[GroupChange]) {
     let key = key();
-    let changes: Vec<_> = changes.iter().map(|change| (&key, change)).collect();
-    store.record_changes(&changes).await.unwrap();
+    store.record_changes(&[(&key, Due::new(changes))]).await.unwrap();
 }
 
 async fn explanations(store: &Store) -> Vec<String> {
@@ -86,6 +85,24 @@ async fn a_promotion_that_was_answered_keeps_its_row_through_kill_9() {
         let promoted = &page["Items"].as_array().unwrap().last().unwrap();
         assert_eq!((&promoted["Kind"], &promoted["Epoch"]), (&json!("Promoted"), &answer["Epoch"]));
     }
+}
+
+#[tokio::test]
+async fn changes_of_a_commit_that_was_said_to_have_failed_and_was_kept_come_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let rows = ["a", "b", "c"].map(|name| change(Wall::from_micros(7), name));
+    record(&store, &rows[..2]).await;
+    let seat = SeatRecord {
+        holder: None,
+        epoch: None,
+        timeout: FailoverTimeout::DEFAULT,
+        reason: "nobody was Primary".to_owned(),
+        at: Wall::from_micros(8),
+    };
+    store.record_seat(&key(), &seat, Due { rows: &rows, doubted: 2 }).await.unwrap();
+    store.record_changes(&[(&key(), Due { rows: &rows, doubted: 3 })]).await.unwrap();
+    assert_eq!(explanations(&store).await, ["a", "b", "c"]);
 }
 
 #[tokio::test]

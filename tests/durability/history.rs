@@ -8,7 +8,7 @@ use client_failover::{
         AdapterState, Epoch, FailoverScore, GroupId, Mode, Now, Reason, Role, SessionId, Standing,
         Transition, TransitionKind, Uptime, Wall,
     },
-    store::{Change, DataFolder, HistoryQuery, Requester, Store},
+    store::{Change, DataFolder, Due, HistoryQuery, Requester, Store},
 };
 use serde_json::json;
 
@@ -99,13 +99,13 @@ async fn pruning_removes_what_is_old_and_nothing_else() {
     let now = clock::now().wall;
     let days = |days: u64| now.minus(Duration::from_secs(days * 86_400));
     let old: Vec<_> = (0..1_203).map(|number| row(days(40), &format!("old {number}"))).collect();
-    store.record(&old, None).await.unwrap();
+    store.record(Due::new(&old), None).await.unwrap();
     change(&store, days(40)).await;
     let young = [row(days(29), "young"), row(now, "now")];
-    store.record(&young, None).await.unwrap();
+    store.record(Due::new(&young), None).await.unwrap();
     change(&store, days(1)).await;
     // A clock that was set back wrote an old time after young ones: it waits until those are old, too.
-    store.record(&[row(days(40), "set back")], None).await.unwrap();
+    store.record(Due::new(&[row(days(40), "set back")]), None).await.unwrap();
 
     let mut batches = 0;
     while store.prune_history(days(30)).await.unwrap() {
@@ -129,13 +129,32 @@ async fn pruning_removes_what_is_old_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn rows_of_a_commit_that_was_said_to_have_failed_and_was_kept_come_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let at = clock::now().wall;
+    let rows = [row(at, "a"), row(at, "b").recorded_late(Duration::from_secs(1)), row(at, "c")];
+    store.record(Due::new(&rows[..2]), None).await.unwrap();
+    change(&store, at).await;
+    // The writer was told otherwise, and b is later still by now.
+    let again = [row(at, "a"), row(at, "b").recorded_late(Duration::from_secs(2)), row(at, "c")];
+    store.record(Due { rows: &again, doubted: 2 }, None).await.unwrap();
+    store.record(Due { rows: &[row(at, "d")], doubted: 1 }, None).await.unwrap();
+    let kept = store.history(&EVERYTHING).await.unwrap().rows;
+    let kept: Vec<_> = kept.iter().rev().map(|row| row.explanation.as_str()).collect();
+    let [a, b, changed, c, d] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!([*a, *b, *c, *d], ["a", "b (recorded 1.0 s later)", "c", "d"]);
+    assert!(changed.starts_with("the configuration was created"), "{changed}");
+}
+
+#[tokio::test]
 async fn history_days_says_how_long_history_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let hours = |hours: u64| clock::now().wall.minus(Duration::from_secs(hours * 3_600));
     let many: Vec<_> = (0..600).map(|_| row(hours(49), "before")).collect();
-    store.record(&many, None).await.unwrap();
-    store.record(&[row(hours(47), "within")], None).await.unwrap();
+    store.record(Due::new(&many), None).await.unwrap();
+    store.record(Due::new(&[row(hours(47), "within")]), None).await.unwrap();
     store.close().await;
     drop(store);
     let server = Server::serve(folder.path(), &["--history-days", "2"]);
@@ -169,7 +188,10 @@ async fn the_view_reads_well_in_the_sqlite3_shell() {
         reason: Reason::Started,
         ..row(at, "the server started")
     };
-    store.record(&[sparse, row(at, "the endpoint answered Primary, \"so\" it is")], None).await.unwrap();
+    store
+        .record(Due::new(&[sparse, row(at, "the endpoint answered Primary, \"so\" it is")]), None)
+        .await
+        .unwrap();
     store.close().await;
     drop(store);
     let database = folder.path().join("failover.db");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use client_failover::clock;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
     EGRESS, Site, configure, lane,
@@ -153,6 +154,28 @@ async fn a_demotion_aborts_what_is_under_way_and_a_hot_secondary_keeps_it() {
     site.promote().await;
     site.sink.until_seen(2).await;
     assert_eq!(site.sink.bodies(), ["1", "1"]);
+}
+
+#[tokio::test]
+async fn a_demotion_aborts_also_what_goes_on_for_a_collector_that_hung_up() {
+    let site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    site.sink.answer(sink::Answer::Never);
+    let mut collector = TcpStream::connect(site.server.address()).await.unwrap();
+    let request = "POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n1";
+    collector.write_all(request.as_bytes()).await.unwrap();
+    site.sink.until_seen(1).await;
+    let connections = async || {
+        let told = site.server.get("/metrics").await.body;
+        let line = told.lines().find_map(|line| line.strip_prefix("client_failover_http_connections "));
+        line.unwrap().parse::<f64>().unwrap()
+    };
+    let before = connections().await;
+    drop(collector);
+    until("the gate has heard of it", async || connections().await < before).await;
+    site.demote().await;
+    until("the connection is cut", async || site.sink.broken() == 1).await;
+    site.until_lane("Waiting", json!(1)).await;
 }
 
 #[tokio::test]

@@ -14,13 +14,12 @@ mod restarts;
 use std::path::Path;
 
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use client_failover::{
     endpoint::{Endpoint, Settings},
-    http::endpoint::routes,
+    http::{endpoint::routes, kit::Interface},
     store::{DataFolder, Store},
 };
 use http_body_util::BodyExt;
@@ -28,7 +27,6 @@ use serde_json::{Value, json};
 use support::door;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 const ON_PREMISES: &str = "/api/v1/clientfailover";
 const CLOUD: &str = "/api/v1/Tenants/t-1/Namespaces/n-1/ClientFailover";
@@ -41,7 +39,7 @@ struct Answer {
 
 /// An endpoint with its store, and the user's verbs.
 struct App {
-    router: Router,
+    router: Interface,
     store: Store,
     stop: CancellationToken,
     worker: JoinSet<std::io::Result<()>>,
@@ -84,7 +82,7 @@ impl App {
             }
             None => request.body(Body::empty()),
         };
-        let response = self.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let response = self.router.answer(request.unwrap()).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };

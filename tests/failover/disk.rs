@@ -1,12 +1,15 @@
-//! The endpoint's disk: heartbeats cost it nothing, and a full one keeps nobody from acting on.
+//! The endpoint's disk: heartbeats cost it nothing, and a full or slow one keeps nobody from acting on.
 
 use std::{
     fs,
     path::Path,
+    process::{Child, Command},
+    thread,
     time::{Duration, SystemTime},
 };
 
 use client_failover::clock;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::{
@@ -118,5 +121,68 @@ fn on_a_full_disk_the_primary_is_renewed_and_nobody_becomes_primary_unrecorded()
     assert_eq!(plant.sink.find(full, |write| write.member == 1), None);
     fs::remove_file(ballast).unwrap();
     assert!(plant.until_acts(full, 1).epoch > epoch);
+    plant.verdict(T).assert_sound();
+}
+
+/// Makes each sync of a process to its disk take this much longer, until it is dropped.
+struct SlowSyncs(Child);
+
+impl SlowSyncs {
+    /// None where no process may look into another.
+    fn of(pid: u32, by: Duration) -> Option<Self> {
+        let mut strace = Command::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
+            .arg(format!("inject=fsync,fdatasync:delay_enter={}", by.as_micros()))
+            .args(["-p", &pid.to_string()])
+            .spawn()
+            .expect("strace runs; scripts/test installs it");
+        let tasks = format!("/proc/{pid}/task");
+        let is_traced = |task: fs::DirEntry| {
+            let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
+            !status.contains("TracerPid:\t0\n")
+        };
+        while !fs::read_dir(&tasks).unwrap().map(Result::unwrap).all(is_traced) {
+            if strace.try_wait().unwrap().is_some() {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Some(Self(strace))
+    }
+}
+
+impl Drop for SlowSyncs {
+    fn drop(&mut self) {
+        // It lets go of the process in order.
+        let pid = Pid::from_raw(self.0.id().cast_signed()).unwrap();
+        kill_process(pid, Signal::TERM).ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
+fn an_endpoint_whose_disk_syncs_for_longer_than_t_takes_the_role_from_nobody_that_lives() {
+    let plant = Plant::start(Plan::pair(T));
+    let (from, epoch) = (plant.sink.len(), plant.acting().unwrap().epoch);
+    let by = T * 3 / 2;
+    let Some(slow) = SlowSyncs::of(plant.endpoint.pid(), by) else {
+        eprintln!("SKIPPED, NOT PROVEN: strace may not attach to a process");
+        return;
+    };
+    for number in 0..3 {
+        let begun = clock::now().uptime;
+        let group = json!({ "Id": format!("Other {number}"), "FailoverTimeout": "00:01:00" });
+        assert_eq!(plant.ask_endpoint("POST", "groups", &group).status, 201);
+        assert!(clock::now().uptime.since(begun) >= by, "its disk is slow");
+    }
+    let other = plant.sink.find(from, |write| write.member != 0 || write.epoch != epoch);
+    assert_eq!(other, None, "{}", plant.story());
+    let found = plant.verdict(T / 2);
+    assert!(found.gaps.is_empty(), "{:?}", found.gaps);
+    // A planned change waits for the disk, and comes to its end.
+    let asked = plant.sink.len();
+    assert_eq!(plant.override_role(1, "Primary").status, 200);
+    assert!(plant.until_acts(asked, 1).epoch > epoch);
+    drop(slow);
     plant.verdict(T).assert_sound();
 }

@@ -7,6 +7,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each user is a crate that uses its own part of this")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+pub mod calm;
+pub mod control;
 pub mod faults;
 pub mod http;
 pub mod judge;

@@ -31,7 +31,7 @@ fn no_schedule_breaks_a_promise() {
     };
     let mut broken: Vec<(u64, String)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a schedule panicked")).collect()
+        workers.into_iter().flat_map(|worker| worker.join().expect("panics are caught")).collect()
     });
     broken.sort();
     let log = broken.first().map(|(seed, _)| world::run(*seed, true).log).unwrap_or_default();
@@ -39,4 +39,12 @@ fn no_schedule_breaks_a_promise() {
     let lines: Vec<String> = broken.into_iter().map(|(_, line)| line).collect();
     assert!(lines.is_empty(), "{} schedules broke a promise:\n{}\n\n{last}", lines.len(), lines.join("\n"));
     assert!(events.into_inner() > 100 * SCHEDULES, "so few events prove nothing");
+}
+
+#[test]
+fn a_schedule_that_panics_is_a_violation_like_any_other() {
+    let outcome = world::observe(7, true, |_| panic!("by {} rules", 0));
+    let violation = outcome.violation.expect("it is told");
+    assert_eq!((violation.kind, violation.what.as_str()), ("Panic", "by 0 rules"));
+    assert!(!outcome.log.is_empty(), "what happened before is shown");
 }

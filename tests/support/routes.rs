@@ -1,18 +1,16 @@
 //! All routes of both halves, as the routers that serve them know them.
 
-use axum::{Router, body::Body, http::Request};
+use axum::{body::Body, http::Request};
 use client_failover::{
     domain::{GateSettings, Health, Standing},
     egress::Egress,
     endpoint::{self, Endpoint},
     http::{
-        adapter::{self, Adapter},
-        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
-        kit::Routes,
-        metrics::{self, AdapterMetrics, Metrics},
-        openapi, order,
-        page::{self, Halves},
-        secrets,
+        AdapterHalf,
+        adapter::Adapter,
+        interfaces,
+        kit::{Interface, Routes},
+        metrics::AdapterMetrics,
     },
     orders::Orders,
     registration::Calls,
@@ -24,14 +22,13 @@ use http_body_util::BodyExt;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tower::ServiceExt;
 
 use super::door;
 
 /// Where a server describes its interfaces.
 pub const DOCUMENT: &str = "/api/openapi.json";
 
-/// All routes of both halves, from the routers that serve them.
+/// All routes of both halves, put together as a server does it.
 async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
     let orders = Orders::new(standing.clone());
@@ -46,30 +43,18 @@ async fn routes(store: &Store) -> Routes {
         gate_wake: egress.wake(),
     };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
-    let halves = Halves { adapter: true, endpoint: true };
     let measured = AdapterMetrics {
         standing: adapter.standing.clone(),
         calls: Calls::default(),
         gate: egress.gate(),
         buffer_writes: egress.buffer_writes(),
     };
-    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
-    health::routes(store.clone())
-        .merge(metrics::routes(metrics))
-        .merge(gate::routes(egress.gate()))
-        .merge(audit::routes(store.clone()))
-        .merge(data_endpoints::routes(adapter.clone()))
-        .merge(secrets::routes(adapter.clone()))
-        .merge(adapter::routes(adapter))
-        .merge(page::routes(halves))
-        .merge(openapi::routes(halves))
-        .merge(order::routes(orders))
-        .merge(components::routes(reports))
-        .merge(endpoint_routes::routes(endpoint))
+    let half = AdapterHalf { adapter, gate: egress.gate(), orders, reports, measured };
+    interfaces(store, Some(half), Some(endpoint))
 }
 
 /// A router of both halves.
-pub async fn router() -> (Router, Vec<&'static str>) {
+pub async fn router() -> (Interface, Vec<&'static str>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
     let routes = routes(&store).await;
@@ -84,7 +69,7 @@ pub async fn methods() -> Vec<(Method, &'static str)> {
     for pattern in patterns {
         let request = Request::builder().method("TRACE").uri(concrete(pattern));
         let request = request.header("host", "localhost").body(Body::empty()).unwrap();
-        let answer = router.clone().oneshot(request).await.unwrap();
+        let answer = router.answer(request).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{pattern}");
         let allowed = answer.headers()["allow"].to_str().unwrap().to_owned();
         for method in allowed.split(',').filter(|method| *method != "HEAD") {
@@ -126,7 +111,7 @@ pub fn operations(document: &Value) -> Vec<(Method, String, &Value)> {
 /// The document of a server with both halves: as it is served, and read.
 pub async fn document_of_both() -> (String, Value) {
     let request = Request::builder().uri(DOCUMENT).header("host", "localhost").body(Body::empty()).unwrap();
-    let answer = router().await.0.oneshot(request).await.unwrap();
+    let answer = router().await.0.answer(request).await;
     assert_eq!(answer.headers()["content-type"], "application/json");
     let bytes = answer.into_body().collect().await.unwrap().to_bytes();
     let text = String::from_utf8(bytes.to_vec()).unwrap();

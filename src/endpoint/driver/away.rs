@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, GroupChange, GroupKey, StoreError};
+use super::{Attention, Cell, Endpoint, StoreError, Unwritten, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::{Now, chain},
@@ -42,12 +42,28 @@ impl Endpoint {
             group.note_stop(self.now());
             self.keep_books(&cell, &mut group);
         }
+        // A heartbeat that came late may have changed a seat once more.
+        self.inner.writers.wait().await;
         self.write_all_changes().await;
         self.leave_sign(true).await;
     }
 
+    /// Tells of a stall that has gone unnoticed, before anything is heard that may follow from it.
+    pub(super) fn notice_stall(&self) {
+        self.attend_now(Attention::notice);
+    }
+
+    /// Attends, and tells where that was late.
+    pub(super) fn attend_now(&self, attend: impl FnOnce(&mut Attention, Now) -> Option<Duration>) {
+        let now = clock::now();
+        let stall = attend(&mut unpoisoned(&self.inner.attention), now);
+        if let Some(stall) = stall {
+            self.tell_stall(now, stall);
+        }
+    }
+
     /// Tells of a stall where it was long: the groups, and the log if it was so for any of them.
-    pub(super) fn tell_stall(&self, now: Now, stall: Duration) {
+    fn tell_stall(&self, now: Now, stall: Duration) {
         let away = Away::stalled(now, stall);
         let mut long = false;
         for cell in self.cells() {
@@ -83,8 +99,8 @@ impl Endpoint {
 
     async fn leave_sign(&self, stopped: bool) {
         let sign = SignOfLife { boot: self.inner.boot.clone(), at: clock::now(), stopped };
-        let folder = self.inner.store.folder().to_owned();
-        let left = tokio::task::spawn_blocking(move || sign::leave(&folder, &sign)).await;
+        let (signs, folder) = (Arc::clone(&self.inner.signs), self.inner.store.folder().to_owned());
+        let left = tokio::task::spawn_blocking(move || signs.leave(&folder, &sign)).await;
         if let Err(error) = left.map_err(io::Error::other).flatten() {
             tracing::warn!(%error, "no sign of life could be left; the next start will not know since when nobody was here");
         }
@@ -94,19 +110,16 @@ impl Endpoint {
     async fn write_all_changes(&self) {
         // In the order in which seats are written.
         let order = self.inner.mark.lock().await;
-        let taken: Vec<(Arc<Cell>, Vec<GroupChange>)> =
+        let taken: Vec<(Arc<Cell>, Unwritten)> =
             self.cells().into_iter().map(|cell| (Arc::clone(&cell), cell.take_unwritten())).collect();
-        let changes: Vec<(&GroupKey, &GroupChange)> = taken
-            .iter()
-            .flat_map(|(cell, changes)| changes.iter().map(|change| (&cell.key, change)))
-            .collect();
-        let written = self.inner.store.record_changes(&changes).await;
-        drop(order);
+        let due: Vec<_> = taken.iter().map(|(cell, unwritten)| (&cell.key, unwritten.due())).collect();
+        let written = self.inner.store.record_changes(&due).await;
         if let Err(error) = written {
             tracing::warn!(error = chain(&error), "what happened in the groups could not be written yet");
-            for (cell, changes) in taken {
-                cell.keep_first(changes);
+            for (cell, unwritten) in taken {
+                cell.keep_first(unwritten.in_doubt());
             }
         }
+        drop(order);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::timeout;
 
-use super::{Call, CallError, Endpoint, GroupChange, GroupKey, PAUSE, unpoisoned};
+use super::{Call, CallError, Endpoint, GroupChange, GroupKey, PAUSE};
 use crate::store::{ChangeQuery, Page};
 
 impl Endpoint {
@@ -17,8 +17,9 @@ impl Endpoint {
     pub async fn history(&self, key: &GroupKey, query: &ChangeQuery) -> Call<Page<GroupChange>> {
         let cell = self.cell(key);
         if let Ok(cell) = &cell
-            && !unpoisoned(&cell.unwritten).is_empty()
+            && cell.has_unwritten()
         {
+            self.hurry(cell);
             let (endpoint, cell) = (self.clone(), Arc::clone(cell));
             let writing = self.inner.writers.spawn(async move { endpoint.write_changes(&cell).await });
             // A store that cannot write must not keep the past from being read.

@@ -56,7 +56,6 @@ impl Endpoint {
                 () = pulse.answer() => {}
             }
         }
-        // The last sign of life comes after all others.
         while let Some(ended) = tasks.join_next().await {
             ended.map_err(io::Error::other)??;
         }
@@ -74,22 +73,17 @@ impl Endpoint {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
             }
-            let now = clock::now();
-            let stall = unpoisoned(&self.inner.attention).tick(now);
-            if let Some(stall) = stall {
-                self.tell_stall(now, stall);
-            }
+            self.attend_now(|attention, now| {
+                // A heartbeat that was read first may have noticed the stall.
+                if now.uptime < attention.next_tick() { None } else { attention.tick(now) }
+            });
         }
     }
 
     /// Ends in order: what is being written is written first.
     pub async fn close(&self) {
         self.inner.closing.cancel();
-        for cell in self.cells() {
-            let mut group = cell.lock();
-            group.hurry();
-            self.keep_books(&cell, &mut group);
-        }
+        self.cells().iter().for_each(|cell| self.hurry(cell));
         self.inner.writers.close();
         self.inner.writers.wait().await;
         self.tell_stop().await;
@@ -134,7 +128,7 @@ impl Endpoint {
         if !cell.lock().silent_for(self.now(), limit).contains(id) {
             return;
         }
-        match self.remove(cell, id).await {
+        match self.remove(cell, id, None).await {
             Ok(()) => {
                 tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
             }
@@ -150,7 +144,7 @@ impl Endpoint {
         if !cell.lock().override_to_remove() {
             return;
         }
-        match self.inner.store.replace_override(&cell.key, None).await {
+        match self.inner.store.replace_override(&cell.key, None, None).await {
             Ok(()) => cell.lock().override_removed(),
             Err(error) => {
                 tracing::warn!(group = %cell.key, error = chain(&error), "an override that ended could not be removed");

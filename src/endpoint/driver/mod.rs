@@ -35,12 +35,14 @@ use lookout::Lookout;
 pub use opening::OpenError;
 use overview::Overviews;
 use pacing::Paces;
+use recording::Unwritten;
 use unsettled::Unsettled;
 
 use super::{
     machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
     mark::Mark,
     metrics::Heard,
+    sign::Signs,
 };
 use crate::{
     clock,
@@ -156,6 +158,7 @@ struct Inner {
     places: Places,
     overviews: Overviews,
     heard: Heard,
+    signs: Arc<Signs>,
     writers: TaskTracker,
     closing: CancellationToken,
 }
@@ -174,8 +177,8 @@ struct Cell {
     /// Tells it from other cells, of the same key too.
     number: u64,
     machine: Mutex<Group>,
-    /// What happened and is not on disk yet, in order.
-    unwritten: Mutex<Vec<GroupChange>>,
+    /// What happened and is not known to be on disk, in order.
+    unwritten: Mutex<Unwritten>,
     /// Whether the last record was kept; sent once it is known.
     kept: watch::Sender<bool>,
     audience: Audience,
@@ -299,6 +302,7 @@ impl Endpoint {
         heartbeat: &Heartbeat,
         connection: Option<SocketAddr>,
     ) -> Call<HeartbeatAnswer> {
+        self.notice_stall();
         let cell = self.cell(key)?;
         let question = {
             let mut group = cell.lock();

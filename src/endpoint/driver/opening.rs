@@ -77,9 +77,7 @@ impl Endpoint {
         }
         hosted.look_for_all_namesakes();
         let mut unsettled = Unsettled::new(longest);
-        for cell in hosted.groups.values() {
-            unsettled.note(cell, &cell.lock());
-        }
+        hosted.groups.values().for_each(|cell| unsettled.note(cell, &cell.lock()));
         let seat_records = records.seat_records;
         let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
         let inner = Inner {
@@ -99,6 +97,7 @@ impl Endpoint {
             places: Places::default(),
             overviews: Overviews::default(),
             heard: Heard::default(),
+            signs: Arc::default(),
             writers: TaskTracker::new(),
             closing,
         };

@@ -9,10 +9,48 @@ use super::{
 use crate::{
     clock,
     domain::{Epoch, GroupChangeKind, SessionId, chain},
+    store::Due,
 };
 
 /// More changes of one group that wait for a store that refuses are not kept; the log has them.
 const MOST_UNWRITTEN: usize = 1_000;
+
+/// What happened in a group and is not known to be on disk, in order.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    changes: Vec<GroupChange>,
+    /// How many of the first ones the store was given and did not say yes to.
+    doubted: usize,
+    /// How many came before the first.
+    before: usize,
+}
+
+impl Unwritten {
+    pub(super) fn due(&self) -> Due<'_, GroupChange> {
+        Due { rows: &self.changes, doubted: self.doubted }
+    }
+
+    /// How many there were ever.
+    fn told(&self) -> usize {
+        self.before + self.changes.len()
+    }
+
+    /// Those among the first `until` that there were ever.
+    fn take(&mut self, until: usize) -> Self {
+        let count = until.saturating_sub(self.before).min(self.changes.len());
+        let later = self.changes.split_off(count);
+        let (changes, doubted) = (std::mem::replace(&mut self.changes, later), self.doubted.min(count));
+        let before = self.before;
+        self.doubted -= doubted;
+        self.before += count;
+        Self { changes, doubted, before }
+    }
+
+    /// The same, all of which the store was given and did not say yes to.
+    pub(super) fn in_doubt(self) -> Self {
+        Self { doubted: self.changes.len(), ..self }
+    }
+}
 
 impl Endpoint {
     /// Says what happened and whose heartbeat is waited for, and has written down what the machine wants
@@ -35,21 +73,23 @@ impl Endpoint {
             self.inner.lookout.look_by(moment);
         }
         if let Some(record) = group.take_record(now) {
-            self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record));
+            // What happens from now on is no part of what the seat says.
+            let until = unpoisoned(&cell.unwritten).told();
+            self.inner.writers.spawn(self.clone().write(Arc::clone(cell), record, until));
         }
     }
 
-    /// Writes a seat with what happened until then, then the mark; then whoever waits may be answered.
-    async fn write(self, cell: Arc<Cell>, record: Record) {
+    /// Writes a seat with what had happened `until` then, then the mark; then whoever waits may be answered.
+    async fn write(self, cell: Arc<Cell>, record: Record, until: usize) {
         let mut mark = self.inner.mark.lock().await;
-        let before = cell.take_unwritten();
-        let mut changes = before.clone();
-        changes.extend(record.promotion.clone());
-        let written = self.write_once(&mut mark, &cell.key, &record.seat, &changes).await;
+        let before = unpoisoned(&cell.unwritten).take(until);
+        let changes: Vec<_> = before.changes.iter().chain(&record.promotion).cloned().collect();
+        let due = Due { rows: &changes, doubted: before.doubted };
+        let written = self.write_once(&mut mark, &cell.key, &record.seat, due).await;
         let kept = match &written {
             Ok(()) => {
                 cell.lock().recorded(self.now());
-                true
+                Some(true)
             }
             Err(error) => {
                 tracing::error!(group = %cell.key, error = chain(error), "a change of the seat could not be recorded");
@@ -58,11 +98,12 @@ impl Endpoint {
                 self.read_back(&mut mark, &cell).await
             }
         };
-        drop(mark);
-        if !kept {
-            cell.keep_first(before);
-            return;
+        match kept {
+            Some(true) => {}
+            Some(false) => return cell.keep_first(before),
+            None => return cell.keep_first(before.in_doubt()),
         }
+        drop(mark);
         if let Some(promotion) = &record.promotion {
             say(&cell, promotion);
         }
@@ -72,11 +113,16 @@ impl Endpoint {
         }
     }
 
-    /// Writes what happened and needs no seat; what the store refuses waits for the next time.
+    /// Has a free seat written that could wait for the promotion that follows: the history must not be ahead of it.
+    pub(super) fn hurry(&self, cell: &Arc<Cell>) {
+        let mut group = cell.lock();
+        group.hurry();
+        self.keep_books(cell, &mut group);
+    }
+
+    /// Writes what happened and needs no seat, after all that is being written; what the store refuses waits for the next
+    /// time.
     pub(super) async fn write_changes(&self, cell: &Cell) {
-        if unpoisoned(&cell.unwritten).is_empty() {
-            return;
-        }
         // In the order in which seats are written.
         let order = self.inner.mark.lock().await;
         self.write_changes_in(&order, cell).await;
@@ -84,7 +130,7 @@ impl Endpoint {
 
     /// The same, unless a seat is being written: then it waits for the next time, too.
     pub(super) async fn write_changes_soon(&self, cell: &Cell) {
-        if unpoisoned(&cell.unwritten).is_empty() {
+        if !cell.has_unwritten() {
             return;
         }
         if let Ok(order) = self.inner.mark.try_lock() {
@@ -93,14 +139,10 @@ impl Endpoint {
     }
 
     async fn write_changes_in(&self, _order: &Mark, cell: &Cell) {
-        let changes = cell.take_unwritten();
-        if changes.is_empty() {
-            return;
-        }
-        let of_group: Vec<_> = changes.iter().map(|change| (&cell.key, change)).collect();
-        if let Err(error) = self.inner.store.record_changes(&of_group).await {
+        let unwritten = cell.take_unwritten();
+        if let Err(error) = self.inner.store.record_changes(&[(&cell.key, unwritten.due())]).await {
             tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
-            cell.keep_first(changes);
+            cell.keep_first(unwritten.in_doubt());
         }
     }
 
@@ -109,7 +151,7 @@ impl Endpoint {
         mark: &mut Mark,
         key: &GroupKey,
         seat: &SeatRecord,
-        changes: &[GroupChange],
+        changes: Due<'_, GroupChange>,
     ) -> Result<(), WriteError> {
         // Side by side, so that an answer waits for one disk's delay and not for two. Whichever is lost in
         // a crash, the numbers differ, and the next start waits for T.
@@ -164,19 +206,19 @@ impl Endpoint {
     }
 
     /// Reads what the store holds until it says so, with the mark brought to its number; whether the last
-    /// record is on disk after all.
-    async fn read_back(&self, mark: &mut Mark, cell: &Arc<Cell>) -> bool {
+    /// record is on disk after all, which nobody knows where the endpoint ends first.
+    async fn read_back(&self, mark: &mut Mark, cell: &Arc<Cell>) -> Option<bool> {
         loop {
             match self.read_back_once(mark, &cell.key).await {
                 Ok(stored) => {
-                    return cell.lock().read_back(self.now(), stored.as_ref());
+                    return Some(cell.lock().read_back(self.now(), stored.as_ref()));
                 }
                 Err(error) => {
                     tracing::warn!(group = %cell.key, error = chain(&error), "what the store holds is not known");
                 }
             }
             tokio::select! {
-                () = self.inner.closing.cancelled() => return false,
+                () = self.inner.closing.cancelled() => return None,
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
@@ -201,20 +243,27 @@ impl Endpoint {
 impl Cell {
     fn keep(&self, changes: Vec<GroupChange>) {
         let mut unwritten = unpoisoned(&self.unwritten);
-        unwritten.extend(changes);
-        unwritten.truncate(MOST_UNWRITTEN);
+        unwritten.changes.extend(changes);
+        unwritten.changes.truncate(MOST_UNWRITTEN);
     }
 
-    /// Puts back what was taken and could not be written, before what happened since.
-    pub(super) fn keep_first(&self, mut changes: Vec<GroupChange>) {
+    /// Puts back what was taken and is not known to have been written, before what happened since.
+    pub(super) fn keep_first(&self, mut taken: Unwritten) {
         let mut unwritten = unpoisoned(&self.unwritten);
-        changes.append(&mut unwritten);
-        changes.truncate(MOST_UNWRITTEN);
-        *unwritten = changes;
+        if unwritten.doubted > 0 {
+            taken.doubted = taken.changes.len() + unwritten.doubted;
+        }
+        taken.changes.append(&mut unwritten.changes);
+        taken.changes.truncate(MOST_UNWRITTEN);
+        *unwritten = taken;
     }
 
-    pub(super) fn take_unwritten(&self) -> Vec<GroupChange> {
-        std::mem::take(&mut unpoisoned(&self.unwritten))
+    pub(super) fn take_unwritten(&self) -> Unwritten {
+        unpoisoned(&self.unwritten).take(usize::MAX)
+    }
+
+    pub(super) fn has_unwritten(&self) -> bool {
+        !unpoisoned(&self.unwritten).changes.is_empty()
     }
 }
 

@@ -55,7 +55,8 @@ impl Group {
         }
         let current = self.is_current(question);
         if current && self.is_renewing() && !self.acts_already(question) {
-            let sentence = "it does not act, and the endpoint waits for one that does";
+            let absence = self.after_absence();
+            let sentence = format!("it does not act, and the endpoint waits for one that does{absence}");
             self.tell(now, question.connection, Why::new(GroupReason::ActedNoLonger, sentence));
         }
         let confirmed = self.challenge.as_ref().filter(|challenge| challenge.confirmed);
@@ -162,6 +163,7 @@ impl Group {
             last_heard: member.heard.as_ref().map(|heard| heard.at),
             first_act: None,
             on_record: None,
+            vouched: None,
             delivered: None,
             stopped: None,
             acting_sequence: member.native.as_ref().map_or(0, Native::acting_sequence),

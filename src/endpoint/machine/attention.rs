@@ -88,6 +88,13 @@ impl Attention {
         stall.then_some(since_the_last)
     }
 
+    /// The same, before the tick that is late, where something is heard first; nothing where that tick may yet be in time,
+    /// or what arrived during a stall is being read.
+    pub fn notice(&mut self, now: Now) -> Option<Duration> {
+        let is_late = !self.resting && now.uptime > self.ticked + self.patience();
+        is_late.then(|| self.tick(now)).flatten()
+    }
+
     /// The moment `now`.
     #[must_use]
     pub fn moment(&self, now: Now) -> Moment {
@@ -130,6 +137,17 @@ mod tests {
         assert_eq!(attention.tick(at(61_000)), Some(Duration::from_millis(60_000)));
         assert_eq!(attended(&attention, 61_000), 1_030);
         assert_eq!(attended(&attention, 61_010), 1_030, "what arrived during the stall is read first");
+        assert_eq!(attention.tick(at(61_010)), None);
+        assert_eq!(attended(&attention, 61_015), 1_035, "then time goes on");
+    }
+
+    #[test]
+    fn a_stall_is_noticed_by_what_is_heard_before_the_tick_and_once() {
+        let mut attention = Attention::new(at(1_000));
+        assert_eq!(attention.notice(at(1_030)), None, "the tick may be on its way");
+        assert_eq!(attention.notice(at(61_000)), Some(Duration::from_millis(60_000)));
+        assert_eq!(attention.notice(at(61_005)), None);
+        assert_eq!(attended(&attention, 61_005), 1_030, "what arrived during the stall is read first");
         assert_eq!(attention.tick(at(61_010)), None);
         assert_eq!(attended(&attention, 61_015), 1_035, "then time goes on");
     }

@@ -1,9 +1,13 @@
 //! The endpoint was away: it did not run, or was stalled. What members did meanwhile nobody here knows, and the
-//! history says so rather than let the time pass for an uneventful one.
+//! history says so rather than let the time pass for an uneventful one. What follows from it is told so, too: a Primary
+//! that had no answer and stopped did nothing wrong.
 
 use std::time::Duration;
 
-use super::{BootId, Group, GroupChangeKind, GroupReason, Moment, Wall, Why, seconds};
+use super::{
+    BootId, Group, GroupChangeKind, GroupReason, Moment, SessionId, Uptime, Wall, Why, handover::Past,
+    seconds,
+};
 use crate::domain::{Now, format_span};
 
 /// The last sign of life that a run of the endpoint left on disk.
@@ -21,8 +25,24 @@ pub struct SignOfLife {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Away {
     since: Wall,
+    /// When it was over, by the boot clock, and how long it was.
+    ended: Now,
+    span: Duration,
     reason: GroupReason,
     sentence: String,
+}
+
+/// A stall is told when it is over, but of each group no oftener than this: an endpoint that stalls again and again must
+/// not fill the disk.
+const STALLS_TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// The stalls of a group that come so soon after one that was told that they are told together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stalls {
+    /// When any were told last, by the boot clock.
+    told: Option<Uptime>,
+    /// Those since: the first one's beginning, the last one's end, how many, how long in all.
+    untold: Option<(Wall, Wall, u32, Duration)>,
 }
 
 impl Away {
@@ -56,15 +76,19 @@ impl Away {
             );
             (GroupReason::EndedUnsaid, sentence)
         };
-        Some(Self { since, reason, sentence })
+        Some(Self { since, ended: now, span, reason, sentence })
     }
 
     /// A stall that ends at `now`.
     #[must_use]
     pub fn stalled(now: Now, span: Duration) -> Self {
-        let sentence =
-            format!("the endpoint was stalled for {}; silence in that time is not counted", said(span));
-        Self { since: now.wall.minus(span), reason: GroupReason::Stalled, sentence }
+        let sentence = format!("the endpoint was stalled for {}", said(span));
+        Self { since: now.wall.minus(span), ended: now, span, reason: GroupReason::Stalled, sentence }
+    }
+
+    /// The last moment before it.
+    pub(super) const fn began(&self) -> Past {
+        Past { clock: self.ended.uptime, before: self.span }
     }
 }
 
@@ -80,16 +104,53 @@ fn said(span: Duration) -> String {
 impl Group {
     /// The endpoint is back.
     pub fn note_away(&mut self, now: Moment, away: &Away) {
-        let sentence = format!("{}. What its adapters did in that time is not known", away.sentence);
-        let mut change =
-            self.change(now, GroupChangeKind::EndpointAway, None, Why::new(away.reason, sentence));
-        change.since = Some(away.since);
-        self.changes.push(change);
-        // If the holder on record has stopped meanwhile, that is why.
-        if let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.cause == GroupReason::ActsAlready)
-        {
+        self.away = Some(away.clone());
+        if away.reason == GroupReason::Stalled {
+            let (since, _, count, total) =
+                self.stalls.untold.unwrap_or((away.since, away.ended.wall, 0, Duration::ZERO));
+            self.stalls.untold = Some((since, away.ended.wall, count + 1, total + away.span));
+            self.tell_stalls(now);
+        } else {
+            self.note_absence(now, away.since, Why::new(away.reason, away.sentence.clone()));
+        }
+        // If the holder on record has stopped meanwhile, that is why; and if it is never heard again, this is the last
+        // that is known of it.
+        let Some(tenure) = self.seat.tenure_mut() else { return };
+        if tenure.cause == GroupReason::ActsAlready {
             tenure.cause = away.reason;
         }
+        if away.reason != GroupReason::Stalled && tenure.on_record.is_some() {
+            tenure.vouched = Some(away.began());
+        }
+    }
+
+    fn note_absence(&mut self, now: Moment, since: Wall, why: Why) {
+        let sentence = format!("{}. What its adapters did in that time is not known", why.sentence);
+        let why = Why::new(why.reason, sentence);
+        let mut change = self.change(now, GroupChangeKind::EndpointAway, None, why);
+        change.since = Some(since);
+        self.changes.push(change);
+    }
+
+    /// Tells the stalls that were not told yet, if the last time is long enough ago.
+    pub(super) fn tell_stalls(&mut self, now: Moment) {
+        if self.stalls.told.is_some_and(|told| now.clock < told + STALLS_TOLD_EVERY) {
+            return;
+        }
+        self.tell_stalls_now(now);
+    }
+
+    fn tell_stalls_now(&mut self, now: Moment) {
+        let Some((since, until, count, total)) = self.stalls.untold.take() else { return };
+        self.stalls.told = Some(now.clock);
+        let total = said(total);
+        let sentence = match count {
+            1 => format!("the endpoint was stalled for {total}; silence in that time is not counted"),
+            _ => format!(
+                "the endpoint was stalled {count} times, for {total} in all; silence in those times is not counted"
+            ),
+        };
+        self.note_absence(Moment { wall: until, ..now }, since, Why::new(GroupReason::Stalled, sentence));
     }
 
     /// Whether a stall is long enough to be told: half of T. A shorter one ends no lease, because heartbeats are
@@ -99,8 +160,32 @@ impl Group {
         stall >= self.timeout().get() / 2
     }
 
+    /// Why `session`, the Primary, stopped so long ago, if nobody told it to. No lease ends within the first half of T in
+    /// which the endpoint is away (see above), nor later than half of T after it is back, for it is answered by then.
+    pub(super) fn why_stopped(&self, now: Moment, session: &SessionId, stopped_for: Duration) -> Why {
+        let half = self.timeout().get() / 2;
+        let explains = |away: &&Away| {
+            let over = now.clock.since(away.ended.uptime);
+            over <= stopped_for + half && stopped_for + half <= over + away.span
+        };
+        match self.away.as_ref().filter(explains) {
+            Some(away) => {
+                let sentence = format!("{session} had no answer and stopped acting: {}", away.sentence);
+                Why::new(away.reason, sentence)
+            }
+            None => Why::new(GroupReason::StoppedActing, format!("{session} stopped acting")),
+        }
+    }
+
+    /// What is known of the endpoint's absence before it began, for a sentence that another one ends with.
+    pub(super) fn after_absence(&self) -> String {
+        let absence = self.away.as_ref().filter(|away| away.reason != GroupReason::Stalled);
+        absence.map_or_else(String::new, |away| format!("; {}", away.sentence))
+    }
+
     /// The endpoint stops, as it was told to.
     pub fn note_stop(&mut self, now: Moment) {
+        self.tell_stalls_now(now);
         let sentence = "the endpoint was told to stop";
         self.note(now, GroupChangeKind::EndpointStopped, None, Why::new(GroupReason::PlannedStop, sentence));
     }

@@ -11,14 +11,33 @@ use crate::domain::{LastAct, Receipt, Seen};
 /// A change says of so many members at the most what was known of them.
 const MOST_SEEN: usize = 32;
 
+/// A moment that may lie before this boot: so long before a moment of the boot clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Past {
+    pub(super) clock: Uptime,
+    pub(super) before: Duration,
+}
+
+impl Past {
+    const fn at(clock: Uptime) -> Self {
+        Self { clock, before: Duration::ZERO }
+    }
+
+    fn ago(self, now: Moment) -> Duration {
+        now.clock.since(self.clock) + self.before
+    }
+}
+
 /// Who held the seat before, and acted on it.
 #[derive(Debug, Clone)]
 pub(super) struct Former {
     pub(super) holder: Holder,
     pub(super) known: LastAct,
-    /// By the boot clock, as is every moment here.
-    pub(super) last_act: Uptime,
+    pub(super) last_act: Past,
+    /// By the boot clock.
     pub(super) delivered: Option<Uptime>,
+    /// Whether it was not heard in this run of the endpoint.
+    unheard: bool,
 }
 
 /// A hand-over that is known from both its sides.
@@ -29,7 +48,7 @@ pub(super) struct Handed {
     epoch: Epoch,
     cause: GroupReason,
     known: LastAct,
-    last_act: Uptime,
+    last_act: Past,
     first_act: Uptime,
     delivered: Option<Uptime>,
 }
@@ -42,7 +61,7 @@ impl Handed {
             to: self.to.session.clone(),
             cause: self.cause,
             last_act: self.known,
-            last_act_ago: now.clock.since(self.last_act),
+            last_act_ago: self.last_act.ago(now),
             first_act_ago: now.clock.since(self.first_act),
             last_delivered_ago: self.delivered.map(|at| now.clock.since(at)),
         }
@@ -106,7 +125,14 @@ impl Group {
             delivered: former.delivered,
         };
         let receipt = handed.receipt(now);
-        let why = Why::new(handed.cause, receipt.sentence());
+        let mut sentence = receipt.sentence();
+        if former.unheard {
+            sentence.push_str(&format!(
+                "; {} was not heard after the endpoint began: that is counted from the endpoint's last sign of life",
+                handed.from.session
+            ));
+        }
+        let why = Why::new(handed.cause, sentence);
         let mut change = self.change(now, GroupChangeKind::HandOver, Some(handed.to.session.clone()), why);
         change.receipt = Some(receipt);
         self.changes.push(change);
@@ -129,15 +155,23 @@ impl Group {
             self.books.write_floor();
         }
         tenure.first_act = None;
-        let stopped = stopped_for
-            .filter(|ago| now.wall.minus(*ago) > on_record && *ago < now.clock.since_boot())
-            .map(|ago| now.clock - ago);
-        self.former = stopped.map(|last_act| Former {
+        let stopped = stopped_for.filter(|ago| now.wall.minus(*ago) > on_record);
+        self.former = stopped.map(|ago| Former {
             holder: tenure.holder.clone(),
             known: LastAct::Said,
-            last_act,
+            last_act: Past { clock: now.clock, before: ago },
             delivered: tenure.delivered,
+            unheard: false,
         });
+    }
+
+    /// Keeps who was on record and was never heard again: it held the seat when the run of the endpoint before this one
+    /// was last there.
+    pub(super) fn remember_vouched(&mut self, tenure: &Tenure) {
+        if let Some(last_act) = tenure.vouched {
+            let (holder, known) = (tenure.holder.clone(), LastAct::LastHeartbeat);
+            self.former = Some(Former { holder, known, last_act, delivered: None, unheard: true });
+        }
     }
 
     /// Keeps who held the seat, if it ever acted on it.
@@ -146,15 +180,17 @@ impl Group {
             self.former = Some(Former {
                 holder: tenure.holder.clone(),
                 known,
-                last_act: last_act.max(first_act),
+                last_act: Past::at(last_act.max(first_act)),
                 delivered: tenure.delivered,
+                unheard: false,
             });
         }
     }
 
-    /// The receipt of the last hand-over, for the two that it is about.
+    /// The receipt of the last hand-over, for the two that it is about, and for whoever was started in their place.
     pub(super) fn receipt_for(&self, now: Moment, member: &Member) -> Option<Receipt> {
         let handed = self.handed.as_ref()?;
-        (member.is(&handed.from) || member.is(&handed.to)).then(|| handed.receipt(now))
+        let is_about = [&handed.from, &handed.to].iter().any(|holder| holder.session == member.spec.id);
+        is_about.then(|| handed.receipt(now))
     }
 }

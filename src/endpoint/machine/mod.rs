@@ -36,6 +36,7 @@ use crate::domain::{
     Name, RegisteredSession, SeatRecord, SessionId, SessionSpec, SessionView, Uptime, Wall,
 };
 
+use away::Stalls;
 use choice::Challenge;
 use handover::{Former, Handed};
 use nudges::Awaited;
@@ -267,6 +268,9 @@ pub struct Group {
     why: Why,
     /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
     freed_by: Option<SessionId>,
+    /// When the endpoint was away last.
+    away: Option<Away>,
+    stalls: Stalls,
     /// Who held the seat before, and acted.
     former: Option<Former>,
     /// The last hand-over that is known from both its sides.
@@ -314,6 +318,8 @@ impl Group {
             answers: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             freed_by: None,
+            away: None,
+            stalls: Stalls::default(),
             former: None,
             handed: None,
             promotions: Vec::new(),

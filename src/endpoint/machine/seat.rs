@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Wall,
-    Why, limit, seconds,
+    Why, handover::Past, limit, seconds,
 };
 use crate::domain::{LastAct, NativeHeartbeat};
 
@@ -36,6 +36,8 @@ pub(super) struct Tenure {
     pub(super) first_act: Option<Uptime>,
     /// When an earlier run of the endpoint wrote it down; empty where this run granted it.
     pub(super) on_record: Option<Wall>,
+    /// When that run was last there; empty where it is not known, or this run granted it.
+    pub(super) vouched: Option<Past>,
     /// When its gate delivered last, by the boot clock; empty until it says so.
     pub(super) delivered: Option<Uptime>,
     /// When it stopped, by the boot clock, if it says that it did and no answer that it may yet hear lets it act
@@ -178,6 +180,7 @@ impl Estate {
                 last_heard: None,
                 first_act: Some(now.clock),
                 on_record: Some(record.at),
+                vouched: None,
                 delivered: None,
                 stopped: None,
                 acting_sequence: 0,
@@ -275,6 +278,7 @@ impl Group {
         if self.renewing_until.is_some_and(|until| now.uptime >= until) {
             self.renewing_until = None;
         }
+        self.tell_stalls(now);
         self.lapse_override(now);
         self.pass_seat(now);
         self.review(now);
@@ -292,7 +296,7 @@ impl Group {
         let why = if tenure.told.is_some() {
             self.why.clone()
         } else {
-            Why::new(GroupReason::StoppedActing, format!("{session} stopped acting"))
+            self.why_stopped(now, session, now.clock.since(stopped))
         };
         self.free(now, why);
     }
@@ -314,9 +318,10 @@ impl Group {
         let began_anew = member.is_some() && holder.is_none();
         let idles = holder.and_then(|member| member.native.as_ref()).is_some_and(|native| !native.acting);
         let silent = tenure.last_heard.map(|heard| now.uptime.since(heard.uptime));
-        if let Some(heard) = tenure.last_heard {
-            let tenure = tenure.clone();
-            self.remember_former(&tenure, LastAct::LastHeartbeat, heard.clock);
+        let tenure = tenure.clone();
+        match tenure.last_heard {
+            Some(heard) => self.remember_former(&tenure, LastAct::LastHeartbeat, heard.clock),
+            None => self.remember_vouched(&tenure),
         }
         let why = match silent {
             _ if told => {
@@ -345,7 +350,16 @@ impl Group {
                 };
                 Why::new(GroupReason::NoHeartbeat, sentence)
             }
-            None => Why::new(GroupReason::NoHeartbeat, format!("no heartbeat from {session} for {limit}")),
+            None => {
+                let from = if began_anew {
+                    format!("{session} began anew; no heartbeat from the run of it that was Primary")
+                } else {
+                    format!("no heartbeat from {session}")
+                };
+                let absence = self.after_absence();
+                let sentence = format!("{from} since the endpoint began (limit {limit}){absence}");
+                Why::new(GroupReason::NoHeartbeat, sentence)
+            }
         };
         self.free(now, why);
     }

@@ -126,7 +126,10 @@ impl Machine {
         if self.hand_over.as_deref().is_some_and(is_old) {
             return;
         }
-        self.hand_over = Some(Box::new(HandOver::new(receipt, now)));
+        let is_first = self.hand_over.replace(Box::new(HandOver::new(receipt, now))).is_none();
+        if is_first && Some(receipt.epoch) <= self.recorded_before {
+            return;
+        }
         let took = receipt.to == self.identity.session;
         let reason = if took { Reason::TookOver } else { Reason::HandedOver };
         let [last, first] =

@@ -21,6 +21,7 @@ impl Machine {
         } else {
             self.may_take_back = false;
         }
+        self.recorded_before = self.epoch;
         self.group_timeout = None;
         self.unfit = None;
         self.version = None;

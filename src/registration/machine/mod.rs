@@ -146,6 +146,9 @@ pub struct Machine {
     said_warnings: Vec<String>,
     /// The last hand-over from or to this adapter.
     hand_over: Option<Box<HandOver>>,
+    /// The epoch that was known when it joined: the receipts of hand-overs up to it were recorded before, also by the
+    /// run before this one.
+    recorded_before: Option<Epoch>,
     /// The last sequence that was used before it was made Primary: an answer to a later one has the receipt.
     promoted_after: u64,
     /// The last deliveries that were recorded.
@@ -224,6 +227,7 @@ impl Machine {
             last_error: None,
             said_warnings: Vec::new(),
             hand_over: None,
+            recorded_before: None,
             promoted_after: 0,
             recorded_deliveries: None,
             last_contact: now.uptime,

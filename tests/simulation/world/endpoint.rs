@@ -12,7 +12,7 @@ use client_failover::{
     },
     endpoint::{
         Mark,
-        machine::{Attention, Estate, Group, Moment, Question},
+        machine::{Attention, Estate, Group, Moment, Question, SignOfLife},
     },
 };
 
@@ -22,6 +22,7 @@ use super::{
     event::{AtEndpoint, Event, Request, Return},
     registry::{Operation, Registry},
     store::Folder,
+    told::RowId,
     writing::Writer,
 };
 
@@ -35,13 +36,30 @@ pub(crate) struct Cell {
     pub(crate) id: u32,
     pub(crate) group: Group,
     pub(crate) waiting: Vec<(Question, Return)>,
-    /// Whether something happened that is not on disk yet.
-    pub(crate) unwritten: bool,
+    /// What happened and is not known to be on disk, in order; how many of the first the store was given and did not
+    /// say yes to.
+    pub(crate) unwritten: Vec<RowId>,
+    pub(crate) doubted: usize,
+    /// Whether a write is to be drawn for it.
+    pub(crate) due: bool,
 }
 
 impl Cell {
     pub(crate) const fn new(id: u32, group: Group) -> Self {
-        Self { id, group, waiting: Vec::new(), unwritten: false }
+        Self { id, group, waiting: Vec::new(), unwritten: Vec::new(), doubted: 0, due: false }
+    }
+
+    /// What is to be written of what was told before row `until`, and how many of the first are doubted.
+    pub(crate) fn take_unwritten(&mut self, until: RowId) -> (Vec<RowId>, usize) {
+        let later = self.unwritten.split_off(self.unwritten.partition_point(|id| *id < until));
+        self.due &= !later.is_empty();
+        (std::mem::replace(&mut self.unwritten, later), std::mem::take(&mut self.doubted))
+    }
+
+    /// Puts back what could not be written, before what happened since.
+    pub(crate) fn keep_first(&mut self, mut rows: Vec<RowId>, doubted: usize) {
+        rows.append(&mut self.unwritten);
+        (self.unwritten, self.doubted) = (rows, doubted);
     }
 }
 
@@ -85,6 +103,9 @@ pub(crate) struct Endpoint {
     pub(crate) run: u32,
     pub(crate) folder: Folder,
     pub(crate) snapshots: Vec<Folder>,
+    /// The last sign of life of the run before, and when the present one froze last.
+    pub(crate) sign: Option<SignOfLife>,
+    pub(crate) frozen_at: Instant,
     pub(crate) mood: Mood,
     pub(crate) cells: BTreeMap<GroupKey, Cell>,
     pub(crate) estates: BTreeMap<GroupKey, Estate>,
@@ -150,6 +171,8 @@ impl Endpoint {
             run: 0,
             folder: Folder::default(),
             snapshots: Vec::new(),
+            sign: None,
+            frozen_at: 0,
             mood: Mood::default(),
             cells: BTreeMap::new(),
             estates: BTreeMap::new(),
@@ -280,6 +303,7 @@ impl World {
             let waits = self.endpoint.cells.get(&key).is_some_and(|cell| cell.group.waits_for_successor());
             if !waits {
                 self.write_changes(&key);
+                self.write_quietly(&key);
             }
             if lapsed {
                 self.operate(Operation::RemoveOverride(key), None);

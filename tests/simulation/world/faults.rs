@@ -131,6 +131,9 @@ impl World {
 
     fn down_endpoint(&mut self) {
         let refuses = self.dice.percent(60);
+        if self.disk_dice.percent(30) {
+            self.stop_endpoint();
+        }
         self.log(|_| "the endpoint dies".to_owned());
         self.end_endpoint(refuses);
         let pause =

@@ -15,6 +15,7 @@ use super::{
     lively::Lively,
     sink::{Accusation, Sink},
     tenures::Tenures,
+    told::Told,
 };
 
 /// What the judge knows.
@@ -22,6 +23,7 @@ use super::{
 pub(crate) struct Judge {
     pub(crate) sink: Sink,
     pub(crate) history: History,
+    pub(crate) told: Told,
     pub(crate) lively: Lively,
     pub(crate) healing: Healing,
     /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.

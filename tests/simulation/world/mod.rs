@@ -28,9 +28,14 @@ mod site;
 mod stock;
 mod store;
 mod tenures;
+mod told;
 mod writing;
 
-use std::collections::VecDeque;
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use client_failover::domain::{GroupId, Mode, SessionId};
 
@@ -46,6 +51,9 @@ use site::{Config, Disk, Link, Site};
 
 /// No schedule has so many events; one that does goes in circles.
 const MOST_EVENTS: u64 = 2_000_000;
+
+/// Tells the dice of disks from those of the schedule.
+const DISK_DICE: u64 = 0xd15c;
 
 /// What became of a schedule.
 #[derive(Debug)]
@@ -65,10 +73,13 @@ pub(crate) struct Violation {
 }
 
 /// A plant.
-struct World {
+pub(crate) struct World {
     now: Instant,
+    events: u64,
     queue: Queue,
     dice: Dice,
+    /// Other dice, for what disks do beyond what the schedule draws: whatever else goes wrong stays the same.
+    disk_dice: Dice,
     plan: Plan,
     /// The Ids of the two groups there may be.
     ids: [GroupId; 2],
@@ -94,40 +105,58 @@ struct World {
 
 /// Runs the schedule of `seed`.
 pub(crate) fn run(seed: u64, logs: bool) -> Outcome {
+    observe(seed, logs, World::live)
+}
+
+/// Lets a world live. That anything in it panics is a violation, and has its seed and its log.
+pub(crate) fn observe(seed: u64, logs: bool, live: impl FnOnce(&mut World)) -> Outcome {
     let mut world = World::new(seed, logs);
-    let mut events = 0;
-    while world.violation.is_none() {
-        let Some((at, event)) = world.queue.pop() else { break };
-        world.now = at;
-        events += 1;
-        if let Event::Data(event) = event {
-            // Nothing of it changes a role.
-            world.take_data(event);
-            continue;
-        }
-        world.note_acts();
-        if matches!(event, Event::End) {
-            world.judge_now();
-            world.judge_end();
-            world.judge_data();
-            break;
-        }
-        world.take(event);
-        world.judge_now();
-        if events > MOST_EVENTS {
-            world.accuse("Stuck", "the schedule goes in circles".to_owned());
-        }
+    if let Err(why) = catch_unwind(AssertUnwindSafe(|| live(&mut world))) {
+        world.accuse("Panic", said(why.as_ref()).to_owned());
     }
-    Outcome { events, violation: world.violation, log: world.log.unwrap_or_default() }
+    Outcome { events: world.events, violation: world.violation, log: world.log.unwrap_or_default() }
+}
+
+/// What a panic said.
+fn said(why: &(dyn Any + Send)) -> &str {
+    let text = why.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
 }
 
 impl World {
+    fn live(&mut self) {
+        while self.violation.is_none() {
+            let Some((at, event)) = self.queue.pop() else { return };
+            self.now = at;
+            self.events += 1;
+            if let Event::Data(event) = event {
+                // Nothing of it changes a role.
+                self.take_data(event);
+                continue;
+            }
+            self.note_acts();
+            if matches!(event, Event::End) {
+                self.judge_now();
+                self.judge_end();
+                self.judge_data();
+                self.judge_endpoint_end();
+                return;
+            }
+            self.take(event);
+            self.judge_now();
+            if self.events > MOST_EVENTS {
+                self.accuse("Stuck", "the schedule goes in circles".to_owned());
+            }
+        }
+    }
+
     fn new(seed: u64, logs: bool) -> Self {
         let mut dice = Dice::new(seed);
         let plan = Plan::draw(&mut dice);
         let endpoint_clock = Clock::new(0, plan.endpoint_rate, plan.endpoint_uptime);
         let mut world = Self {
             now: 0,
+            events: 0,
             queue: Queue::default(),
             sites: Vec::new(),
             endpoint: Endpoint::new(endpoint_clock.boot_id()),
@@ -143,6 +172,7 @@ impl World {
             violation: None,
             log: logs.then(Vec::new),
             ids: [0, 1].map(endpoint::group_id),
+            disk_dice: Dice::new(seed ^ DISK_DICE),
             dice,
             plan,
         };

@@ -84,6 +84,8 @@ impl World {
         self.log(|world| {
             format!("the endpoint begins, run {}, exact {exact}, mark {epoch:?}", world.endpoint.run)
         });
+        self.tell_absence();
+        self.endpoint.sign = None;
         self.replay_after_start();
         self.tick();
     }
@@ -105,6 +107,9 @@ impl World {
             return;
         }
         self.abandon_writes();
+        if self.endpoint.sign.is_none() {
+            self.leave_sign(false);
+        }
         self.endpoint.power = Power::Down { refuses };
         self.endpoint.run += 1;
         self.judge.endpoint_was_disturbed(self.now);
@@ -114,6 +119,7 @@ impl World {
         if self.endpoint.is_up() {
             self.attend();
             self.endpoint.power = Power::Frozen;
+            self.endpoint.frozen_at = self.now;
             self.judge.lively.endpoint_stops(self.now);
             self.log(|_| format!("the endpoint freezes for {} ms", span / MILLISECOND));
             self.push(span, Event::Endpoint(self.endpoint.run, AtEndpoint::Thaw));
@@ -150,12 +156,14 @@ impl World {
         self.tick();
     }
 
-    /// The tick that comes late because the process did not run.
-    fn attend_late(&mut self) {
+    /// The tick that comes late because the process did not run; nothing that came meanwhile is heard before it.
+    pub(crate) fn attend_late(&mut self) {
         self.endpoint.catching_up = false;
         let now = self.endpoint_clock.now(self.now);
-        if now.uptime >= self.endpoint.attention.next_tick() {
-            self.endpoint.attention.tick(now);
+        if now.uptime >= self.endpoint.attention.next_tick()
+            && let Some(stall) = self.endpoint.attention.tick(now)
+        {
+            self.tell_stall(stall);
         }
     }
 }

@@ -4,11 +4,27 @@ use super::{
     World,
     clock::MILLISECOND,
     event::{AtSite, Event, SiteId},
-    site::Item,
+    site::{Disk, Item},
 };
 
 /// The wait before a store that refused is asked again.
 const RETRY: u64 = 500 * MILLISECOND;
+
+impl Disk {
+    /// A commit is durable. The first `doubted` items were given to the disk before: of those rows, none is written that is
+    /// there already.
+    fn keep(&mut self, items: Vec<Item>, doubted: usize) {
+        let is_there = |item: &Item| matches!(item, Item::Row(row) if self.rows.contains(row));
+        let there = items[..doubted].iter().rposition(is_there).map_or(0, |last| last + 1);
+        for (index, item) in items.into_iter().enumerate() {
+            match item {
+                Item::Row(_) if index < there => {}
+                Item::Row(row) => self.rows.push(row),
+                Item::Known(known) => self.known = Some(known),
+            }
+        }
+    }
+}
 
 impl World {
     /// Hands the history's queue to the disk, one batch at a time.
@@ -30,22 +46,26 @@ impl World {
         let place = &self.sites[site];
         let pid = place.pid().unwrap_or(0);
         if self.now < place.disk_trouble_until && self.dice.percent(place.disk_fails) {
+            // A commit that is said to have failed may be durable.
+            let keeps = self.disk_dice.percent(30);
+            let Some(native) = self.sites[site].native() else { return };
+            let (given, doubted) = (native.recorder.writing.clone(), native.recorder.doubted);
+            native.recorder.doubted = given.len();
+            if keeps {
+                self.sites[site].disk.keep(given, doubted);
+            }
             self.push(RETRY, Event::Site(site, pid, AtSite::Written));
             return;
         }
         let Some(native) = self.sites[site].native() else { return };
         let written = std::mem::take(&mut native.recorder.writing);
+        let doubted = std::mem::take(&mut native.recorder.doubted);
         native.recorder.busy = false;
         let done = native.recorder.queue.is_empty();
         if done && native.awaits_record {
             (native.awaits_record, native.waited) = (false, true);
         }
-        for item in written {
-            match item {
-                Item::Row(row) => self.sites[site].disk.rows.push(row),
-                Item::Known(known) => self.sites[site].disk.known = Some(known),
-            }
-        }
+        self.sites[site].disk.keep(written, doubted);
         self.write_history(site);
         self.work(site);
         self.leave_if_done(site);

@@ -220,14 +220,7 @@ impl World {
                 self.keep_books(&key);
                 return group_answer(spec);
             }
-            (Operation::DeleteGroup(key), _) => {
-                if let Some(mut cell) = endpoint.cells.remove(key) {
-                    endpoint.estates.insert(key.clone(), cell.group.leave_estate());
-                    for (_, back) in std::mem::take(&mut cell.waiting) {
-                        self.send_down(back, Err(failure(FailureKind::NotFound)));
-                    }
-                }
-            }
+            (Operation::DeleteGroup(key), _) => self.forget_group(key),
             (_, Transaction::InsertSession(group, session)) => {
                 if let Some(cell) = endpoint.cells.get_mut(&group.key()) {
                     cell.group.register(now, session.clone());
@@ -259,6 +252,24 @@ impl World {
             (Operation::CreateSession(..) | Operation::Override(..), _) => {}
         }
         Ok(Answer::Session)
+    }
+}
+
+impl World {
+    /// A group is deleted: what stays of it, and what is to be written of it.
+    fn forget_group(&mut self, key: &GroupKey) {
+        if let Some(cell) = self.endpoint.cells.get_mut(key) {
+            cell.group.hurry();
+            self.keep_books(key);
+        }
+        let Some(mut cell) = self.endpoint.cells.remove(key) else { return };
+        self.endpoint.estates.insert(key.clone(), cell.group.leave_estate());
+        let cut = self.endpoint.writer.leave_rows(key, &mut cell);
+        self.judge.told.lose(&cut);
+        for (_, back) in std::mem::take(&mut cell.waiting) {
+            self.send_down(back, Err(failure(FailureKind::NotFound)));
+        }
+        self.write_what_is_left();
     }
 }
 

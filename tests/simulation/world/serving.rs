@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use client_failover::{
-    domain::{CallFailure, FailureKind, GroupChange, GroupChangeKind, GroupKey, Heartbeat, SessionId},
+    domain::{
+        CallFailure, ClientRole, FailureKind, GroupChange, GroupChangeKind, GroupKey, Heartbeat, SessionId,
+    },
     endpoint::machine::{Question, Refusal, Reply as Decision},
     registration::machine::{Answer, Call, GroupTimeout},
 };
@@ -51,6 +53,9 @@ impl World {
     }
 
     fn heartbeat(&mut self, key: GroupKey, id: &SessionId, heartbeat: &Heartbeat, port: u16, back: Return) {
+        if self.endpoint.catching_up {
+            self.attend_late();
+        }
         let now = self.endpoint_now();
         let Some(cell) = self.endpoint.cells.get_mut(&key) else {
             return self.send_down(back, Err(failure(FailureKind::NotFound)));
@@ -62,9 +67,21 @@ impl World {
         }
     }
 
+    /// Takes note of what happened in a group, which is to be written.
+    pub(crate) fn hear_changes(&mut self, key: &GroupKey, changes: Vec<GroupChange>) {
+        for change in changes {
+            let id = self.judge.told.tell(self.endpoint.run, key, &change);
+            if let Some(cell) = self.endpoint.cells.get_mut(key) {
+                cell.unwritten.push(id);
+                cell.due |= change.kind != GroupChangeKind::EndpointAway;
+            }
+            self.say(key, &change);
+        }
+    }
+
     /// Answers, or lets the question wait until its group's record is on disk.
     pub(crate) fn answer(&mut self, key: &GroupKey, question: Question, back: Return) {
-        let now = self.endpoint_now();
+        let (now, session) = (self.endpoint_now(), self.sites[back.site].disk.session.clone());
         let Some(cell) = self.endpoint.cells.get_mut(key) else {
             return self.send_down(back, Err(failure(FailureKind::NotFound)));
         };
@@ -74,7 +91,12 @@ impl World {
         }
         self.keep_books(key);
         match decision {
-            Ok(Decision::Answer(answer)) => self.send_down(back, Ok(Answer::Heartbeat(answer))),
+            Ok(Decision::Answer(answer)) => {
+                if answer.role == ClientRole::Primary {
+                    self.judge_holder(key, Some(&session));
+                }
+                self.send_down(back, Ok(Answer::Heartbeat(answer)));
+            }
             Ok(Decision::Unsure) => self.send_down(back, Err(not_recorded())),
             Ok(Decision::Wait) => {}
             Err(refusal) => self.send_down(back, Err(refused(&refusal))),
@@ -90,10 +112,7 @@ impl World {
         let wake = cell.group.next_wake(now);
         let record = cell.group.take_record(now);
         let id = cell.id;
-        cell.unwritten |= !changes.is_empty();
-        for change in changes {
-            self.say(key, &change);
-        }
+        self.hear_changes(key, changes);
         if let Some(session) = nudge {
             self.nudge(&key.id, &session);
         }

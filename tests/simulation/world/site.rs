@@ -1,11 +1,14 @@
 //! An installation of an adapter: its machine, its disk, its way to the endpoint, its process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use client_failover::{
     domain::{
         AdapterState, ConfigurationId, FailoverScore, FailoverTimeout, GroupId, HttpUrl, Incarnation, Known,
-        Mode, Reason, Role, SessionId, Transition, TransitionKind, Uptime,
+        Mode, Reason, Role, SessionId, Transition, TransitionKind, Uptime, Wall,
     },
     registration::machine::{self, CallId, Desired, Effect, Farewell, Machine, Target},
 };
@@ -23,6 +26,9 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) pid: Pid,
+    pub(crate) at: Wall,
+    /// What it explains, as a number.
+    pub(crate) said: u64,
     pub(crate) kind: TransitionKind,
     pub(crate) reason: Reason,
     pub(crate) role: Role,
@@ -30,8 +36,11 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) const fn of(pid: Pid, row: &Transition) -> Self {
-        Self { pid, kind: row.kind, reason: row.reason, role: row.role, state: row.adapter_state }
+    pub(crate) fn of(pid: Pid, row: &Transition) -> Self {
+        let mut hasher = DefaultHasher::new();
+        row.explanation.hash(&mut hasher);
+        let (kind, reason, role, state) = (row.kind, row.reason, row.role, row.adapter_state);
+        Self { pid, at: row.at, said: hasher.finish(), kind, reason, role, state }
     }
 }
 
@@ -111,6 +120,8 @@ pub(crate) enum Item {
 pub(crate) struct Recorder {
     pub(crate) queue: Vec<Item>,
     pub(crate) writing: Vec<Item>,
+    /// How many of these were in an attempt that was said to have failed.
+    pub(crate) doubted: usize,
     pub(crate) busy: bool,
 }
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use client_failover::{
-    domain::{GroupKey, GroupSpec, OverrideRecord, RegisteredSession, SeatRecord, SessionId},
+    domain::{GroupKey, GroupSpec, OverrideRecord, RegisteredSession, SeatRecord, SessionId, Wall},
     endpoint::Mark,
 };
+
+use super::told::RowId;
 
 /// What is on the endpoint's disk.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,9 @@ pub(crate) struct Store {
     pub(crate) overrides: BTreeMap<GroupKey, OverrideRecord>,
     pub(crate) seats: BTreeMap<GroupKey, SeatRecord>,
     pub(crate) seat_records: u64,
+    /// What happened in each group, and when something did last in any.
+    pub(crate) changes: BTreeMap<GroupKey, Vec<RowId>>,
+    pub(crate) changed_at: Option<Wall>,
 }
 
 /// A transaction.

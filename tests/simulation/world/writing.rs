@@ -11,9 +11,10 @@ use client_failover::{
 use super::{
     World,
     clock::{Instant, MILLISECOND, Span},
-    endpoint::not_recorded,
+    endpoint::{Cell, not_recorded},
     event::{AtEndpoint, Event},
     store::Transaction,
+    told::RowId,
 };
 
 /// Before a store that failed is asked again.
@@ -30,11 +31,24 @@ struct Job {
     record: Record,
     /// When the machine wanted it written.
     since: Instant,
+    /// The row that was told next: what happened since is no part of what the seat says.
+    until: RowId,
+    promotion: Option<RowId>,
+    /// What happened until then, and last the promotion, if it is one; how many of the first are doubted.
+    rows: Vec<RowId>,
+    doubted: usize,
 }
 
 impl Job {
     fn is_late(&self, now: Instant) -> bool {
         now - self.since > LATE
+    }
+
+    /// Takes what is to be written with it, if `cell` is its cell.
+    fn take_rows(&mut self, cell: &mut Cell) {
+        if cell.id == self.cell {
+            (self.rows, self.doubted) = cell.take_unwritten(self.until);
+        }
     }
 }
 
@@ -52,8 +66,8 @@ enum Stage {
     Pause,
     /// The mark says that no group waits any more.
     Settle(Mark),
-    /// What happened and needs no seat is committed.
-    Changes,
+    /// What happened in a group and needs no seat is committed; how much of it is doubted.
+    Changes(GroupKey, Vec<RowId>, usize),
 }
 
 /// What is under way.
@@ -76,11 +90,31 @@ pub(crate) struct Writer {
     pub(crate) mark: Mark,
     running: Option<Running>,
     waiting: VecDeque<Job>,
+    /// What happened in groups that were deleted, and waits for what is to be written of their cells.
+    left: Vec<(GroupKey, u32, Vec<RowId>, usize)>,
 }
 
 impl Writer {
     pub(crate) const fn new(mark: Mark) -> Self {
-        Self { mark, running: None, waiting: VecDeque::new() }
+        Self { mark, running: None, waiting: VecDeque::new(), left: Vec::new() }
+    }
+
+    /// Whether anything is being written, or waits for that.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.running.is_some() || !self.waiting.is_empty()
+    }
+
+    /// A group was deleted. Gives the promotions that are on their way to the disk: nobody will hear what becomes of them.
+    pub(crate) fn leave_rows(&mut self, key: &GroupKey, cell: &mut Cell) -> Vec<RowId> {
+        self.waiting.iter_mut().for_each(|job| job.take_rows(cell));
+        let (rows, doubted) = cell.take_unwritten(RowId::MAX);
+        self.left.push((key.clone(), cell.id, rows, doubted));
+        let running = self.running.iter().filter_map(|running| running.job.as_ref());
+        running
+            .chain(&self.waiting)
+            .filter(|job| job.cell == cell.id)
+            .filter_map(|job| job.promotion)
+            .collect()
     }
 
     /// When the store answers what is under way.
@@ -97,14 +131,32 @@ impl Writer {
 
 impl World {
     pub(crate) fn write_seat(&mut self, key: GroupKey, cell: u32, record: Record) {
-        self.endpoint.writer.waiting.push_back(Job { key, cell, record, since: self.now });
+        let until = self.judge.told.next();
+        let promotion = record.promotion.as_ref();
+        let promotion = promotion.map(|row| self.judge.told.tell(self.endpoint.run, &key, row));
+        let (since, rows, doubted) = (self.now, Vec::new(), 0);
+        self.endpoint.writer.waiting.push_back(Job {
+            key,
+            cell,
+            record,
+            since,
+            until,
+            promotion,
+            rows,
+            doubted,
+        });
         self.begin_writing();
     }
 
     fn begin_writing(&mut self) {
+        self.write_what_is_left();
         if self.endpoint.writer.running.is_none()
-            && let Some(job) = self.endpoint.writer.waiting.pop_front()
+            && let Some(mut job) = self.endpoint.writer.waiting.pop_front()
         {
+            if let Some(cell) = self.endpoint.cells.get_mut(&job.key) {
+                job.take_rows(cell);
+            }
+            job.rows.extend(job.promotion);
             let next = job.record.seat.number_after(self.endpoint.writer.mark.seat_records);
             let mark = Mark { seat_records: next, ..self.next_mark(job.record.seat.epoch) };
             let (_, mark_keeps, mark_says_yes) = self.store_outcome();
@@ -129,10 +181,37 @@ impl World {
     /// Writes what happened and needs no seat, in the order in which seats are written.
     pub(crate) fn write_changes(&mut self, key: &GroupKey) {
         let free = self.endpoint.writer.running.is_none();
-        let cell = self.endpoint.cells.get_mut(key).filter(|cell| free && cell.unwritten);
+        let cell = self.endpoint.cells.get_mut(key).filter(|cell| free && cell.due);
         if let Some(cell) = cell {
-            cell.unwritten = false;
-            self.enter(None, Stage::Changes);
+            let (rows, doubted) = cell.take_unwritten(RowId::MAX);
+            self.enter(None, Stage::Changes(key.clone(), rows, doubted));
+        }
+    }
+
+    /// Writes what happened in groups that were deleted, after what is under way; who deleted them waits for that, and does
+    /// not try again.
+    pub(crate) fn write_what_is_left(&mut self) {
+        if self.endpoint.writer.running.is_some() {
+            return;
+        }
+        let Writer { left, waiting, .. } = &mut self.endpoint.writer;
+        let waits = |left: &(_, u32, _, _)| waiting.iter().any(|job| job.cell == left.1);
+        let (later, now): (Vec<_>, Vec<_>) = std::mem::take(left).into_iter().partition(waits);
+        *left = later;
+        for (key, _, rows, doubted) in now {
+            if self.fate().keeps {
+                self.keep_rows(&key, &rows, doubted);
+            } else {
+                self.judge.told.lose(&rows);
+            }
+        }
+    }
+
+    /// Lets what is under way, and what waits for it, come to its end now.
+    pub(crate) fn finish_writing(&mut self) {
+        while self.endpoint.writer.is_at_work() {
+            self.reach_seat_disk();
+            self.seat_store_answered();
         }
     }
 
@@ -170,23 +249,35 @@ impl World {
         };
         running.reached = true;
         let (keeps, folder) = (running.keeps, &mut self.endpoint.folder);
+        let mut kept = None;
         match (&running.stage, &running.job) {
             (Stage::Both { mark, mark_keeps }, Some(job)) => {
                 if keeps {
                     let transaction = Transaction::RecordSeat(job.key.clone(), job.record.seat.clone());
-                    running.says_yes &= folder.store.commit(&transaction).is_ok();
+                    let committed = folder.store.commit(&transaction).is_ok();
+                    running.says_yes &= committed;
+                    kept = committed.then(|| (job.key.clone(), job.rows.clone(), job.doubted, true));
                 }
                 if *mark_keeps {
                     folder.mark = Some(mark.clone());
                     self.endpoint.writer.mark = mark.clone();
                 }
             }
+            (Stage::Changes(key, rows, doubted), _) => {
+                kept = keeps.then(|| (key.clone(), rows.clone(), *doubted, false));
+            }
             (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
                 if keeps {
                     folder.mark = Some(mark.clone());
                 }
             }
-            (Stage::Both { .. } | Stage::ReadBack | Stage::Pause | Stage::Changes, _) => {}
+            (Stage::Both { .. } | Stage::ReadBack | Stage::Pause, _) => {}
+        }
+        if let Some((key, rows, doubted, with_seat)) = kept {
+            self.keep_rows(&key, &rows, doubted);
+            if with_seat {
+                self.judge_seat(&key);
+            }
         }
     }
 
@@ -206,8 +297,10 @@ impl World {
     pub(crate) fn seat_store_answered(&mut self) {
         let Some(Running { job, stage, says_yes, .. }) = self.endpoint.writer.running.take() else { return };
         let Some(job) = job else {
-            if let (Stage::Settle(mark), true) = (stage, says_yes) {
-                self.endpoint.writer.mark = mark;
+            match (stage, says_yes) {
+                (Stage::Settle(mark), true) => self.endpoint.writer.mark = mark,
+                (Stage::Changes(key, rows, _), false) => self.keep_trying(&key, rows),
+                _ => {}
             }
             return self.begin_writing();
         };
@@ -234,7 +327,16 @@ impl World {
             }
             Stage::ReadBack | Stage::MarkReadBack(_) => self.enter(Some(job), Stage::Pause),
             Stage::Pause => self.enter(Some(job), Stage::ReadBack),
-            Stage::Settle(_) | Stage::Changes => {}
+            Stage::Settle(_) | Stage::Changes(..) => {}
+        }
+    }
+
+    /// The store did not say yes to what happened in a group, which may be there all the same.
+    fn keep_trying(&mut self, key: &GroupKey, rows: Vec<RowId>) {
+        let doubted = rows.len();
+        match self.endpoint.cells.get_mut(key) {
+            Some(cell) => cell.keep_first(rows, doubted),
+            None => self.judge.told.lose(&rows),
         }
     }
 
@@ -304,14 +406,30 @@ impl World {
         let now = self.endpoint_now();
         let stored = self.endpoint.folder.store.seats.get(&job.key);
         let cell = self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell);
-        if let Some(cell) = cell
-            && cell.group.read_back(now, stored)
-        {
+        let is_there = cell.is_some();
+        let kept = match cell {
+            Some(cell) => cell.group.read_back(now, stored),
+            None => stored == Some(&job.record.seat),
+        };
+        if !kept {
+            self.take_back(job);
+        } else if is_there {
             if let Some(promotion) = &job.record.promotion {
                 self.say(&job.key, promotion);
             }
             self.keep_books(&job.key);
         }
         self.begin_writing();
+    }
+
+    /// A record was not kept: its promotion did not happen, and what else was written with it is written later.
+    fn take_back(&mut self, job: &Job) {
+        let before = job.rows.len() - usize::from(job.promotion.is_some());
+        let (before, promotion) = job.rows.split_at(before);
+        self.judge.told.undo(promotion);
+        match self.endpoint.cells.get_mut(&job.key).filter(|cell| cell.id == job.cell) {
+            Some(cell) => cell.keep_first(before.to_vec(), job.doubted),
+            None => self.judge.told.lose(before),
+        }
     }
 }

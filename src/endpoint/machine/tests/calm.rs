@@ -127,6 +127,39 @@ fn one_that_crashes_and_is_back_at_once_does_not_take_the_free_seat_from_one_tha
 }
 
 #[test]
+fn two_that_both_crash_in_a_loop_move_the_role_only_when_one_was_silent_for_t() {
+    for (down_ms, quick) in [(1_000, true), (1_000, false), (5_000, true), (T, true), (2 * T, false)] {
+        let mut plant = Plant::new().native("A", 100).native("B", 90);
+        let mut down_until = BTreeMap::from([("A", 0), ("B", 0)]);
+        for millis in (0..60 * T).step_by(500) {
+            plant.at(millis);
+            for (name, down_until) in &mut down_until {
+                // It dies in its third second of each tenure, whatever it did before.
+                if plant.adapters[name].acting && millis % 3_000 == 0 {
+                    plant.restart_adapter(name, quick);
+                    *down_until = millis + down_ms;
+                }
+                let heartbeat = plant.compose(name);
+                if millis >= *down_until
+                    && let Ok(Some(answer)) = plant.ask(name, &heartbeat)
+                {
+                    let sequence = plant.adapters[name].sequence;
+                    plant.follow(name, sequence, &answer);
+                }
+            }
+        }
+        let promoted = plant.changes.iter().filter(|change| change.kind == GroupChangeKind::Promoted);
+        let promoted: Vec<(Wall, GroupReason)> = promoted.map(|change| (change.at, change.reason)).collect();
+        let t = Duration::from_millis(T);
+        assert!(promoted.windows(2).all(|two| two[1].0.since(two[0].0) >= t), "{promoted:?}");
+        let silence = |(_, reason): &(Wall, GroupReason)| *reason == GroupReason::NoHeartbeat;
+        assert!(promoted[1..].iter().all(silence), "what they score moves nothing: {promoted:?}");
+        assert!(promoted.len() >= 20, "somebody is tried each time: {promoted:?}");
+        assert!(most_in_ten_t(&plant) <= 10);
+    }
+}
+
+#[test]
 fn planned_stops_are_never_kept_from_moving_the_role() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

@@ -1,5 +1,6 @@
 //! Named situations, each with the rule it proves; and a plant in which everything goes wrong.
 
+mod away;
 mod calm;
 mod coverage;
 mod leases;

@@ -1,18 +1,18 @@
 //! What the history and the members are told: reasons, receipts, warnings.
 
 use super::{super::*, plant::*};
-use crate::domain::{Asked, LastAct, Now, Receipt};
+use crate::domain::{Asked, LastAct, Receipt};
 
 fn kinds(plant: &Plant) -> Vec<(GroupChangeKind, GroupReason)> {
     plant.changes.iter().map(|change| (change.kind, change.reason)).collect()
 }
 
-fn receipts(plant: &Plant) -> Vec<Receipt> {
+pub(super) fn receipts(plant: &Plant) -> Vec<Receipt> {
     plant.changes.iter().filter_map(|change| change.receipt.clone()).collect()
 }
 
 /// A heartbeat that says for how long the role has been applied; its answer.
-fn beat_for(plant: &mut Plant, name: &str, applied_for_ms: u64) -> HeartbeatAnswer {
+pub(super) fn beat_for(plant: &mut Plant, name: &str, applied_for_ms: u64) -> HeartbeatAnswer {
     let mut heartbeat = plant.compose(name);
     if let Some(native) = &mut heartbeat.native {
         native.applied_for = Some(Duration::from_millis(applied_for_ms));
@@ -322,46 +322,4 @@ fn members_are_told_when_only_calm_keeps_a_primary_that_can_do_nothing() {
     plant.beat("B");
     let warnings = beat_for(&mut plant, "A", 0).warnings;
     assert!(warnings[0].contains("the role has moved twice"), "{warnings:?}");
-}
-
-#[test]
-fn a_primary_that_stopped_while_the_endpoint_was_away_says_how_long_nobody_acted() {
-    for exact in [true, false] {
-        let mut plant = Plant::new().native("A", 100).native("B", 100);
-        plant.beat("A");
-        plant.beat("A");
-        let away = Away::before(
-            Now { uptime: moment(30_000).uptime, wall: moment(30_000).wall },
-            &BootId::new("endpoint"),
-            Some(&SignOfLife { boot: BootId::new("endpoint"), at: Now::default(), stopped: false }),
-            Some(moment(1_000).wall),
-        );
-        plant.at(30_000).restart_endpoint(exact);
-        plant.group.note_away(plant.now, &away.unwrap());
-        plant.adapter("A").acting = false;
-        plant.at(30_500);
-        let renewed = beat_for(&mut plant, "A", 20_500).role;
-        assert_eq!(renewed, if exact { Primary } else { Secondary });
-        if exact {
-            plant.at(30_510);
-            beat_for(&mut plant, "A", 8);
-            let [receipt] = &receipts(&plant)[..] else { panic!("{:?}", plant.changes) };
-            assert_eq!((&receipt.from, &receipt.to), (&id("A"), &id("A")));
-            assert_eq!(receipt.cause, GroupReason::EndedUnsaid);
-            assert_eq!(receipt.gap_us(), 20_502_000, "from 10.000 s to 30.502 s");
-        }
-    }
-}
-
-#[test]
-fn a_primary_that_never_heard_of_its_grant_has_nothing_to_say_about_it() {
-    let mut plant = Plant::new().native("A", 100);
-    plant.at(5_000);
-    plant.beat_unheard("A");
-    plant.at(6_000).restart_endpoint(true);
-    plant.at(6_500);
-    assert_eq!(beat_for(&mut plant, "A", 3_600_000).role, Primary);
-    plant.at(6_510);
-    beat_for(&mut plant, "A", 8);
-    assert_eq!(receipts(&plant), []);
 }

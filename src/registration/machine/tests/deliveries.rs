@@ -82,6 +82,31 @@ fn a_receipt_that_is_told_again_is_one_row_and_another_under_the_same_epoch_is_a
 }
 
 #[test]
+fn a_run_records_the_receipt_of_what_came_after_the_run_before_and_no_other() {
+    for (epoch, wanted) in [(4, Vec::new()), (5, Vec::new()), (6, vec![(Reason::HandedOver, Some(10_000))])] {
+        let known = Known {
+            endpoint: target("g", Mode::Hot).endpoint.as_str().to_owned(),
+            group: target("g", Mode::Hot).group,
+            epoch: Epoch::new(5),
+            was_primary: true,
+        };
+        let mut world = World::new(EndpointLoss::StepDown, Some(known));
+        world.configure(target("g", Mode::Hot));
+        world.register(true);
+        let (from, to) = (SessionId::new("me").unwrap(), SessionId::new("other").unwrap());
+        let receipt = Some(Box::new(Receipt { from, to, ..*receipt(epoch) }));
+        for _ in 0..2 {
+            let (epoch, receipt) = (Epoch::new(6), receipt.clone());
+            let answer = HeartbeatAnswer { epoch, receipt, ..HeartbeatAnswer::new(ClientRole::Secondary) };
+            world.answer(Ok(Answer::Heartbeat(answer)));
+            world.pass(T / 4);
+        }
+        assert_eq!(rows(&world), wanted, "{epoch}");
+        assert_eq!(world.standing.hand_over.as_ref().map(|shown| shown.epoch), Epoch::new(epoch));
+    }
+}
+
+#[test]
 fn without_a_receipt_it_is_recorded_where_it_says_something() {
     for (resent, wanted) in [(3, vec![(Reason::Delivered, None)]), (0, Vec::new())] {
         let mut world = promoted();
