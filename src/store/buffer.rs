@@ -147,24 +147,7 @@ impl Buffer {
         }
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         for (destination, tally) in tallies {
-            let [last, acknowledged, refused, proved] =
-                [tally.last_sequence, tally.acknowledged, tally.refused, tally.proved].map(integer);
-            let [dropped, told] = [tally.dropped, tally.dropped_told].map(integer);
-            sqlx::query!(
-                "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved, dropped_told)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 on conflict (id) do update set last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5,
-                    proved = ?6, dropped_told = ?7",
-                destination,
-                last,
-                acknowledged,
-                refused,
-                dropped,
-                proved,
-                told
-            )
-            .execute(&mut *transaction)
-            .await?;
+            count_up(&mut transaction, destination, tally).await?;
         }
         let mut appended = Vec::new();
         for change in changes {
@@ -201,18 +184,7 @@ impl Buffer {
                 BufferChange::Remove(id) => {
                     sqlx::query!("delete from block where id = ?", id).execute(&mut *transaction).await?;
                 }
-                BufferChange::Joined(Membership { group, boot, moved }) => {
-                    let (group, boot, moved) = (group.as_str(), boot.as_str(), moved.map(uptime_us));
-                    sqlx::query!(
-                        "insert into membership (id, group_id, boot_id, moved_uptime_us) values (1, ?1, ?2, ?3)
-                         on conflict (id) do update set group_id = ?1, boot_id = ?2, moved_uptime_us = ?3",
-                        group,
-                        boot,
-                        moved
-                    )
-                    .execute(&mut *transaction)
-                    .await?;
-                }
+                BufferChange::Joined(membership) => join(&mut transaction, membership).await?,
             }
         }
         transaction.commit().await?;
@@ -312,6 +284,47 @@ async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, Stor
         });
     }
     Ok(found)
+}
+
+async fn count_up(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    tally: &Tally,
+) -> Result<(), StoreError> {
+    let [last, acknowledged, refused, proved] =
+        [tally.last_sequence, tally.acknowledged, tally.refused, tally.proved].map(integer);
+    let [dropped, told] = [tally.dropped, tally.dropped_told].map(integer);
+    sqlx::query!(
+        "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved, dropped_told)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 on conflict (id) do update set last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5,
+                    proved = ?6, dropped_told = ?7",
+        destination,
+        last,
+        acknowledged,
+        refused,
+        dropped,
+        proved,
+        told
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn join(connection: &mut SqliteConnection, membership: &Membership) -> Result<(), StoreError> {
+    let (group, boot) = (membership.group.as_str(), membership.boot.as_str());
+    let moved = membership.moved.map(uptime_us);
+    sqlx::query!(
+        "insert into membership (id, group_id, boot_id, moved_uptime_us) values (1, ?1, ?2, ?3)
+                         on conflict (id) do update set group_id = ?1, boot_id = ?2, moved_uptime_us = ?3",
+        group,
+        boot,
+        moved
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 async fn membership(connection: &mut SqliteConnection) -> Result<Option<Membership>, StoreError> {
