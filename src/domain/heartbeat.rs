@@ -33,7 +33,7 @@ pub struct NativeHeartbeat {
     /// The highest own sequence whose answer has arrived; 0 before the first.
     pub answered: u64,
     /// The echo of the last answer that has arrived; empty before the first.
-    pub echo: Option<Echo>,
+    pub echo: Option<Box<Echo>>,
     /// Whether it acts as Primary as it sends this.
     pub acting: bool,
     /// For how long it has acted, or has not, in this run; empty where it does not say.
@@ -72,7 +72,7 @@ pub struct HeartbeatAnswer {
     /// A group may have been deleted and created anew since its member read it.
     pub timeout: Option<FailoverTimeout>,
     /// What the next heartbeat is to say again; only an endpoint of ours says it.
-    pub echo: Option<Echo>,
+    pub echo: Option<Box<Echo>>,
     /// What the Primary's egress gate has received and settled, aged until now; only for those who are not Primary.
     pub coverages: Coverages,
     /// The receipt of the group's last hand-over, for the two it is about.

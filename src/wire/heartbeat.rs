@@ -70,7 +70,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
     // What cannot be read of these is not known; none changes a role.
     let applied_for = reader.text("AppliedFor").value().as_deref().and_then(parse_span);
     let loss = reader.text("EndpointLoss").value().as_deref().and_then(EndpointLoss::parse);
-    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok());
+    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok()).map(Box::new);
     let delivered_ago = reader.text("LastDeliveredAge").value().as_deref().and_then(parse_span);
     Some(NativeHeartbeat {
         incarnation,

@@ -162,7 +162,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let reason = reader.text("Reason").value();
     let timeout = reader.text("FailoverTimeout").value();
     let timeout = timeout.and_then(|text| FailoverTimeout::new(parse_span(&text)?).ok());
-    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok());
+    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok()).map(Box::new);
     let coverages = read_coverages(&mut reader);
     let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt).map(Box::new);
     let warnings = match reader.any("Warnings") {

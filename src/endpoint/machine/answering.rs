@@ -232,7 +232,7 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
-            answer.echo = self.echo(now);
+            answer.echo = self.echo(now).map(Box::new);
             if role != ClientRole::Primary {
                 answer.coverages = self.coverages(now);
             }

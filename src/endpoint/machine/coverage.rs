@@ -55,7 +55,7 @@ impl Group {
     /// The Primary, as it acts, says what its gate has settled, or that it has none.
     pub(super) fn hear_coverage(&mut self, now: Moment, native: &NativeHeartbeat) {
         let given = |echo: &Echo| self.answers.and_then(|answers| answers.given(echo));
-        let said_after = native.echo.as_ref().and_then(given).filter(|_| !native.coverages.is_empty());
+        let said_after = native.echo.as_deref().and_then(given).filter(|_| !native.coverages.is_empty());
         self.said = said_after.map(|said_after| Said {
             heard: now.clock,
             said_after,

@@ -98,7 +98,7 @@ pub struct Machine {
     /// The highest own sequence whose answer arrived.
     answered: u64,
     /// What the last answer asks to be told again.
-    echo: Option<Echo>,
+    echo: Option<Box<Echo>>,
     /// The smallest sequence whose answer permits to act (R5).
     act_from: u64,
     /// Confirmations of PendingPrimary in a row.

@@ -91,7 +91,7 @@ fn who_has_heard_no_answer_of_this_endpoint_proves_nothing() {
     let mut plant = pair();
     let mut heartbeat = compose(&mut plant, "A", ages(60_000, 0));
     let native = heartbeat.native.as_mut().unwrap();
-    native.echo = Some(crate::domain::Echo::new("5f5e1000-5f5e1000-5f5e1000").unwrap());
+    native.echo = Some(Box::new(crate::domain::Echo::new("5f5e1000-5f5e1000-5f5e1000").unwrap()));
     plant.ask("A", &heartbeat).unwrap().unwrap();
     assert_eq!(say(&mut plant, "B", nothing()), nothing(), "an answer that a run before this one gave");
 }

@@ -41,7 +41,7 @@ pub(super) struct Adapter {
     pub(super) boot: &'static str,
     pub(super) sequence: u64,
     pub(super) answered: u64,
-    pub(super) echo: Option<Echo>,
+    pub(super) echo: Option<Box<Echo>>,
     pub(super) acting: bool,
     pub(super) epoch: Option<Epoch>,
     pub(super) score: u8,

@@ -209,7 +209,7 @@ fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published()
 fn what_an_answer_asks_to_hear_again_the_next_heartbeat_says() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.pass(T / 4);
-    let echo = Echo::new("which answer this was").ok();
+    let echo = Echo::new("which answer this was").ok().map(Box::new);
     let answer = HeartbeatAnswer { echo: echo.clone(), ..HeartbeatAnswer::new(ClientRole::Primary) };
     world.answer(Ok(Answer::Heartbeat(answer)));
     world.pass(T / 4);
