@@ -2,6 +2,7 @@
 
 use super::{
     ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Native, Question, Refusal, Reply, Why,
+    coverage::Answers,
     limit,
     seat::{Seat, Tenure},
     seconds,
@@ -14,6 +15,7 @@ impl Group {
     /// When the session was removed in between.
     pub fn answer(&mut self, now: Moment, question: &Question) -> Result<Reply, Refusal> {
         self.pass(now);
+        self.answers.get_or_insert(Answers::begin(now));
         if self.books.doubt {
             return Ok(Reply::Unsure);
         }
@@ -86,7 +88,6 @@ impl Group {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
             return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
-        self.note_answer(now, question.sequence);
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
 
@@ -229,6 +230,7 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
+            answer.echo = self.echo(now).map(Box::new);
             if role != ClientRole::Primary {
                 answer.coverages = self.coverages(now);
             }
