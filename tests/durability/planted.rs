@@ -34,6 +34,7 @@ fn forms() -> Vec<Vec<u8>> {
             STANDARD.encode(secret),
             STANDARD.encode(format!("user:{secret}")),
             STANDARD.encode(format!("stored:{secret}")),
+            STANDARD.encode(format!("gate:{secret}")),
         ]);
     }
     forms.into_iter().map(String::into_bytes).collect()
@@ -165,6 +166,28 @@ fn faulty_secrets() -> Vec<String> {
     [PASSWORD, CLIENT_SECRET].iter().flat_map(|secret| bodies(secret)).map(|body| body.to_string()).collect()
 }
 
+/// What is refused is not said back.
+async fn check_refusals(server: &Server) {
+    for (method, body) in faulty_requests() {
+        let answer = server.send(method.clone(), FACET, Some(&body)).await;
+        assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
+        assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
+    }
+    for body in faulty_secrets() {
+        let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
+        assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
+        assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
+    }
+}
+
+/// The gate sends the same secrets, and keeps what its destination does not take in a database of its own.
+async fn send_through_gate(server: &Server, destination: &str) {
+    let destination = json!({ "Id": "d", "Endpoint": destination, "UserName": "gate", "Password": PASSWORD });
+    let given = server.send(Method::PUT, DESTINATIONS, Some(&destination.to_string())).await;
+    assert_eq!(given.status, 204, "{}", given.body);
+    server.send(Method::POST, "/egress/d/x", Some("{}")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_endpoint() {
     let folder = tempfile::tempdir().unwrap();
@@ -210,12 +233,7 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         let given = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&given)).await;
         assert_eq!(given.status, 204, "{}", given.body);
         server.configure(&configuration).await;
-        // The gate sends the same secrets, and keeps what its destination does not take in a database of its own.
-        let destination =
-            json!({ "Id": "d", "Endpoint": endpoint.url, "UserName": "user", "Password": PASSWORD });
-        let given = server.send(Method::PUT, DESTINATIONS, Some(&destination.to_string())).await;
-        assert_eq!(given.status, 204, "{}", given.body);
-        server.send(Method::POST, "/egress/d/x", Some("{}")).await;
+        send_through_gate(&server, &endpoint.url).await;
         until("the secret reaches the endpoint", async || {
             ear.heard().iter().any(|heard| heard.contains(&wanted))
         })
@@ -223,16 +241,7 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         until("the refusal is known", async || server.get(FAILOVER).await.json()["LastError"].is_string())
             .await;
         check_answers(&server).await;
-        for (method, body) in faulty_requests() {
-            let answer = server.send(method.clone(), FACET, Some(&body)).await;
-            assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
-            assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
-        }
-        for body in faulty_secrets() {
-            let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
-            assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
-            assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
-        }
+        check_refusals(&server).await;
         server.send(Method::PATCH, FACET, Some("{\"Name\":\"n\"}")).await;
         check_answers(&server).await;
         check_folder(&data);
