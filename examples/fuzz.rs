@@ -2,6 +2,7 @@
 //! first panic, after it has said which bytes; and says how much memory it took in the end.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
+#![allow(clippy::unwrap_used, reason = "what the parsers need is made, or nothing can be tried")]
 
 #[path = "../tests/fuzz/parsers.rs"]
 mod parsers;

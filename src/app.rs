@@ -30,16 +30,7 @@ use crate::{
     domain::{Health, Standing},
     egress::{self, Egress},
     endpoint::{self, Endpoint},
-    http::{
-        self,
-        adapter::{self, Adapter},
-        audit, data_endpoints, gate, health,
-        kit::Routes,
-        metrics::{self, AdapterMetrics, Metrics},
-        openapi,
-        page::{self, Halves},
-        secrets,
-    },
+    http::{self, AdapterHalf, adapter::Adapter, interfaces, kit::Routes, metrics::AdapterMetrics},
     orders::{Hook, Orders},
     registration::{Obedience, Registration, StartError},
     reports::{Obeyers, Reports},
@@ -177,14 +168,13 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         wake: registration.wake(),
         gate_wake: egress.wake(),
     };
-    let halves = Halves { adapter: true, endpoint: settings.hosted_endpoint.is_some() };
-    let mut routes = of_both(&store, halves)
-        .merge(gate::routes(egress.gate()))
-        .merge(data_endpoints::routes(adapter.clone()))
-        .merge(secrets::routes(adapter.clone()))
-        .merge(adapter::routes(adapter))
-        .merge(http::order::routes(orders.clone()))
-        .merge(http::components::routes(reports.clone()));
+    let served = AdapterHalf {
+        adapter,
+        gate: egress.gate(),
+        orders: orders.clone(),
+        reports: reports.clone(),
+        measured: measured(&registration, &egress),
+    };
     // These end after the registration, which waits for them to obey.
     if let Some(collector) = settings.collector {
         let place = Place { url, lock: settings.data_dir.join(GUARD_LOCK) };
@@ -195,8 +185,8 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         half.workers.spawn(hook.run(orders, told, half.stop_workers.clone()));
     }
     half.workers.spawn(reports.run(store.clone(), standing, half.stop_workers.clone()));
-    let measured = measured(&registration, &egress);
-    routes = routes.merge(half.host(settings.hosted_endpoint, Some(measured)).await?);
+    let hosted = half.host(settings.hosted_endpoint).await?;
+    let routes = interfaces(&store, Some(served), hosted);
     // One for the history of both halves: they share the store.
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let mut way_in = entrance.open(listener.local_addr()?)?;
@@ -227,8 +217,8 @@ pub async fn endpoint(settings: EndpointSettings, repeats: Repeats) -> Result<()
     let entrance = Entrance::prepare(settings.listening, settings.listen, &store).await?;
     let listener = bind(settings.listen).await?;
     let mut half = Half::new(store.clone(), repeats);
-    let halves = Halves { adapter: false, endpoint: true };
-    let routes = of_both(&store, halves).merge(half.host(Some(settings.endpoint), None).await?);
+    let hosted = half.host(Some(settings.endpoint)).await?;
+    let routes = interfaces(&store, None, hosted);
     half.workers.spawn(prune(store, settings.history_days.get(), half.stop_workers.clone()));
     let mut way_in = entrance.open(listener.local_addr()?)?;
     half.keep(&mut way_in, None);
@@ -283,15 +273,9 @@ impl Half {
         }
     }
 
-    /// Hosts a failover endpoint, if one is to be; gives its routes, and that of what is measured of all halves.
-    async fn host(
-        &mut self,
-        hosted: Option<HostedEndpoint>,
-        adapter: Option<AdapterMetrics>,
-    ) -> Result<Routes, AppError> {
-        let Some(hosted) = hosted else {
-            return Ok(metrics::routes(Metrics::new(self.store.clone(), adapter, None)));
-        };
+    /// Hosts a failover endpoint, if one is to be.
+    async fn host(&mut self, hosted: Option<HostedEndpoint>) -> Result<Option<Endpoint>, AppError> {
+        let Some(hosted) = hosted else { return Ok(None) };
         let settings = endpoint::Settings {
             session_retention: hosted.session_retention,
             choosing: endpoint::Choosing { margin: hosted.margin, dwell: hosted.dwell },
@@ -299,10 +283,9 @@ impl Half {
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         self.status.endpoint = Some(endpoint.clone());
         let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
-        let measured = Metrics::new(self.store.clone(), adapter, Some(endpoint.clone()));
-        let routes = http::endpoint::routes(endpoint.clone()).merge(metrics::routes(measured));
-        self.services.spawn(async move { endpoint.run_watched(&rounds, stop).await });
-        Ok(routes)
+        let running = endpoint.clone();
+        self.services.spawn(async move { running.run_watched(&rounds, stop).await });
+        Ok(Some(endpoint))
     }
 
     /// Keeps the way in as it should be.
@@ -374,14 +357,6 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
     let ip = if address.ip().is_unspecified() { loopback } else { address.ip() };
     SocketAddr::new(ip, address.port())
-}
-
-/// The routes that both halves have.
-fn of_both(store: &Store, halves: Halves) -> Routes {
-    health::routes(store.clone())
-        .merge(audit::routes(store.clone()))
-        .merge(page::routes(halves))
-        .merge(openapi::routes(halves))
 }
 
 async fn open_store(folder: &Path, key: Option<KeyFile>) -> Result<Store, AppError> {

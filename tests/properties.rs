@@ -1,4 +1,5 @@
-//! Whatever is sent, the server does not fail; whatever was accepted, GET shows.
+//! Whatever is sent, the server does not fail; whatever was accepted, GET shows; and who somebody says he is, what he
+//! calls the server and what stands in its settings is read as it was written, or refused.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -8,19 +9,22 @@ use axum::{
     body::Body,
     http::{Method, Request, StatusCode},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
     audit::Trail,
-    auth::Logins,
+    auth::{Logins, basic},
     domain::Standing,
     http::{
         Door, Hosts, Notices,
         adapter::{self, Adapter},
         kit::Interface,
     },
+    settings::{self, ServePartial},
     store::{DataFolder, Store},
 };
 use http_body_util::BodyExt;
 use proptest::{prelude::*, sample::select, test_runner::TestRunner};
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 use tokio::{
     runtime::Runtime,
@@ -247,4 +251,81 @@ fn get_shows_what_was_accepted_and_a_refusal_changes_nothing() {
         })
         .unwrap();
     assert!(accepted.get() > 300, "too few requests were accepted to prove anything: {}", accepted.get());
+}
+
+#[test]
+fn a_name_and_a_password_are_read_as_they_were_sent() {
+    TestRunner::new(config(2_000))
+        .run(&("\\PC{1,40}", "\\PC{0,40}"), |(name, password)| {
+            let name = name.replace(':', " ");
+            let header = format!("Basic {}", STANDARD.encode(format!("{name}:{password}")));
+            let claim = basic::read(header.as_bytes());
+            prop_assert_eq!(claim.is_some(), name.trim() == name, "no user has spaces around his name");
+            if let Some(claim) = claim {
+                prop_assert_eq!(claim.name.as_str(), name);
+                prop_assert_eq!(claim.password.expose_secret(), password);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn no_host_is_the_servers_own_but_those_it_was_told_of() {
+    let hosts = Hosts::new(([10, 0, 0, 5], 5590).into(), &["plant.example".to_owned()]);
+    let label = "[a-zA-Z0-9-]{1,10}";
+    let known = select(vec!["localhost", "plant.example", "10.0.0.5", "127.0.0.1", "[::1]"]);
+    let host = prop_oneof![
+        known.clone().prop_map(str::to_owned),
+        (known.clone(), label).prop_map(|(known, more)| format!("{more}.{known}")),
+        (known, label).prop_map(|(known, more)| format!("{known}.{more}")),
+        prop::collection::vec(label, 1..4).prop_map(|labels| labels.join(".")),
+        any::<std::net::IpAddr>().prop_map(|ip| if ip.is_ipv6() {
+            format!("[{ip}]")
+        } else {
+            ip.to_string()
+        }),
+    ];
+    let port = prop_oneof![Just(String::new()), any::<u16>().prop_map(|port| format!(":{port}"))];
+    TestRunner::new(config(3_000))
+        .run(&(host, port), |(host, port)| {
+            let bare = host.trim_matches(['[', ']']).to_ascii_lowercase();
+            let mine = match bare.parse::<std::net::IpAddr>() {
+                Ok(ip) => ip.to_canonical().is_loopback() || bare == "10.0.0.5" || bare == "::ffff:10.0.0.5",
+                Err(_) => bare == "localhost" || bare == "plant.example",
+            };
+            let mut headers = axum::http::HeaderMap::new();
+            headers.insert("host", format!("{host}{port}").parse().unwrap());
+            let answered = hosts.check(&axum::http::Uri::from_static("/"), &headers);
+            prop_assert_eq!(answered.is_ok(), mine, "{:?}", answered);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_settings_file_is_read_as_it_was_written_or_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    let (before, text) = (0..5_usize, "[ -~äß€\t]{1,40}");
+    TestRunner::new(config(1_000))
+        .run(&(before, text, any::<u32>()), |(before, text, days)| {
+            let comments = "# nothing\n".repeat(before);
+            let written = text.replace('\\', r"\\").replace('"', r#"\""#);
+            let settings = format!("{comments}data_dir = \"{written}\"\nhistory_days = {days}\n");
+            std::fs::write(&path, settings).unwrap();
+            match settings::serve(ServePartial::default(), Some(&path), &|_| None) {
+                Ok(read) => {
+                    prop_assert_eq!(read.data_dir, std::path::PathBuf::from(text));
+                    prop_assert_eq!(read.history_days.get(), days);
+                }
+                Err(refused) => {
+                    let line = format!("settings.toml, line {}: history_days: ", before + 2);
+                    let refused = refused.to_string();
+                    prop_assert!(!(1..=36_500).contains(&days) && refused.contains(&line), "{}", refused);
+                }
+            }
+            Ok(())
+        })
+        .unwrap();
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::AppError;
 use crate::{
     audit::{Keeper, Trail},
-    auth::{Expected, Issuer, Logins},
+    auth::{Issuer, Logins, token::Expected},
     clock::{self, Alarm},
     domain::Standing,
     http::{Door, Hosts, Notices},

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::machine::Refusals;
 use crate::{
     clock::{self, Alarm},
-    domain::{AuditRow, Deed, Refusal},
-    store::{Requester, Store},
+    domain::{AuditRow, Refusal},
+    store::Store,
 };
 
 /// How often it is looked for refusals that were counted long enough, and for a store that takes rows again.
@@ -25,7 +25,7 @@ const MOST: usize = 10_000;
 /// How long the last rows may take to be written.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// Where everybody tells what was done and what was refused. Clones share it.
+/// Where everybody tells what was refused. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Trail(Arc<Inner>);
 
@@ -52,22 +52,12 @@ impl Trail {
         (trail.clone(), Keeper { trail, rows, store })
     }
 
-    /// Somebody did something.
-    pub fn done(&self, deed: Deed, by: &Requester) {
-        let from = by.from.map(|from| from.to_string());
-        self.send(AuditRow::of_deed(deed, clock::now().wall, by.user.clone(), from));
-    }
-
     /// Something was refused.
     pub fn refused(&self, refusal: Refusal) {
         if let Some(row) = self.refusals().refused(refusal, clock::now()) {
-            self.send(row);
+            // Nobody writes any more at the very end, when nobody is answered either.
+            self.0.queue.send(row).ok();
         }
-    }
-
-    fn send(&self, row: AuditRow) {
-        // Nobody writes any more at the very end, when nobody is answered either.
-        self.0.queue.send(row).ok();
     }
 
     fn refusals(&self) -> MutexGuard<'_, Refusals> {

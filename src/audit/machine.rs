@@ -149,6 +149,8 @@ const fn class(action: AuditAction) -> Class {
         | AuditAction::Deleted
         | AuditAction::PasswordChanged
         | AuditAction::Rotated
+        | AuditAction::BackedUp
+        | AuditAction::Restored
         | AuditAction::Began
         | AuditAction::Ended
         | AuditAction::BadChange => Class::Change,

@@ -1,11 +1,10 @@
-//! The audit trail: who changed what, from where, and what was refused.
+//! The audit trail's refusals: what was refused, to whom, from where.
 //!
-//! Promises: what somebody did is written once, in order, and not given up while the store refuses it; a refusal is
-//! written at once where it is news, and counted where it repeats, so that a flood of refusals fills no disk and hides
-//! none of another sort.
+//! Promises: a refusal is written at once where it is news, and not given up while the store refuses it; it is counted
+//! where it repeats, so that a flood of refusals fills no disk and hides none of another sort.
 //!
-//! Does not: write what is written with its change, in one transaction (configuration, secrets, users, the key: that is
-//! the store's), or keep what was not written when the process is killed. It imports domain, clock and store.
+//! Does not: write what somebody changed (the store does, with the change and in one transaction), or keep what was not
+//! written when the process is killed. It imports domain, clock and store.
 
 mod driver;
 mod machine;

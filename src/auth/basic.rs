@@ -7,13 +7,17 @@ use super::password::MOST;
 use crate::domain::UserName;
 
 /// What a header claims.
-pub(super) struct Claim {
-    pub(super) name: UserName,
-    pub(super) password: SecretString,
+#[derive(Debug)]
+pub struct Claim {
+    /// Whose login it says it is.
+    pub name: UserName,
+    /// The password that was sent.
+    pub password: SecretString,
 }
 
 /// Reads an `Authorization` header; `None` where it can be nobody's login.
-pub(super) fn read(header: &[u8]) -> Option<Claim> {
+#[must_use]
+pub fn read(header: &[u8]) -> Option<Claim> {
     let text = std::str::from_utf8(header).ok()?;
     let (scheme, encoded) = text.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("Basic") {

@@ -12,19 +12,19 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
-    Denied,
+    Denied, Login,
     token::{self, Bad, Expected, Keys},
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{Uptime, User},
+    domain::Uptime,
     tls::Authorities,
 };
 
 /// How often the keys are fetched: a provider that rotates them shows the new ones some time before.
 const REFRESH_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// How soon after a fetch another one may begin: a token of an unknown key is a reason, but whoever sends
+/// How soon after the end of a fetch another one may begin: a token of an unknown key is a reason, but whoever sends
 /// made-up ones must not make us ask the provider each time.
 const FETCH_PAUSE: Duration = Duration::from_secs(5);
 
@@ -55,7 +55,7 @@ struct Inner {
     discovery: Url,
     http: Client,
     keys: Mutex<Keys>,
-    /// When the last fetch began; held while one is under way, so that a crowd of tokens needs one.
+    /// When the last fetch ended; held while one is under way, so that a crowd of tokens needs one.
     fetching: tokio::sync::Mutex<Option<Uptime>>,
 }
 
@@ -87,7 +87,7 @@ impl Issuer {
     ///
     /// # Errors
     /// When it is nobody's.
-    pub(super) async fn check(&self, token: &str) -> Result<User, Denied> {
+    pub(super) async fn check(&self, token: &str) -> Result<Login, Denied> {
         let checked = || token::check(token, &self.keys(), &self.0.expected, clock::now().wall);
         let refused = match checked() {
             Err(Bad::UnknownKey) => {
@@ -129,8 +129,10 @@ impl Issuer {
         if fetching.is_some_and(|last| now < last + FETCH_PAUSE) {
             return;
         }
-        *fetching = Some(now);
-        match self.ask().await {
+        let asked = self.ask().await;
+        // One that takes long must not be followed by another for each token that waits.
+        *fetching = Some(clock::now().uptime);
+        match asked {
             Ok(keys) => *self.keys() = keys,
             Err(why) => {
                 tracing::warn!(

@@ -53,6 +53,15 @@ pub enum Denied {
     TooMany(Duration),
 }
 
+/// A login that is somebody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Whose it is.
+    pub user: User,
+    /// After what time it is over by itself, as that of a token is.
+    pub ends_in: Option<Duration>,
+}
+
 /// Those who may log in. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Logins(Arc<Inner>);
@@ -118,6 +127,18 @@ impl Logins {
         self.0.always || self.any()
     }
 
+    /// Whether a name and a password may be a login. Where there is nobody at all, it is what a user would have.
+    #[must_use]
+    pub fn takes_passwords(&self) -> bool {
+        self.0.issuer.is_none() || !self.0.directory.is_empty()
+    }
+
+    /// Whether a token may be a login.
+    #[must_use]
+    pub fn takes_tokens(&self) -> bool {
+        self.0.issuer.is_some()
+    }
+
     /// How many passwords were verified.
     #[must_use]
     pub fn verifications(&self) -> u64 {
@@ -128,12 +149,17 @@ impl Logins {
     ///
     /// # Errors
     /// When it is nobody's.
-    pub async fn check(&self, header: Option<&[u8]>, from: IpAddr) -> Result<User, Denied> {
+    pub async fn check(&self, header: Option<&[u8]>, from: IpAddr) -> Result<Login, Denied> {
         if let Some(token) = header.and_then(bearer) {
             let issuer = self.0.issuer.as_ref().ok_or(Denied::BadToken("tokens are not known here"))?;
             return issuer.check(token).await;
         }
         let claim = header.and_then(basic::read).ok_or(Denied::NoLogin)?;
+        let user = self.of_password(claim, from).await?;
+        Ok(Login { user, ends_in: None })
+    }
+
+    async fn of_password(&self, claim: Claim, from: IpAddr) -> Result<User, Denied> {
         let digest = self.digest(&claim);
         if let Some(user) = self.known(&digest, clock::now().uptime) {
             return Ok(user);
@@ -280,7 +306,7 @@ mod tests {
 
     async fn check(logins: &Logins, user: &str, password: &str) -> Result<String, Denied> {
         let header = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-        logins.check(Some(header.as_bytes()), HERE).await.map(|user| user.name.to_string())
+        logins.check(Some(header.as_bytes()), HERE).await.map(|login| login.user.name.to_string())
     }
 
     #[tokio::test]

@@ -11,16 +11,15 @@
 //! can be read on its way. It imports only `domain`, `clock`, `store`
 //! and `tls`; `issuer.rs` alone speaks HTTP.
 
-mod basic;
+pub mod basic;
 mod directory;
 mod issuer;
 mod logins;
 pub mod machine;
 mod password;
-mod token;
+pub mod token;
 mod users;
 
 pub use issuer::{Issuer, IssuerError};
-pub use logins::{Denied, Logins};
-pub use token::Expected;
+pub use logins::{Denied, Login, Logins};
 pub use users::{UserChange, UserError, change_users, list_users};

@@ -11,6 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
+use super::Login;
 use crate::domain::{User, UserName, UserRole, Wall};
 
 /// How far the provider's clock and ours may be apart.
@@ -48,7 +49,7 @@ pub struct Expected {
 
 /// Why a token is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Bad {
+pub enum Bad {
     /// No key that is known signed it: another may be fetched.
     UnknownKey,
     /// It is another's, over, or forged.
@@ -56,10 +57,11 @@ pub(super) enum Bad {
 }
 
 /// Keys of an issuer that can check signatures.
-pub(super) type Keys = Vec<Jwk>;
+pub type Keys = Vec<Jwk>;
 
 /// The keys in a JWK set that sign; no more than are kept.
-pub(super) fn read_keys(body: &[u8]) -> Option<Keys> {
+#[must_use]
+pub fn read_keys(body: &[u8]) -> Option<Keys> {
     let value: Value = serde_json::from_slice(body).ok()?;
     // One key of a kind that is not known must not hide the others.
     let keys = value.get("keys")?.as_array()?.iter();
@@ -69,8 +71,11 @@ pub(super) fn read_keys(body: &[u8]) -> Option<Keys> {
     Some(keys.keys).filter(|keys| !keys.is_empty())
 }
 
-/// Whose `token` is at `now`.
-pub(super) fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result<User, Bad> {
+/// Whose login `token` is at `now`.
+///
+/// # Errors
+/// When it is nobody's.
+pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result<Login, Bad> {
     if token.len() > LONGEST {
         return Err(Bad::Refused("it is too long"));
     }
@@ -100,8 +105,8 @@ pub(super) fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) ->
         }
     });
     let claims = claims.ok_or(refused)?;
-    check_time(&claims, now)?;
-    user(&claims, expected)
+    let ends_in = time_left(&claims, now)?;
+    Ok(Login { user: user(&claims, expected)?, ends_in: Some(ends_in) })
 }
 
 fn meaning(error: &jsonwebtoken::errors::Error) -> &'static str {
@@ -116,7 +121,8 @@ fn meaning(error: &jsonwebtoken::errors::Error) -> &'static str {
     }
 }
 
-fn check_time(claims: &Value, now: Wall) -> Result<(), Bad> {
+/// How long a token still counts, if it does at `now`.
+fn time_left(claims: &Value, now: Wall) -> Result<Duration, Bad> {
     let at = |claim: &str| {
         let seconds = claims.get(claim).filter(|value| !value.is_null());
         let seconds = seconds.map(|value| value.as_f64().ok_or(Bad::Refused("a time in it is no number")));
@@ -129,7 +135,7 @@ fn check_time(claims: &Value, now: Wall) -> Result<(), Bad> {
     }
     match at("nbf")? {
         Some(begins) if begins > now.plus(LEEWAY) => Err(Bad::Refused("it has not begun")),
-        Some(_) | None => Ok(()),
+        Some(_) | None => Ok(Duration::from_micros(ends.plus(LEEWAY).micros().abs_diff(now.micros()))),
     }
 }
 
@@ -193,7 +199,7 @@ mod tests {
                 role_claim: "realm.roles".to_owned(),
             };
             check(token, &self.keys, &expected, Wall::from_micros(NOW * 1_000_000))
-                .map(|user| (user.name.to_string(), user.role))
+                .map(|Login { user, .. }| (user.name.to_string(), user.role))
         }
     }
 
@@ -268,6 +274,24 @@ mod tests {
         assert_eq!(provider.check(&forger.sign(Some("other"), &claims())), Err(Bad::UnknownKey));
         for text in ["", "a", "a.b.c", "..", &"a".repeat(LONGEST + 1)] {
             assert!(matches!(provider.check(text), Err(Bad::Refused(_))));
+        }
+    }
+
+    #[test]
+    fn a_token_of_which_anything_was_changed_is_nobodys() {
+        let provider = Provider::new("k");
+        let token = provider.sign(Some("k"), &claims());
+        // The last characters of header, claims and signature have bits that mean nothing.
+        let spare: Vec<usize> =
+            token.match_indices('.').map(|(at, _)| at - 1).chain([token.len() - 1]).collect();
+        for at in (0..token.len()).filter(|at| !spare.contains(at)) {
+            for other in ["A", "9", "_", ".", "", "=", " "] {
+                let mut changed = token.clone();
+                changed.replace_range(at..=at, other);
+                if changed != token {
+                    assert!(provider.check(&changed).is_err(), "{at}: {other}");
+                }
+            }
         }
     }
 

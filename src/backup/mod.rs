@@ -2,8 +2,8 @@
 //!
 //! Promises: a backup is of one moment, made beside a running server, read again before it gets its name, and for
 //! its owner alone. A file that is damaged or no backup changes nothing. What is restored takes its place at one
-//! stroke; no epoch goes back below what the backup and the folder's mark say, the endpoint believes none of its
-//! records until T is over, and no two adapters get one session.
+//! stroke, with a row in its audit trail that says so; no epoch goes back below what the backup and the folder's mark
+//! say, the endpoint believes none of its records until T is over, and no two adapters get one session.
 //!
 //! Does not: hold the key (with it a backup would be a secret, without it its secrets stay sealed), the server's
 //! certificate, or `egress.db`: what waited then has been sent since, or waits in the folder still.
@@ -22,7 +22,7 @@ pub use file::FileError;
 
 use crate::{
     clock,
-    domain::Wall,
+    domain::{AuditAction, AuditKind, AuditRow, Deed, Wall},
     endpoint::Mark,
     store::{self, DATABASE, DataFolder, FolderError, KeyPlace, Replacement, StoreError},
 };
@@ -71,10 +71,12 @@ pub enum RestoreError {
 }
 
 /// A backup that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Made {
     /// How large it is.
     pub bytes: u64,
+    /// Whether the audit trail of the data folder tells of it. A folder that cannot be written is saved all the same.
+    pub told: Result<(), StoreError>,
 }
 
 /// What was restored.
@@ -90,11 +92,11 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
 }
 
-/// Makes a backup of the data folder, whether a server uses it now or not.
+/// Makes a backup of the data folder for `by`, as the audit trail names him, whether a server uses it now or not.
 ///
 /// # Errors
 /// When there is no database, `file` exists or cannot be written, or the copy is not whole. Nothing is left then.
-pub async fn back_up(folder: &Path, file: &Path) -> Result<Made, BackupError> {
+pub async fn back_up(folder: &Path, file: &Path, by: String) -> Result<Made, BackupError> {
     if !folder.join(DATABASE).is_file() {
         return Err(BackupError::NoDatabase(folder.to_owned()));
     }
@@ -104,15 +106,22 @@ pub async fn back_up(folder: &Path, file: &Path) -> Result<Made, BackupError> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    let made = write(folder, &new, file).await;
-    if made.is_err() {
+    let written = write(folder, &new, file).await;
+    if written.is_err() {
         // The error that is told matters more than one about what is left.
         fs::remove_file(&new).ok();
     }
-    made
+    let bytes = written?;
+    let row = told(AuditAction::BackedUp, format!("to {}", file.display()), by);
+    Ok(Made { bytes, told: store::tell_audit(folder, &row).await })
 }
 
-async fn write(folder: &Path, new: &Path, file: &Path) -> Result<Made, BackupError> {
+/// The row of the audit trail about the database.
+fn told(action: AuditAction, subject: String, by: String) -> AuditRow {
+    AuditRow::of_deed(Deed { kind: AuditKind::Database, action, subject }, clock::now().wall, by, None)
+}
+
+async fn write(folder: &Path, new: &Path, file: &Path) -> Result<u64, BackupError> {
     let not_written = |source| BackupError::NotWritten { path: file.to_owned(), source };
     file::create(new).map_err(not_written)?;
     store::copy_database(folder, new).await?;
@@ -126,21 +135,27 @@ async fn write(folder: &Path, new: &Path, file: &Path) -> Result<Made, BackupErr
     let bytes = file::finish(new, &about).map_err(not_written)?;
     file::verify(new)?;
     fs::rename(new, file).and_then(|()| file::sync_folder(file)).map_err(not_written)?;
-    Ok(Made { bytes })
+    Ok(bytes)
 }
 
-/// Puts what is in the backup in the place of what is in the data folder. A folder that is not there is made. `key` is
-/// where the server's key is, if not in the folder.
+/// Puts what is in the backup in the place of what is in the data folder, for `by` as the audit trail names him. A folder
+/// that is not there is made. `key` is where the server's key is, if not in the folder.
 ///
 /// # Errors
 /// When the file is not a whole backup, a server uses the folder, or the folder cannot be written. What is in the
 /// folder is as it was then.
-pub async fn restore(file: &Path, folder: &Path, key: Option<&Path>) -> Result<Restored, RestoreError> {
+pub async fn restore(
+    file: &Path,
+    folder: &Path,
+    key: Option<&Path>,
+    by: String,
+) -> Result<Restored, RestoreError> {
     let about = file::verify(file)?;
     let key = key.map_or(KeyPlace::Folder, |key| KeyPlace::File(key.to_owned()));
     let held = DataFolder::hold_as_owner(folder)?.with_key(key);
     let new = Replacement::place(&held);
-    let restored = replace(file, &about, &held, &new).await;
+    let row = told(AuditAction::Restored, format!("from {} of {}", file.display(), about.made), by);
+    let restored = replace(file, &about, &held, &new, &row).await;
     if restored.is_err() {
         fs::remove_file(&new).ok();
     }
@@ -152,9 +167,10 @@ async fn replace(
     about: &About,
     held: &DataFolder,
     new: &Path,
+    told: &AuditRow,
 ) -> Result<Restored, RestoreError> {
     file::extract(file, new)?;
-    let replacement = Replacement::prepare(held).await?;
+    let replacement = Replacement::prepare(held, told).await?;
     let (keeps_session, key) = (replacement.keeps_session, replacement.key.clone());
     // Before the database: should this end in between, the old one is not believed either, which costs T.
     doubt(held.path(), about)?;

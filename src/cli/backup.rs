@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs};
-use crate::backup::{self, KeyState, Restored};
+use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs, who};
+use crate::{
+    backup::{self, KeyState, Made, Restored},
+    domain::chain,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArgs {
@@ -26,13 +29,16 @@ pub(super) struct RestoreArgs {
 /// `backup`: writes everything but the key and what waits at the egress gate to one file.
 pub(super) async fn back_up(args: BackupArgs) -> Result<(), Failure> {
     let (file, folder, key) = (args.file, args.place.folder.data_dir, args.place.key_file);
-    let made = backup::back_up(&folder, &file).await;
-    let made = made.map_err(|error| Failure::failed("No backup was made", &error))?;
+    let made = backup::back_up(&folder, &file, who::asker()).await;
+    let Made { bytes, told } = made.map_err(|error| Failure::failed("No backup was made", &error))?;
+    if let Err(error) = told {
+        eprintln!("WARNING: the audit trail does not tell of this backup: {}.", chain(&error));
+    }
     let key = key.or_else(|| Some(folder.join("key")).filter(|key| key.is_file()));
     print(&format!(
         "{}: {} KiB, written and verified. The key that opens its secrets is not in it: keep a copy of {} elsewhere.",
         file.display(),
-        made.bytes.div_ceil(1_024),
+        bytes.div_ceil(1_024),
         key.map_or_else(|| "it".to_owned(), |key| key.display().to_string())
     ))
 }
@@ -40,7 +46,7 @@ pub(super) async fn back_up(args: BackupArgs) -> Result<(), Failure> {
 /// `restore`: puts a backup in the place of what is there.
 pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let (file, folder, key_file) = (args.file, args.place.folder.data_dir, args.place.key_file);
-    let restored = backup::restore(&file, &folder, key_file.as_deref()).await;
+    let restored = backup::restore(&file, &folder, key_file.as_deref(), who::asker()).await;
     let Restored { made, keeps_session, key, replaced } =
         restored.map_err(|error| Failure::failed("Nothing was restored", &error))?;
     let session = if keeps_session {

@@ -15,6 +15,8 @@ words! {
         User,
         /// The key that seals secrets.
         Key,
+        /// All that the server keeps.
+        Database,
         /// A role override.
         Override,
         /// A failover group.
@@ -41,6 +43,10 @@ words! {
         PasswordChanged,
         /// Another key.
         Rotated,
+        /// It was copied to a file.
+        BackedUp,
+        /// It was put back from such a file.
+        Restored,
         /// It holds from now on.
         Began,
         /// It holds no longer.

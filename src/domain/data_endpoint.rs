@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     Access, AccessDraft, ConfigurationId, DestinationKey, Fault, Faults, Field, MemberChange,
-    access::checked, config::differences,
+    access_draft::checked, config::differences,
 };
 
 /// What a base address of a destination looks like.

@@ -3,7 +3,7 @@
 use super::{
     AccessDraft, ConfigurationId, Description, FailoverConfig, FailoverTimeout, Fault, Faults, Field,
     GroupId, Mode, Name,
-    access::{checked, required},
+    access_draft::{checked, required},
     parse_span,
 };
 

@@ -10,6 +10,7 @@
 mod words;
 
 mod access;
+mod access_draft;
 mod audit;
 mod buffer;
 mod causes;
@@ -33,6 +34,7 @@ mod order;
 mod overview;
 mod role;
 mod secret;
+mod secret_draft;
 mod standing;
 mod text;
 mod time;
@@ -41,9 +43,10 @@ mod transition;
 mod url;
 mod user;
 
-pub use access::{Access, AccessDraft, Closed, OpenAccess, SECRET_LIMIT};
+pub use access::{Access, Closed, OpenAccess};
+pub use access_draft::{AccessDraft, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
-pub use buffer::{Block, Tally, Waiting};
+pub use buffer::{Block, Membership, Tally, Waiting};
 pub use causes::{chain, root_cause};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
@@ -72,13 +75,13 @@ pub use order::Order;
 pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use secret::{
-    Audience, FoundSecret, GivenSecret, ORIGINS_LIMIT, Protected, Recipient, SecretDraft, SecretEntry,
-    SecretId, SecretIdError,
+    Audience, FoundSecret, GivenSecret, Protected, Recipient, SecretEntry, SecretId, SecretIdError,
 };
+pub use secret_draft::{ORIGINS_LIMIT, SecretDraft};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, INCARNATION_LIMIT, Incarnation,
-    NAME_LIMIT, Name, SessionId, TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, Echo, GroupId, INCARNATION_LIMIT,
+    Incarnation, NAME_LIMIT, Name, SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

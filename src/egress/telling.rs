@@ -79,21 +79,25 @@ impl Telling {
     /// Sending is permitted no more.
     pub(super) fn end_account(&mut self, view: &View) {
         self.count(view, true);
+        self.tell_last(view);
+    }
+
+    /// Tells when it delivered last, also long after the account is complete.
+    fn tell_last(&self, view: &View) {
+        let last = view.lanes().filter_map(|lane| lane.account().0.last).map(|last| last.uptime).max();
+        self.outlets.delivered.send_replace(last);
     }
 
     /// Counts what was delivered, to the end if all that waited is settled and something was delivered, or `at_last`.
     fn count(&mut self, view: &View, at_last: bool) {
         let Some((epoch, since)) = self.counting else { return };
         let (mut all, mut drained) = (Deliveries { epoch, since, first: None, resent: 0, dropped: 0 }, true);
-        let mut last = None;
         for (account, is_drained) in view.lanes().map(|lane| lane.account()) {
             all.first = [all.first, account.first].into_iter().flatten().min_by_key(|first| first.uptime);
             all.resent += account.resent;
             all.dropped += account.dropped;
-            last = last.max(account.last.map(|last| last.uptime));
             drained &= is_drained;
         }
-        self.outlets.delivered.send_replace(last);
         if at_last || (drained && all.first.is_some()) {
             self.deliveries = Some(all);
             self.counting = None;
@@ -102,6 +106,7 @@ impl Telling {
 
     pub(super) fn look(&mut self, view: &View, standing: &Standing) {
         self.count(view, false);
+        self.tell_last(view);
         self.outlets.coverage.send_replace(self.covered(view));
         self.say_health(view);
         self.newsroom.look(standing, view.lanes());

@@ -11,8 +11,8 @@ use axum::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    door::Warnings,
-    facet::{Asker, created, fresh_id, of_id, together},
+    caller::{Asker, Warnings},
+    facet::{created, fresh_id, of_id, together},
     kit::{Failure, Json, JsonBody, Path, Query, Routes, internal},
     live,
     paging::{Asked, Page},

@@ -2,7 +2,8 @@
 
 use super::{
     adapter::Adapter,
-    facet::{Asker, created, fresh_id, of_id, together},
+    caller::Asker,
+    facet::{created, fresh_id, of_id, together},
     kit::{Failure, Json, JsonBody, Path, Routes},
     secrets::check_reference,
 };

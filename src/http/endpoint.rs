@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use axum::{
-    Extension,
     extract::{FromRequestParts, State},
     http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -13,7 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     access_control,
-    door::{Caller, Warnings},
+    caller::{Asker, Caller, Warnings},
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
     live,
@@ -23,7 +22,7 @@ use super::{
 use crate::{
     clock,
     domain::{
-        AuditAction, AuditKind, Deed, Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT,
+        AuditAction, AuditKind, AuditRow, Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT,
         Name, Place, RoleOverride, SessionId, TextError,
     },
     endpoint::{CallError, Created, Endpoint},
@@ -233,10 +232,11 @@ async fn read_one_group(
 async fn delete_group(
     State(endpoint): State<Endpoint>,
     OfGroup(key): OfGroup,
-) -> Result<(Extension<Deed>, StatusCode), Failure> {
-    endpoint.delete_group(&key).await?;
-    let deed = Deed { kind: AuditKind::Group, action: AuditAction::Deleted, subject: key.to_string() };
-    Ok((Extension(deed), StatusCode::NO_CONTENT))
+    by: Asker,
+) -> Result<StatusCode, Failure> {
+    let told = by.did(AuditKind::Group, AuditAction::Deleted, key.to_string());
+    endpoint.delete_group(&key, &told).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn status(
@@ -300,21 +300,22 @@ async fn delete_session(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
     caller: Caller,
-) -> Result<Response, Failure> {
+    by: Asker,
+) -> Result<StatusCode, Failure> {
     let is_anothers = match caller.name().map(|user| endpoint.check_owner(&key, &id, user)) {
         None | Some(Ok(())) => false,
         // An administrator clears away what is nobody's any more.
         Some(Err(_)) if caller.is_administrator() => true,
         Some(Err(refusal)) => return Err(refusal.into()),
     };
-    endpoint.delete_session(&key, &id).await?;
-    // Whoever gives up his own session changed nothing that another has.
-    let deed = is_anothers.then(|| of_session(AuditKind::Session, AuditAction::Deleted, &key, &id));
-    Ok((deed.map(Extension), StatusCode::NO_CONTENT).into_response())
+    // Whoever gives up his own session changes nothing that another has.
+    let told = is_anothers.then(|| of_session(&by, AuditKind::Session, AuditAction::Deleted, &key, &id));
+    endpoint.delete_session(&key, &id, told.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn of_session(kind: AuditKind, action: AuditAction, key: &GroupKey, id: &SessionId) -> Deed {
-    Deed { kind, action, subject: format!("{key}: {id}") }
+fn of_session(by: &Asker, kind: AuditKind, action: AuditAction, key: &GroupKey, id: &SessionId) -> AuditRow {
+    by.did(kind, action, format!("{key}: {id}"))
 }
 
 async fn heartbeat(
@@ -336,17 +337,18 @@ async fn override_role(
     State(endpoint): State<Endpoint>,
     OfSession(key, id): OfSession,
     caller: Caller,
+    by: Asker,
     body: JsonBody,
-) -> Result<(Extension<Deed>, Json<OverrideBody>), Failure> {
+) -> Result<Json<OverrideBody>, Failure> {
     let (value, mut asked) = read_override(body.object()?)?;
     asked.by = requested_by(&caller, asked.by);
-    let until = endpoint.override_role(&key, &id, value, asked).await?;
     let action = match value {
         RoleOverride::Primary(_) => AuditAction::Began,
         RoleOverride::Off => AuditAction::Ended,
     };
-    let deed = of_session(AuditKind::Override, action, &key, &id);
-    Ok((Extension(deed), Json(OverrideBody::new(value, until))))
+    let told = of_session(&by, AuditKind::Override, action, &key, &id);
+    let until = endpoint.override_role(&key, &id, value, asked, &told).await?;
+    Ok(Json(OverrideBody::new(value, until)))
 }
 
 /// Who asks for an override: a login is proof, what a request says is a word.

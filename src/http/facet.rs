@@ -1,39 +1,16 @@
-//! What all facets of the configuration have in common: who asks, what a body and the rules say together, and how what
-//! was added is answered.
-
-use std::convert::Infallible;
+//! What all facets of the configuration have in common: what a body and the rules say together, and how what was added
+//! is answered.
 
 use axum::{
-    extract::FromRequestParts,
-    http::{StatusCode, header, request::Parts},
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    door::{ANONYMOUS, Caller},
-    kit::{Failure, Json, Peer, internal},
-};
-use crate::{
-    domain::{ConfigurationId, Fault, Faults, Field},
-    store::Requester,
-};
-
-/// Who asks for a change.
-pub(super) struct Asker(pub(super) Requester);
-
-impl<S: Send + Sync> FromRequestParts<S> for Asker {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        let Peer(from) = Peer::from_request_parts(parts, state).await?;
-        let user = caller.name().map_or_else(|| ANONYMOUS.to_owned(), ToString::to_string);
-        Ok(Self(Requester { user, from }))
-    }
-}
+use super::kit::{Failure, Json, internal};
+use crate::domain::{ConfigurationId, Fault, Faults, Field};
 
 /// An Id for what was given none.
 pub(super) fn fresh_id() -> Result<ConfigurationId, Failure> {

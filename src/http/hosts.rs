@@ -21,7 +21,7 @@ pub struct Hosts {
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stranger {
+pub enum Stranger {
     /// It names no host, two, or none that can be read.
     NoHost,
     /// It names a host that this server is not called by.
@@ -38,7 +38,10 @@ impl Hosts {
     }
 
     /// Whether a request is meant for this server, and not sent by a page that is not its own.
-    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
+    ///
+    /// # Errors
+    /// When it is not: why.
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
         let mut named = headers.get_all(HOST).iter();
         let host = named.next().and_then(authority).ok_or(Stranger::NoHost)?;
         if named.next().is_some() {

@@ -78,6 +78,11 @@ impl Failure {
         self
     }
 
+    /// Whether `answer` is a refusal that has no body yet.
+    pub(super) fn is_in(answer: &Response) -> bool {
+        answer.extensions().get::<Arc<Self>>().is_some()
+    }
+
     /// Its status, what was refused, and after how many seconds to come again.
     pub(super) fn summary(&self) -> (StatusCode, &str, Option<u64>) {
         (self.status, &self.error, self.retry_after_s)

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::{
     adapter::Adapter,
-    door::Warnings,
+    caller::Warnings,
     events,
     kit::{Failure, internal, to_json},
 };

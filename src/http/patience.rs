@@ -35,6 +35,10 @@ const TAKE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Nothing of a request has been read, and none was before.
 const FRESH: u8 = 0;
+/// The first head is being read, within the time that the connection has for it.
+const FIRST: u8 = 4;
+/// An answer was not taken in time.
+const NOT_TAKEN: u8 = 5;
 /// A request was answered, and nothing of the next has been read.
 const RESTING: u8 = 1;
 /// A head is being read.
@@ -53,6 +57,16 @@ impl Pace {
         Answering(self.clone())
     }
 
+    /// Whether a part of a head was read, and the rest is waited for.
+    pub(super) fn is_in_head(&self) -> bool {
+        matches!(self.stage(), FIRST | HEAD)
+    }
+
+    /// Whether an answer was not taken in time.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.stage() == NOT_TAKEN
+    }
+
     fn stage(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
     }
@@ -60,7 +74,9 @@ impl Pace {
     /// Something was read.
     fn heard(&self) {
         // One that is being answered is reading its body, or the next request ahead.
-        self.0.compare_exchange(RESTING, HEAD, Ordering::Relaxed, Ordering::Relaxed).ok();
+        for (from, to) in [(FRESH, FIRST), (RESTING, HEAD)] {
+            self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+        }
     }
 }
 
@@ -101,7 +117,9 @@ impl<S> Patience<S> {
     /// Ready once nothing was read for too long.
     fn poll_reading(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         match self.pace.stage() {
-            stage @ (FRESH | HEAD) => {
+            stage @ (FRESH | FIRST | HEAD) => {
+                // The first head has the time from the connection's begin.
+                let stage = if stage == HEAD { HEAD } else { FRESH };
                 let timer = match &mut self.reading {
                     Some((of, timer)) if *of == stage => timer,
                     other => &mut other.insert((stage, Box::pin(sleep(HEAD_LIMIT)))).1,
@@ -166,6 +184,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
         }
         let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(TAKE_LIMIT)));
         ready!(timer.as_mut().poll(cx));
+        self.pace.0.store(NOT_TAKEN, Ordering::Relaxed);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the answer was not taken in time")))
     }
 }
@@ -302,6 +321,7 @@ mod tests {
         let _answering = connection.pace().begin();
         let written = connection.write_all(b"longer than the buffer").await;
         assert!(written.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert!(connection.pace().is_given_up());
         Ok(())
     }
 }

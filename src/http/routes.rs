@@ -23,8 +23,9 @@ use tower::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    door::{self, Door, told, told_of_another},
+    door::{self, Door},
     kit::{Failure, internal, render},
+    told::{told, told_of_another},
 };
 
 /// All routes of a listener. Patterns are written in lower case with `{name}` for an identifier.

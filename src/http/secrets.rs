@@ -9,7 +9,8 @@ use axum::{
 
 use super::{
     adapter::Adapter,
-    facet::{Asker, together},
+    caller::Asker,
+    facet::together,
     kit::{Failure, Json, JsonBody, Path, Routes},
 };
 use crate::{

@@ -20,7 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     kit::Interface,
-    patience::{Answered, HEAD_LIMIT, Patience},
+    patience::{Answered, HEAD_LIMIT, Pace, Patience},
     traffic::{Traffic, Unheard},
 };
 
@@ -114,8 +114,12 @@ async fn connection(
     let Some(tls) = tls else { return speak(stream, peer, router, traffic, stop).await };
     match timeout(HEAD_LIMIT, tls.accept(stream)).await {
         Ok(Ok(stream)) => return speak(stream, peer, router, traffic, stop).await,
-        Ok(Err(error)) => tracing::debug!(from = %peer, %error, "a TLS handshake failed"),
-        Err(_elapsed) => tracing::debug!(from = %peer, "a TLS handshake took too long"),
+        // As who only looks whether somebody listens: not worth a line each time.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!(from = %peer, "a TLS handshake was given up");
+        }
+        Ok(Err(error)) => tracing::warn!(from = %peer, %error, "a TLS handshake failed"),
+        Err(_elapsed) => tracing::warn!(from = %peer, "a TLS handshake took too long"),
     }
     traffic.unheard(Unheard::Handshake);
 }
@@ -129,6 +133,7 @@ async fn speak(
 ) {
     let patience = Patience::new(stream);
     let pace = patience.pace();
+    let at = pace.clone();
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (router, answering) = (router.clone(), pace.begin());
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -155,9 +160,27 @@ async fn speak(
         }
     };
     if let Err(error) = ended {
-        if error.is_parse() {
-            traffic.unheard(Unheard::Malformed);
+        match unheard(&error, &at) {
+            Some((why, what)) => {
+                traffic.unheard(why);
+                tracing::warn!(from = %peer, %error, "a connection was ended: {what}");
+            }
+            None => tracing::debug!(from = %peer, %error, "a connection broke"),
         }
-        tracing::debug!(from = %peer, %error, "a connection broke");
     }
+}
+
+/// Why a connection was ended that went beyond a limit or spoke no HTTP; it was at `pace` then.
+fn unheard(error: &hyper::Error, pace: &Pace) -> Option<(Unheard, &'static str)> {
+    if error.is_parse() {
+        return Some((Unheard::Malformed, "what it sent is no HTTP, or its head is too large"));
+    }
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::TimedOut) {
+        return None;
+    }
+    if pace.is_in_head() {
+        return Some((Unheard::SlowHead, "the head of a request was not complete in time"));
+    }
+    pace.is_given_up().then_some((Unheard::NotTaken, "an answer was not taken in time"))
 }

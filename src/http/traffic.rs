@@ -80,16 +80,22 @@ pub(super) enum Unheard {
     Handshake,
     /// What it sent is no HTTP, or its head is too large.
     Malformed,
+    /// The head of a request was not complete in time.
+    SlowHead,
+    /// An answer was not taken in time.
+    NotTaken,
 }
 
 impl Unheard {
-    const ALL: [Self; 3] = [Self::TooMany, Self::Handshake, Self::Malformed];
+    const ALL: [Self; 5] = [Self::TooMany, Self::Handshake, Self::Malformed, Self::SlowHead, Self::NotTaken];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::TooMany => "TooMany",
             Self::Handshake => "Handshake",
             Self::Malformed => "Malformed",
+            Self::SlowHead => "SlowHead",
+            Self::NotTaken => "NotTaken",
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The audit trail, as it is kept.
 
-use sqlx::SqliteConnection;
+use std::path::Path;
 
-use super::{Page, Store, StoreError, page};
+use sqlx::{Connection, SqliteConnection};
+
+use super::{DATABASE, Page, Store, StoreError, options, page};
 use crate::domain::{AuditAction, AuditKind, AuditRow, Wall};
 
 /// The most refusals that are kept, the newest: what strangers cause must not fill a disk, however long they go on.
@@ -122,6 +124,17 @@ impl Store {
         transaction.commit().await?;
         Ok(removed == at_most.unsigned_abs())
     }
+}
+
+/// Writes one row into the database in `folder`, whether a server uses it now or not.
+///
+/// # Errors
+/// When it cannot be written, or is of a version that does not know of such rows.
+pub async fn tell_audit(folder: &Path, row: &AuditRow) -> Result<(), StoreError> {
+    let database = options(&folder.join(DATABASE)).create_if_missing(false);
+    let mut connection = SqliteConnection::connect_with(&database).await?;
+    insert_audit(&mut connection, row).await?;
+    Ok(connection.close().await?)
 }
 
 /// Writes one row. Those about the configuration are written by the database itself.

@@ -10,7 +10,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
 };
 
-use super::{BUSY_TIMEOUT, DATABASE, DataFolder, KeyState, Sealer, StoreError, key, options};
+use super::{
+    BUSY_TIMEOUT, DATABASE, DataFolder, KeyState, Sealer, StoreError, audit::insert_audit, key, options,
+};
+use crate::domain::AuditRow;
 
 /// Copies the database in `folder` to `to`, an empty file, as it is at one moment; whoever writes to it goes on.
 ///
@@ -67,12 +70,12 @@ impl<'a> Replacement<'a> {
     }
 
     /// Brings the database at [`Replacement::place`] to this version's schema, and gives it the session of the
-    /// database that it replaces, or none: a copy's session may still be another adapter's. Nothing else in the
-    /// folder changes.
+    /// database that it replaces, or none: a copy's session may still be another adapter's. Its audit trail goes on with
+    /// `told`. Nothing else in the folder changes.
     ///
     /// # Errors
     /// When it is damaged, or a newer version wrote it.
-    pub async fn prepare(folder: &'a DataFolder) -> Result<Self, StoreError> {
+    pub async fn prepare(folder: &'a DataFolder, told: &AuditRow) -> Result<Self, StoreError> {
         let mut new = SqliteConnection::connect_with(
             &alone(&Self::place(folder)).journal_mode(SqliteJournalMode::Delete),
         )
@@ -83,6 +86,7 @@ impl<'a> Replacement<'a> {
         // One that cannot be read is kept nowhere.
         let keeps_session = folder.path().join(DATABASE).exists()
             && keep_session(folder.path(), &mut new).await.unwrap_or(false);
+        insert_audit(&mut new, told).await?;
         let sealed = key::sealed_values(&mut new).await?;
         let key = match sealed.as_slice() {
             [] => KeyState::Usable,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Due, Store, StoreError, Write, group_history::insert_changes};
+use super::{Due, Store, StoreError, Write, audit::insert_audit, group_history::insert_changes};
 use crate::domain::{
-    Asked, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId, GroupKey,
-    GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences, RegisteredSession,
-    SeatRecord, SessionId, SessionSpec, TextError, Uptime, Wall,
+    Asked, AuditRow, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId,
+    GroupKey, GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences,
+    RegisteredSession, SeatRecord, SessionId, SessionSpec, TextError, Uptime, Wall,
 };
 
 /// Everything that an endpoint takes up at its start.
@@ -67,11 +67,11 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Forgets a group with its sessions; its seat stays.
+    /// Forgets a group with its sessions, and keeps `told` in the audit trail; its seat stays.
     ///
     /// # Errors
     /// When the store cannot.
-    pub async fn delete_group(&self, group: &GroupKey) -> Result<(), StoreError> {
+    pub async fn delete_group(&self, group: &GroupKey, told: &AuditRow) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let ((tenant, namespace), id) = (columns(&group.place), group.id.as_str());
@@ -83,6 +83,7 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        insert_audit(&mut transaction, told).await?;
         transaction.commit().await
     }
 
@@ -124,11 +125,16 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Forgets a session, and an override of it.
+    /// Forgets a session, and an override of it, and keeps `told` in the audit trail.
     ///
     /// # Errors
     /// When the store cannot.
-    pub async fn delete_session(&self, group: &GroupKey, session: &SessionId) -> Result<(), StoreError> {
+    pub async fn delete_session(
+        &self,
+        group: &GroupKey,
+        session: &SessionId,
+        told: Option<&AuditRow>,
+    ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
@@ -142,10 +148,13 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        if let Some(told) = told {
+            insert_audit(&mut transaction, told).await?;
+        }
         transaction.commit().await
     }
 
-    /// Keeps an override in place of the one before, or none.
+    /// Keeps an override in place of the one before, or none, and `told` in the audit trail.
     ///
     /// # Errors
     /// When the store cannot.
@@ -153,6 +162,7 @@ impl Store {
         &self,
         group: &GroupKey,
         record: Option<&OverrideRecord>,
+        told: Option<&AuditRow>,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
@@ -188,6 +198,9 @@ impl Store {
             )
             .execute(&mut *transaction)
             .await?;
+        }
+        if let Some(told) = told {
+            insert_audit(&mut transaction, told).await?;
         }
         transaction.commit().await
     }

@@ -5,7 +5,8 @@
 //! before it touches the database; the data folder belongs to one server at a time. It imports `domain`, and
 //! `metrics` and `clock` to measure itself.
 //!
-//! Does not: decide anything, or ask for the times that it keeps; those are parameters.
+//! Does not: decide anything, or ask for the times that it keeps; those are parameters, but for a rotation of the key that
+//! it ends at its start.
 
 mod access;
 mod audit;
@@ -43,7 +44,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use audit::AuditQuery;
+pub use audit::{AuditQuery, tell_audit};
 pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use copy::{Replacement, copy_database};
@@ -124,7 +125,7 @@ impl Store {
             return;
         }
         let Some(path) = self.key_path() else { return };
-        match self.end_rotation(&path).await {
+        match self.end_rotation(&path, clock::now().wall).await {
             Ok(_) => tracing::info!("an interrupted rotation of the key was ended"),
             Err(error) => {
                 tracing::warn!(%error, "an interrupted rotation of the key cannot be ended; rotate the key again");

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::{
     DataFolder, Sealer, Store, StoreError, Write,
     access::Places,
+    audit::insert_audit,
     key_file::{self, Key},
     secrets,
 };
@@ -29,21 +30,22 @@ impl Store {
         let new = Key::fresh().map_err(not_made)?;
         let sealer = store.sealer_mut()?;
         sealer.begin_with(new);
-        key_file::write(&path, sealer.keys()).map_err(not_made)?;
-        let deed =
-            Deed { kind: AuditKind::Key, action: AuditAction::Rotated, subject: path.display().to_string() };
-        store.record_audit(&[AuditRow::of_deed(deed, at, by, None)]).await?;
-        let sealed = store.end_rotation(&path).await?;
+        // Before anything changes: whoever ends the rotation learns from it who began it.
+        store.record_audit(&[told(AuditAction::Began, &path, at, by)]).await?;
+        key_file::write(&path, store.sealer().keys()).map_err(not_made)?;
+        let sealed = store.end_rotation(&path, at).await?;
         store.close().await;
         Ok(sealed)
     }
 
     /// Seals everything with the first key, and removes the others from the file.
-    pub(super) async fn end_rotation(&mut self, path: &Path) -> Result<u64, StoreError> {
+    pub(super) async fn end_rotation(&mut self, path: &Path, at: Wall) -> Result<u64, StoreError> {
         let sealed = {
             let mut writer = self.writer().await;
             let mut transaction = writer.begin().await?;
             let sealed = seal_anew(self.sealer(), &mut transaction).await?;
+            let by = who_began(&mut transaction).await?;
+            insert_audit(&mut transaction, &told(AuditAction::Rotated, path, at, by)).await?;
             transaction.commit().await?;
             sealed
         };
@@ -55,6 +57,23 @@ impl Store {
         sealer.keep_first();
         Ok(sealed)
     }
+}
+
+/// The row of the audit trail about the key in `path`.
+fn told(action: AuditAction, path: &Path, at: Wall, by: String) -> AuditRow {
+    let deed = Deed { kind: AuditKind::Key, action, subject: path.display().to_string() };
+    AuditRow::of_deed(deed, at, by, None)
+}
+
+/// Who began the rotation that is under way, as the audit trail names him.
+async fn who_began(transaction: &mut Write<'_>) -> Result<String, StoreError> {
+    let began = sqlx::query_scalar!(
+        r#"select requested_by as "by!" from audit where kind = 'Key' and action = 'Began'
+           order by sequence desc limit 1"#
+    );
+    let by = began.fetch_optional(&mut **transaction).await?;
+    // It may have been removed meanwhile, as old rows are.
+    Ok(by.unwrap_or_else(|| "unknown".to_owned()))
 }
 
 /// Opens and seals again everything that is sealed.

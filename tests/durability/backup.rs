@@ -46,6 +46,15 @@ fn refused(what: &str, file: &Path, data: &Path) -> String {
     err
 }
 
+/// What the audit trail tells of the database that `action` was done to: who did it, and what to.
+fn told(data: &Path, action: &str) -> String {
+    let query =
+        "select requested_by || ' ' || subject from audit_trail where kind = 'Database' and action = ";
+    let told = ask(data, &format!("{query} '{action}'"));
+    assert!(told.contains('@') && told.lines().count() == 1, "{told}");
+    told
+}
+
 fn named(name: &str, endpoint: &str) -> Value {
     json!({
         "Id": "C", "FailoverGroupId": "G", "Mode": "Hot", "Endpoint": endpoint, "UserName": "u", "Password": "p",
@@ -82,6 +91,8 @@ async fn a_backup_beside_a_running_server_becomes_another_adapter_in_another_fol
     assert!(said.contains("verified") && said.contains(&data.join("key").display().to_string()), "{said}");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(sqlite(&file, &[], "select name from client_failover_configuration").unwrap(), "kept");
+
+    assert!(told(&data, "BackedUp").contains(&file.display().to_string()));
 
     // Without the key everything is there but the secrets, and that is said.
     let said = done("restore", &file, &new);
@@ -134,6 +145,7 @@ async fn a_restore_after_a_crash_takes_the_place_of_what_was_there_and_keeps_the
     assert!(said.contains("failover.db.replaced") && !said.contains("WARNING"), "{said}");
     let replaced = data.join("failover.db.replaced");
     assert_eq!(sqlite(&replaced, &[], "select name from client_failover_configuration").unwrap(), "after");
+    assert!(told(&data, "Restored").contains(&file.display().to_string()));
     server = Server::serve(&data, &[]);
     assert_eq!(name(&server).await, "before");
     assert_eq!(session(&server).await, its_session);

@@ -101,6 +101,12 @@ fn sealed_values(folder: &Path) -> Vec<String> {
     ask(folder, query).lines().map(str::to_owned).collect()
 }
 
+/// The key file, and how often the audit trail tells that the key was rotated.
+fn key_and_times(folder: &Path) -> (String, u32) {
+    let told = ask(folder, "select count(*) from audit where action = 'Rotated' and requested_by like '%@%'");
+    (fs::read_to_string(folder.join("key")).unwrap(), told.parse().unwrap())
+}
+
 #[tokio::test]
 async fn everything_is_sealed_anew_and_nothing_of_the_old_seals_is_left() {
     let folder = sealed(&[]).await;
@@ -133,12 +139,15 @@ async fn a_rotation_that_is_killed_at_any_moment_loses_nothing() {
     let whole = clock::now().uptime.since(begun);
     let mut killed = 0;
     for kill in 0..KILLS {
+        let before = key_and_times(folder.path());
         let mut running = rotation(folder.path()).spawn().unwrap();
         thread::sleep(whole * kill / KILLS);
         killed += u32::from(running.try_wait().unwrap().is_none());
         running.kill().unwrap();
         running.wait().unwrap();
         assert_readable(folder.path(), None).await;
+        let (key, times) = key_and_times(folder.path());
+        assert_eq!(key != before.0, times > before.1, "each other key is told, and nothing else");
     }
     assert!(killed > KILLS / 2, "{killed}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::json;
 
@@ -95,6 +96,12 @@ async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
     b.until_history("Registered", "RegistrationAccepted").await;
     let post = async |server: &Server| server.send(Method::POST, "/egress/d/data", Some("1")).await.status;
     assert_eq!(post(&a).await, StatusCode::OK);
+    // Its account is complete: nothing waits, and something was delivered. Then it goes on.
+    a.until_diagnostics("LastDataProcessedTime", |at| !at.is_null()).await;
+    let settled = crate::lane(&a).await["SettledUntil"].clone();
+    assert_eq!(post(&a).await, StatusCode::OK);
+    until("the second is settled", async || crate::lane(&a).await["SettledUntil"] != settled).await;
+    let second: Timestamp = crate::lane(&a).await["SettledUntil"].as_str().unwrap().parse().unwrap();
     for _ in 0..5 {
         assert_eq!(post(&b).await, StatusCode::NO_CONTENT);
     }
@@ -113,7 +120,8 @@ async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
     assert_eq!(taken["Dropped"], 0);
     assert!(taken["LastDelivered"].is_string() && taken["FirstDelivered"].is_string(), "{taken}");
     let given = a.until_diagnostics("HandOver", |shown| !shown.is_null()).await["HandOver"].clone();
-    assert!(given["LastDelivered"].is_string(), "{given}");
+    let last: Timestamp = given["LastDelivered"].as_str().unwrap().parse().unwrap();
+    assert!(last >= second, "the last, and not the first: {given}, {second}");
     assert_eq!(
         (&given["FirstDelivered"], &given["Resent"]),
         (&json!(null), &json!(null)),

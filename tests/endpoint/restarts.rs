@@ -113,7 +113,7 @@ async fn a_restored_endpoint_believes_no_record_and_no_epoch_goes_back() {
         assert_eq!(last["Role"], 1);
         // It never acted: the seat is free again.
         assert_ne!(app.beat(ON_PREMISES, "g", "a", native("a", 2, 1, false)).await.body["Role"], 1);
-        backup::back_up(&data, &file).await.unwrap();
+        backup::back_up(&data, &file, "test".to_owned()).await.unwrap();
         if later {
             last = app.beat(ON_PREMISES, "g", "a", native("a", 3, 2, false)).await.body;
             assert_eq!(last["Role"], 1, "{last}");
@@ -122,7 +122,7 @@ async fn a_restored_endpoint_believes_no_record_and_no_epoch_goes_back() {
         app.close().await;
 
         let data = if elsewhere { outer.path().join("elsewhere") } else { data };
-        backup::restore(&file, &data, None).await.unwrap();
+        backup::restore(&file, &data, None, "test".to_owned()).await.unwrap();
         let app = App::open(&data).await;
         let waited = until(&app, "a", 1).await;
         assert!(waited >= Duration::from_millis(1_900), "{elsewhere} {later}: {waited:?}");

@@ -7,7 +7,7 @@ mod parsers;
 use parsers::{Maker, PARSERS};
 
 /// Enough for some seconds; the example goes on.
-const CASES: u64 = 20_000;
+const CASES: u64 = 5_000;
 
 #[test]
 fn no_parser_of_outside_bytes_panics() {

@@ -1,8 +1,21 @@
 //! Every parser of bytes that come from outside, and bytes that somebody might send: near to what is right, and far
 //! from it.
 
+use std::{
+    cell::RefCell,
+    ffi::OsString,
+    io::{Seek, SeekFrom, Write},
+    os::unix::ffi::OsStringExt,
+    sync::LazyLock,
+};
+
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
+    auth::{basic, token},
     domain::{HttpUrl, Place, Protected, SessionId, UserName, Wall, format_span, parse_span},
+    http::Hosts,
+    settings::{self, EndpointPartial, ServePartial},
     wire::{
         component, configuration, data_endpoint, endpoint,
         events::{EventReader, nudges},
@@ -46,7 +59,83 @@ pub(crate) const PARSERS: &[Parser] = &[
     ("a time", |bytes| text(bytes, |text| drop(Wall::parse(text).map(|at| at.to_string())))),
     ("a user's name", |bytes| text(bytes, |text| drop(UserName::written(text)))),
     ("a protected member", |bytes| text(bytes, |text| drop(Protected::read(text.into())))),
+    ("a login", login),
+    ("a token that is a login", |bytes| text(bytes, check_token)),
+    ("keys of an issuer", |bytes| drop(token::read_keys(bytes))),
+    ("Host and Origin", hosts),
+    ("a settings file", settings_file),
+    ("settings in the environment", settings_in_environment),
 ];
+
+/// As it is, and as a name and a password.
+fn login(bytes: &[u8]) {
+    drop(basic::read(bytes));
+    drop(basic::read(format!("Basic {}", STANDARD.encode(bytes)).as_bytes()));
+}
+
+/// What an issuer's tokens must say, and a key of it.
+static ISSUER: LazyLock<(token::Keys, token::Expected)> = LazyLock::new(|| {
+    let keys = r#"{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"k",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+    let keys = token::read_keys(keys.as_bytes()).unwrap();
+    let (issuer, audience) = ("https://id.example".to_owned(), "failover".to_owned());
+    (keys, token::Expected { issuer, audience, role_claim: "roles".to_owned() })
+});
+
+/// Nobody can make up a signature.
+fn check_token(text: &str) {
+    let (keys, expected) = &*ISSUER;
+    assert!(token::check(text, keys, expected, Wall::from_micros(1_800_000_000_000_000)).is_err());
+}
+
+/// As Host, as Origin, and as the address itself; what is let in is one of the server's own names.
+fn hosts(bytes: &[u8]) {
+    let allowed = ["plant.example".to_owned()];
+    let hosts = Hosts::new(([127, 0, 0, 1], 5590).into(), &allowed);
+    let (own, root) = (HeaderValue::from_static("localhost:5590"), Uri::from_static("/"));
+    let said = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    if let Ok(value) = HeaderValue::from_bytes(bytes) {
+        let headers = HeaderMap::from_iter([(header::HOST, value.clone())]);
+        if hosts.check(&root, &headers).is_ok() {
+            let mine = ["localhost", "127.", "[", "plant.example"];
+            assert!(mine.iter().any(|name| said.starts_with(name)), "it calls us {said:?}");
+        }
+        let headers = HeaderMap::from_iter([(header::HOST, own.clone()), (header::ORIGIN, value)]);
+        if hosts.check(&root, &headers).is_ok() {
+            let mine = ["://localhost:5590", "plant.example"];
+            assert!(mine.iter().any(|name| said.contains(name)), "it comes from {said:?}");
+        }
+    }
+    if let Ok(uri) = Uri::try_from(bytes) {
+        hosts.check(&uri, &HeaderMap::from_iter([(header::HOST, own)])).ok();
+    }
+}
+
+thread_local! {
+    /// What settings are read from.
+    static FILE: RefCell<tempfile::NamedTempFile> = RefCell::new(tempfile::NamedTempFile::new().unwrap());
+}
+
+fn settings_file(bytes: &[u8]) {
+    FILE.with_borrow_mut(|file| {
+        file.as_file().set_len(0).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.write_all(bytes).unwrap();
+        let faults = [
+            settings::serve(ServePartial::default(), Some(file.path()), &|_| None).err(),
+            settings::endpoint(EndpointPartial::default(), Some(file.path()), &|_| None).err(),
+        ];
+        assert!(faults.into_iter().flatten().all(|fault| !fault.to_string().is_empty()));
+    });
+}
+
+/// Every variable has the same value.
+fn settings_in_environment(bytes: &[u8]) {
+    let is_setting = |name: &str| name != "CLIENT_FAILOVER_CONFIG" && name != "CREDENTIALS_DIRECTORY";
+    let variables = |name: &str| is_setting(name).then(|| OsString::from_vec(bytes.to_vec()));
+    drop(settings::serve(ServePartial::default(), None, &variables));
+    drop(settings::endpoint(EndpointPartial::default(), None, &variables));
+}
 
 fn content(bytes: &[u8], read: impl FnOnce(Content)) {
     if let Ok(content) = Content::parse(bytes) {
@@ -99,7 +188,32 @@ const RIGHT: &[&str] = &[
     "1.02:03:04.0000005",
     "2026-01-31T08:00:00.123Z",
     "oidc:a:b",
+    "Basic cGxjLWE6cGFzc3dvcmQ=",
+    TOKEN,
+    r#"{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"k","n":"AQAB","e":"AQAB"}]}"#,
+    "localhost:5590",
+    "https://plant.example:8443",
+    SETTINGS,
+    r#"[{ id = "web", tcp = "127.0.0.1:1", interval = "5s" }]"#,
 ];
+
+/// A token whose signature nobody made.
+const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.\
+    eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJmYWlsb3ZlciIsInN1YiI6ImEiLCJleHAiOjE4MDAwMDAwNjAsInJvbGVzIjpbInVzZXIiXX0.\
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+const SETTINGS: &str = r#"listen = "127.0.0.1:5590"
+allow_host = "plant.example"
+history_days = 365
+oidc_issuer = "https://id.example"
+[collector]
+command = ["/bin/x", "y"]
+env = { A = "b" }
+restart_window = "5m"
+[[probe]]
+id = "web"
+url = "http://127.0.0.1:1/"
+"#;
 
 /// What breaks parsers of one sort or another.
 const WRONG: &[&[u8]] = &[
@@ -124,6 +238,14 @@ const WRONG: &[&[u8]] = &[
     b":",
     b"$serde_json::private::RawValue",
     b"$serde_json::private::Number",
+    b"[[",
+    b"]]",
+    b"\'\'\'",
+    b"\"\"\"",
+    b" = ",
+    b"\n",
+    b"@",
+    b"1979-05-27T07:32:00Z",
     "ﬀİ\u{202e}".as_bytes(),
 ];
 

@@ -63,6 +63,29 @@ test('a failover is seen as it happens: who was Primary when, the gap, and why',
   await shows(page, '#role', 'Nobody is Primary');
 });
 
+test('adapters are called by the names that they were given, and what a silent one said last is shown as that', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const [first, second] = [await Server.start(t, 'serve'), await Server.start(t, 'serve')];
+  await first.configure(endpoint, 'Line 1', { Name: 'North' });
+  await first.untilRole('Primary');
+  await second.configure(endpoint, 'Line 1', { Name: 'South' });
+  const page = await visit(t, endpoint, GROUP);
+  await page.getByRole('button', { name: 'Make South Primary' }).waitFor();
+  await shows(page, '#role', 'North is Primary');
+  await first.end();
+  await shows(page, '#role', 'South is Primary');
+  await shows(page, '.explanation', 'No heartbeat from North');
+  await shows(page, '.members td', 'yes, when last heard');
+  await shows(page, '.timeline', 'South acts as Primary');
+  assert.deepEqual(await page.locator('svg.lanes .session').allTextContents().then((all) => all.map((text) => text.split(' ')[0])), [
+    'North',
+    'South',
+  ]);
+  const adapter = await visit(t, second);
+  const row = await shows(adapter, '.timeline .what', 'South took over from');
+  assert.doesNotMatch(await row.innerText(), /\dT\d/, 'its times are local');
+});
+
 test('an override says what will happen, happens, is shown with its end, and can be ended', async (t) => {
   const {
     endpoint,

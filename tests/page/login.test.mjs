@@ -6,8 +6,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { launch, open, quit, shows } from './browser.mjs';
-import { Server } from './server.mjs';
+import { accessible, fits, launch, open, quit, shows } from './browser.mjs';
+import { Server, until } from './server.mjs';
 
 const PASSWORD = 'a long password';
 
@@ -40,6 +40,34 @@ test('who logs in sees the page live, and an administrator the audit trail', asy
   await page.locator('body[data-connection="live"]').waitFor();
   await page.goto(`${server.url}/#audit`);
   await shows(page, '.timeline', /made the user plc/);
+  await page.locator('.timeline summary').first().click();
+  await accessible(page);
+  await fits(page);
+});
+
+test('who takes time to log in is asked once', async (t) => {
+  const server = await guarded(t, 'serve');
+  await launch({});
+  const page = await open(t);
+  // The browser asks us instead of a person.
+  const browser = await page.context().newCDPSession(page);
+  const asked = [];
+  browser.on('Fetch.requestPaused', ({ requestId }) => browser.send('Fetch.continueRequest', { requestId }));
+  browser.on('Fetch.authRequired', (event) => asked.push(event));
+  await browser.send('Fetch.enable', { handleAuthRequests: true });
+  await page.clock.install();
+  await page.goto(server.url);
+  await until('the browser asks', async () => asked.length > 0);
+  // Much longer than a stream may be silent that was let in.
+  await page.clock.fastForward(60_000);
+  for (const { requestId, request } of asked.splice(0)) {
+    const authChallengeResponse = { response: 'ProvideCredentials', username: 'plc', password: PASSWORD };
+    await browser.send('Fetch.continueWithAuth', { requestId, authChallengeResponse }).catch((gone) => {
+      assert.fail(`the page gave ${request.url} up while it was being answered: ${gone}`);
+    });
+  }
+  await page.locator('body[data-connection="live"]').waitFor();
+  await shows(page, '#role', 'Out of failover');
 });
 
 test('a user reads, and is told that the audit trail is an administrator’s', async (t) => {
@@ -53,17 +81,17 @@ test('a user reads, and is told that the audit trail is an administrator’s', a
   assert.equal(await page.locator('.timeline li').count(), 0);
 });
 
-for (const [who, options, told] of [
-  // A browser that nobody can answer gives the page no answer at all.
-  ['nobody', {}, /login|Nothing is known yet/i],
-  ['whose password is wrong', login('plc', 'a wrong password'), /login/i],
+for (const [who, options, place, told] of [
+  // A browser that asks and is not answered gives the page no answer at all.
+  ['nobody', {}, '.empty', 'Asking the server…'],
+  ['whose password is wrong', login('plc', 'a wrong password'), '#lost', /login/i],
 ]) {
   test(`who logs in as ${who} is told so, and shown nothing`, async (t) => {
     const server = await guarded(t, 'serve');
     await launch(options);
     const page = await open(t);
     await page.goto(server.url);
-    await shows(page, '#lost', told);
+    await shows(page, place, told);
     assert.equal(await page.locator('#role').filter({ hasText: /\w/ }).count(), 0);
   });
 }

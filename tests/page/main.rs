@@ -65,6 +65,11 @@ fn who_needs_a_login_is_asked_for_it_by_the_browser() {
 }
 
 #[test]
+fn a_token_that_is_pasted_logs_in_and_is_kept_nowhere() {
+    holds("token.test.mjs");
+}
+
+#[test]
 fn lanes_show_what_the_history_says() {
     holds("lanes.test.mjs");
 }

@@ -11,8 +11,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use crate::{
-    guarded::add,
-    support::{FACET, LIMIT, STATE, Server},
+    guarded::{PASSWORD, add, add_all, answer},
+    support::{FACET, LIMIT, STATE, Server, client, until},
 };
 
 /// What a server answers to these bytes before it closes, or at once after its first answer.
@@ -144,6 +144,84 @@ async fn who_opens_connections_and_is_silent_keeps_nobody_out_and_is_cut_off() {
         stream.read_to_end(&mut rest).ok();
         assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
     }
+}
+
+/// How many connections ended without an answer for this reason, as the server counts them.
+async fn unheard(server: &Server, reason: &str) -> String {
+    let sample = format!("client_failover_http_connections_refused_total{{reason=\"{reason}\"}} ");
+    let told = server.get("/metrics").await.body;
+    told.lines().find_map(|line| line.strip_prefix(&sample)).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    let mut slow = TcpStream::connect(server.address()).unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").unwrap();
+    // Answers that fill every buffer, to who takes none.
+    let mut deaf = TcpStream::connect(server.address()).unwrap();
+    deaf.set_nonblocking(true).unwrap();
+    let page = b"GET /page/page.css HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2_000);
+    assert!(deaf.write(&page).unwrap() > 0);
+    raw(&server, b"\x16\x03\x01\x02\0");
+    raw(
+        &server,
+        format!("GET {STATE} HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "a".repeat(40_000)).as_bytes(),
+    );
+    let large = server.send(reqwest::Method::PUT, FACET, Some(&" ".repeat(1024 * 1024 + 1))).await;
+    assert_eq!(large.status, 413);
+    let groups = "/api/v1/clientfailover/groups";
+    let large = server.send(reqwest::Method::POST, groups, Some(&" ".repeat(1024 * 1024 + 1))).await;
+    assert_eq!(large.status, 413);
+    assert_eq!(server.get(&format!("/{}", "a".repeat(20_000))).await.status, 414);
+    until("the slow one is cut off", async || unheard(&server, "SlowHead").await == "1").await;
+    until("and so is the deaf one", async || unheard(&server, "NotTaken").await == "1").await;
+    assert_eq!(unheard(&server, "Malformed").await, "2");
+    let log = server.log();
+    for (what, of) in [
+        ("a connection was ended: what it sent is no HTTP, or its head is too large", ""),
+        ("a connection was ended: the head of a request was not complete in time", ""),
+        ("a connection was ended: an answer was not taken in time", ""),
+        ("a request was refused: BadChange", "PUT /api/v1/configuration/system/clientfailover"),
+        ("a request was refused: it goes beyond a limit", "POST /api/v1/clientfailover/groups"),
+        ("a request was refused: it goes beyond a limit", "GET another path"),
+    ] {
+        let told = |line: &str| line.contains(what) && line.contains("from=127.0.0.1") && line.contains(of);
+        assert!(log.lines().any(|line| line.contains("WARN") && told(line)), "{what}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    assert_eq!(server.get(STATE).await.status, 401);
+    let groups = format!("{}/api/v1/clientfailover/groups", server.url);
+    let post = async |path: &str, body: &str| {
+        let request = client().post(format!("{groups}{path}")).basic_auth("user", Some(PASSWORD));
+        answer(request.header("content-type", "application/json").body(body.to_owned())).await.status
+    };
+    assert_eq!(post("", r#"{"Id": "G", "FailoverTimeout": "01:00:00"}"#).await, 201);
+    for id in ["a", "b"] {
+        assert_eq!(post("/G/clientsessions", &format!(r#"{{"Id": "{id}"}}"#)).await, 201);
+    }
+    until("it is Primary", async || {
+        post("/G/clientsessions/a/heartbeat", r#"{"FailoverScore": 100}"#).await == 200
+    })
+    .await;
+    let beat = async || post("/G/clientsessions/b/heartbeat", r#"{"FailoverScore": 1}"#).await;
+    until("it is told to wait", async || beat().await == 429).await;
+    let log = server.log();
+    let told = |what: &str, of: &str| {
+        let found = log
+            .lines()
+            .find(|line| line.contains(what) && line.contains(of) && line.contains("from=127.0.0.1"));
+        assert!(found.is_some_and(|line| line.contains("WARN")), "{what}: {log}");
+    };
+    told("a request without a login was refused", "GET /api/v1/diagnostics/failoverstate");
+    told("a request was refused: it goes beyond a limit", "user=\"user\"");
 }
 
 #[tokio::test]

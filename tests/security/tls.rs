@@ -68,6 +68,26 @@ fn openssl(server: &Server, arguments: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
+/// A request by curl, on a connection of its own.
+fn curl(url: &str, authority: &Path) -> Command {
+    let mut command = Command::new("curl");
+    command
+        .args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--cacert"])
+        .arg(authority)
+        .arg(url);
+    command
+}
+
+/// A handshake by openssl's client.
+fn s_client(server: &Server, authority: &Path) -> Command {
+    let mut command = Command::new("openssl");
+    command
+        .args(["s_client", "-connect", server.address(), "-verify_return_error", "-CAfile"])
+        .arg(authority);
+    command.stdin(Stdio::null());
+    command
+}
+
 #[tokio::test]
 async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
@@ -93,6 +113,17 @@ async fn a_certificate_that_changes_is_shown_without_a_failed_request() {
     let url = format!("{}{STATE}", server.url);
     let (done, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut load = tokio::task::JoinSet::new();
+    let (curl, s_client) = (curl(&url, &authority.file), s_client(&server, &authority.file));
+    for mut command in [curl, s_client] {
+        let (done, asked) = (Arc::clone(&done), Arc::clone(&asked));
+        load.spawn_blocking(move || {
+            while !done.load(Ordering::Relaxed) {
+                let ran = command.output().unwrap();
+                assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ran.stderr));
+                asked.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
     for fresh in [true, false] {
         let (url, done, asked) = (url.clone(), Arc::clone(&done), Arc::clone(&asked));
         let file = authority.file.clone();
@@ -168,12 +199,8 @@ async fn a_certificate_of_its_own_is_made_once_and_trusted_by_its_file() {
     let printed = String::from_utf8(printed.stdout).unwrap();
     let fingerprint = printed.trim().split('=').next_back().unwrap().to_owned();
     assert!(server.log().contains(&fingerprint), "{fingerprint}: {}", server.log());
-    let curl = Command::new("curl")
-        .args(["--silent", "--show-error", "--fail", "--noproxy", "*", "--cacert"])
-        .arg(&certificate)
-        .arg(format!("{}{STATE}", server.url.replace("127.0.0.1", "localhost")))
-        .output()
-        .unwrap();
+    let by_name = format!("{}{STATE}", server.url.replace("127.0.0.1", "localhost"));
+    let curl = curl(&by_name, &certificate).output().unwrap();
     assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
     server.terminate();
     let again = Server::serve(folder.path(), &["--tls-self-signed"]);

@@ -6,13 +6,11 @@ use client_failover::{
     egress::Egress,
     endpoint::{self, Endpoint},
     http::{
-        adapter::{self, Adapter},
-        audit, components, data_endpoints, endpoint as endpoint_routes, gate, health,
+        AdapterHalf,
+        adapter::Adapter,
+        interfaces,
         kit::{Interface, Routes},
-        metrics::{self, AdapterMetrics, Metrics},
-        openapi, order,
-        page::{self, Halves},
-        secrets,
+        metrics::AdapterMetrics,
     },
     orders::Orders,
     registration::Calls,
@@ -30,7 +28,7 @@ use super::door;
 /// Where a server describes its interfaces.
 pub const DOCUMENT: &str = "/api/openapi.json";
 
-/// All routes of both halves, from the routers that serve them.
+/// All routes of both halves, put together as a server does it.
 async fn routes(store: &Store) -> Routes {
     let standing = watch::Sender::new(Standing::default()).subscribe();
     let orders = Orders::new(standing.clone());
@@ -45,26 +43,14 @@ async fn routes(store: &Store) -> Routes {
         gate_wake: egress.wake(),
     };
     let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
-    let halves = Halves { adapter: true, endpoint: true };
     let measured = AdapterMetrics {
         standing: adapter.standing.clone(),
         calls: Calls::default(),
         gate: egress.gate(),
         buffer_writes: egress.buffer_writes(),
     };
-    let metrics = Metrics::new(store.clone(), Some(measured), Some(endpoint.clone()));
-    health::routes(store.clone())
-        .merge(metrics::routes(metrics))
-        .merge(gate::routes(egress.gate()))
-        .merge(audit::routes(store.clone()))
-        .merge(data_endpoints::routes(adapter.clone()))
-        .merge(secrets::routes(adapter.clone()))
-        .merge(adapter::routes(adapter))
-        .merge(page::routes(halves))
-        .merge(openapi::routes(halves))
-        .merge(order::routes(orders))
-        .merge(components::routes(reports))
-        .merge(endpoint_routes::routes(endpoint))
+    let half = AdapterHalf { adapter, gate: egress.gate(), orders, reports, measured };
+    interfaces(store, Some(half), Some(endpoint))
 }
 
 /// A router of both halves.

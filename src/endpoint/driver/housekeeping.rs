@@ -128,7 +128,7 @@ impl Endpoint {
         if !cell.lock().silent_for(self.now(), limit).contains(id) {
             return;
         }
-        match self.remove(cell, id).await {
+        match self.remove(cell, id, None).await {
             Ok(()) => {
                 tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
             }
@@ -144,7 +144,7 @@ impl Endpoint {
         if !cell.lock().override_to_remove() {
             return;
         }
-        match self.inner.store.replace_override(&cell.key, None).await {
+        match self.inner.store.replace_override(&cell.key, None, None).await {
             Ok(()) => cell.lock().override_removed(),
             Err(error) => {
                 tracing::warn!(group = %cell.key, error = chain(&error), "an override that ended could not be removed");

@@ -9,7 +9,8 @@ use super::{
 use crate::{
     clock,
     domain::{
-        Asked, Expiry, FailoverTimeout, GroupId, OverrideRecord, RegisteredSession, RoleOverride, Wall,
+        Asked, AuditRow, Expiry, FailoverTimeout, GroupId, OverrideRecord, RegisteredSession, RoleOverride,
+        Wall,
     },
 };
 
@@ -77,18 +78,18 @@ impl Endpoint {
         Ok(Created { kept: spec, new: true })
     }
 
-    /// Deletes a group that has no session. Its seat is kept.
+    /// Deletes a group that has no session, and keeps `told` in the audit trail. Its seat is kept.
     ///
     /// # Errors
     /// When it is not known, has a session, or the store refuses.
-    pub async fn delete_group(&self, key: &GroupKey) -> Call<()> {
+    pub async fn delete_group(&self, key: &GroupKey, told: &AuditRow) -> Call<()> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         if !cell.lock().is_empty() {
             return Err(CallError::GroupInUse);
         }
         self.hurry(&cell);
-        self.inner.store.delete_group(key).await?;
+        self.inner.store.delete_group(key, told).await?;
         // Nobody writes what happened in a group that is gone; and what is on its way to the disk arrives first.
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
@@ -131,24 +132,30 @@ impl Endpoint {
         Ok(Created { kept: self.session(key, &id)?, new })
     }
 
-    /// Removes a session. A native Primary that has not said that it stopped keeps the seat for T.
+    /// Removes a session, and keeps `told` in the audit trail. A native Primary that has not said that it stopped keeps
+    /// the seat for T.
     ///
     /// # Errors
     /// When group or session is not known, or the store refuses.
-    pub async fn delete_session(&self, key: &GroupKey, id: &SessionId) -> Call<()> {
+    pub async fn delete_session(&self, key: &GroupKey, id: &SessionId, told: Option<&AuditRow>) -> Call<()> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         if !cell.lock().has(id) {
             return Err(CallError::UnknownSession);
         }
-        self.remove(&cell, id).await?;
+        self.remove(&cell, id, told).await?;
         tracing::info!(group = %key, session = %id, "a session was removed");
         Ok(())
     }
 
     /// Removes a session that is known, while the registry is held.
-    pub(super) async fn remove(&self, cell: &Arc<Cell>, id: &SessionId) -> Result<(), StoreError> {
-        self.inner.store.delete_session(&cell.key, id).await?;
+    pub(super) async fn remove(
+        &self,
+        cell: &Arc<Cell>,
+        id: &SessionId,
+        told: Option<&AuditRow>,
+    ) -> Result<(), StoreError> {
+        self.inner.store.delete_session(&cell.key, id, told).await?;
         unpoisoned(&cell.owners).remove(id);
         unpoisoned(&cell.paces).forget(id);
         let mut group = cell.lock();
@@ -157,7 +164,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Makes a session Primary by order of an operator, or ends that; gives when it will end.
+    /// Makes a session Primary by order of an operator, or ends that; gives when it will end. What is changed keeps
+    /// `told` in the audit trail.
     ///
     /// # Errors
     /// When group or session is not known, or the store refuses.
@@ -167,6 +175,7 @@ impl Endpoint {
         id: &SessionId,
         value: RoleOverride,
         asked: Asked,
+        told: &AuditRow,
     ) -> Call<Option<Wall>> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
@@ -177,7 +186,7 @@ impl Endpoint {
         };
         match value {
             RoleOverride::Off if forced => {
-                self.inner.store.replace_override(key, None).await?;
+                self.inner.store.replace_override(key, None, Some(told)).await?;
                 cell.lock().unforce(now, id, &asked);
             }
             RoleOverride::Off => {}
@@ -188,7 +197,7 @@ impl Endpoint {
                     boot: self.inner.boot.clone(),
                 });
                 let record = OverrideRecord { session: id.clone(), expires, asked };
-                self.inner.store.replace_override(key, Some(&record)).await?;
+                self.inner.store.replace_override(key, Some(&record), Some(told)).await?;
                 cell.lock().force(now, record, &self.inner.boot);
             }
         }

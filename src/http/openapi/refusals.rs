@@ -14,9 +14,9 @@ use crate::{
     egress::Gate,
     http::{
         access::{self, Need},
-        door,
         hosts::Stranger,
         kit::{self, Failure},
+        refusals,
     },
     store::StoreError,
 };
@@ -66,7 +66,7 @@ pub(super) fn common(operation: &Operation) -> Vec<Group> {
     }
     if need == Need::Administrator {
         let user = UserName::new("plc-a").map(|name| User { name, role: UserRole::User });
-        let user = user.iter().map(door::not_an_administrator);
+        let user = user.iter().map(refusals::not_an_administrator);
         groups.push(Group {
             name: "AdministratorNeeded",
             says: "It needs an administrator; or the request is not meant for this server.",
@@ -85,7 +85,7 @@ pub(super) fn common(operation: &Operation) -> Vec<Group> {
     groups.push(Group {
         name: "PathTooLong",
         says: "Path and query are too long.",
-        failures: vec![door::too_long()],
+        failures: vec![refusals::too_long()],
     });
     if need != Need::Nobody {
         groups.push(Group {

@@ -56,6 +56,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "schema.js": JAVASCRIPT,
     "server.js": JAVASCRIPT,
     "time.js": JAVASCRIPT,
+    "token.js": JAVASCRIPT,
     "words.js": JAVASCRIPT,
     "work.js": JAVASCRIPT,
 };

@@ -3,8 +3,8 @@
 import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
 import { ADAPTER, get, watch } from './server.js';
-import { millis, setTime, span, time } from './time.js';
-import { ROLES, shape, short, spaced, tone } from './words.js';
+import { local, millis, setTime, span, time } from './time.js';
+import { ROLES, callByName, shape, short, spaced, tone } from './words.js';
 import { workCards } from './work.js';
 
 const FACET = `${ADAPTER}/configuration/System/ClientFailover`;
@@ -13,6 +13,9 @@ const HISTORY = `${ADAPTER}/diagnostics/FailoverHistory`;
 
 /** The lease is this part of the group's T. */
 const LEASE = 0.9;
+
+/** A moment as the server writes it. */
+const MOMENT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 const POLICIES = {
   'step-down': 'stop acting: never two, perhaps a gap',
@@ -71,10 +74,11 @@ export function adapterView(page) {
   let stale = false;
   let told = null;
 
-  /** A sentence of the adapter; its endpoint's address is in a card of its own. */
+  /** A sentence of the adapter; its endpoint's address is in a card of its own, and its times are local as all are here. */
   function plain(text) {
     const address = state?.Configuration?.Endpoint;
-    return sentence(short(address ? (text ?? '').replaceAll(address, 'the endpoint') : text));
+    const told = (text ?? '').replace(MOMENT, (at) => local(at, true));
+    return sentence(short(address ? told.replaceAll(address, 'the endpoint') : told));
   }
 
   function row(item) {
@@ -98,6 +102,7 @@ export function adapterView(page) {
 
   function update() {
     const { Role, RoleSince, Explanation, Warnings, LastError, AdapterState } = state;
+    callByName([{ Id: state.SessionId, Name: state.Configuration?.Name }]);
     const look = ROLES[Role] ?? ROLES.None;
     say(name, state.Configuration?.Name ?? short(state.SessionId ?? 'This adapter'));
     mark(root, 'data-role', Role);
@@ -251,6 +256,7 @@ export function adapterView(page) {
     title: 'This adapter',
     close() {
       close();
+      callByName([]);
       clearInterval(ticking);
     },
     stale(isStale) {

@@ -3,6 +3,7 @@
 import { h, mark, say } from './dom.js';
 import { Shapes, example } from './schema.js';
 import { get } from './server.js';
+import { onLogin } from './token.js';
 
 const [main, announcer] = ['main', 'announcer'].map((id) => document.getElementById(id));
 
@@ -265,13 +266,17 @@ document.getElementById('skip').addEventListener('click', (event) => {
   main.focus();
 });
 addEventListener('hashchange', open);
-try {
-  show(await get('/api/openapi.json'));
-  open();
-  mark(document.body, 'data-shown', true);
-} catch (refused) {
-  main.replaceChildren(
-    h('h1', {}, 'Interfaces'),
-    h('p', { class: 'failed', role: 'alert' }, refused.sentences?.join(' ') ?? refused.message),
-  );
+async function read() {
+  try {
+    show(await get('/api/openapi.json'));
+    open();
+    mark(document.body, 'data-shown', true);
+  } catch (refused) {
+    main.replaceChildren(
+      h('h1', {}, 'Interfaces'),
+      h('p', { class: 'failed', role: 'alert' }, refused.sentences?.join(' ') ?? refused.message),
+    );
+  }
 }
+onLogin(read);
+read();

@@ -27,6 +27,8 @@ const DONE = {
   Deleted: 'removed',
   PasswordChanged: 'changed the password of',
   Rotated: 'rotated',
+  BackedUp: 'backed up',
+  Restored: 'put back',
   Began: 'began',
   Ended: 'ended',
 };
@@ -36,6 +38,7 @@ const THINGS = {
   Secret: 'the secret',
   User: 'the user',
   Key: 'the key',
+  Database: 'the database',
   Override: 'the override of',
   Group: 'the group',
   Session: 'the session',

@@ -9,9 +9,10 @@ import { askEnd, askOverride } from './override.js';
 import { picture, table } from './picture.js';
 import { get, groupPath, now, watch } from './server.js';
 import { millis, time } from './time.js';
-import { HEALTH, shape, short } from './words.js';
+import { HEALTH, callByName, shape, short } from './words.js';
 
 const RANGES = [
+  [120e3, '2 min'],
   [600e3, '10 min'],
   [3_600e3, '1 h'],
   [28_800e3, '8 h'],
@@ -107,6 +108,7 @@ export function groupView(page, id) {
   let samples = [];
   let range = null;
   let stale = false;
+  let named = null;
   let told;
   let drawn = 0;
   let width = 0;
@@ -135,8 +137,8 @@ export function groupView(page, id) {
   /** All that happened in a young group, else the last hour. */
   function firstRange() {
     const age = now() - Date.parse(history.items.at(-1)?.Time ?? new Date(now()).toISOString());
-    const whole = history.next ? null : RANGES.slice(0, 3).find(([ms]) => age < ms);
-    setRange((whole ?? RANGES[1])[0]);
+    const whole = history.next ? null : RANGES.slice(0, 4).find(([ms]) => age < ms);
+    setRange((whole ?? RANGES[2])[0]);
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
@@ -261,6 +263,8 @@ export function groupView(page, id) {
   }
 
   async function readHistory() {
+    // It calls sessions by the names that the group knows.
+    await named;
     try {
       await history.refresh();
     } catch {
@@ -276,6 +280,7 @@ export function groupView(page, id) {
       const [one, all] = await Promise.all([get(groupPath(id)), get(`${groupPath(id)}/clientsessions`)]);
       group = one;
       sessions = new Map(all.map((session) => [session.Id, session]));
+      callByName(all);
       update();
     } catch {
       // The stream tells whether server and group are there.
@@ -297,7 +302,7 @@ export function groupView(page, id) {
         status = data;
         samples.push({ at: now(), members: data.Members });
         if (samples.length > SAMPLES) samples = samples.slice(-SAMPLES);
-        if (!group || changed) readGroup();
+        if (!group || changed) named = readGroup();
         if (!history.begun) readHistory();
         update();
         draw();
@@ -318,6 +323,7 @@ export function groupView(page, id) {
     title: id,
     close() {
       watching();
+      callByName([]);
       resized.disconnect();
       document.querySelector('dialog')?.close();
     },

@@ -6,6 +6,7 @@ import { h, mark, say } from './dom.js';
 import { groupView } from './group.js';
 import { groupsView } from './groups.js';
 import { local, span } from './time.js';
+import { onLogin } from './token.js';
 
 const halves = document.querySelector('meta[name="halves"]').content.split(' ');
 const [main, nav, lost, pill, announcer] = ['main', 'views', 'lost', 'connection', 'announcer'].map((id) =>
@@ -133,4 +134,5 @@ document.getElementById('skip').addEventListener('click', (event) => {
   main.focus();
 });
 addEventListener('hashchange', show);
+onLogin(show);
 show();

@@ -20,7 +20,7 @@ export function membersTable(act) {
       h('td', { role: 'cell', 'data-column': name }),
     );
     const [number, bar] = [h('span', { class: 'number' }), h('span', { class: 'fill' })];
-    const name = h('span', { class: 'hint' });
+    const [title, name] = [h('span'), h('span', { class: 'hint' })];
     const button = h('button', { type: 'button', onclick: () => act(me) });
     score.append(h('span', {}, number, h('span', { class: 'meter', 'aria-hidden': 'true' }, bar)));
     override.append(button);
@@ -28,7 +28,7 @@ export function membersTable(act) {
       node: h(
         'tr',
         { role: 'row' },
-        h('th', { scope: 'row', role: 'rowheader', title: me }, short(me), name),
+        h('th', { scope: 'row', role: 'rowheader', title: me }, title, name),
         role,
         score,
         heard,
@@ -39,7 +39,8 @@ export function membersTable(act) {
         const ago = millis(member.HeardAgo);
         const silent = isSilent(member, timeout);
         const label = sessions.get(me)?.Name;
-        const more = [label !== me && label, short(me) !== me && me].filter(Boolean).join(', ');
+        const more = [![me, short(me)].includes(label) && label, short(me) !== me && me].filter(Boolean).join(', ');
+        say(title, short(me));
         say(name, more && ` ${more}`);
         const is = status.Primary === me ? 'Primary' : status.PendingPrimary === me ? 'Pending Primary' : 'Secondary';
         fill(role, is, () =>
@@ -52,7 +53,9 @@ export function membersTable(act) {
         );
         say(number, member.FailoverScore === null ? '–' : String(member.FailoverScore));
         bar.style.inlineSize = `${member.FailoverScore ?? 0}%`;
-        mark(bar, 'class', `fill ${(member.FailoverScore ?? 0) < 50 ? 'warn' : 'good'}`);
+        // What a silent one said last is not shown as if it were so now.
+        const old = silent || stale;
+        mark(bar, 'class', `fill ${old ? 'quiet' : (member.FailoverScore ?? 0) < 50 ? 'warn' : 'good'}`);
         const age = ago === null ? 'never' : ago < timeout / 2 ? 'in time' : `${span(ago)} ago`;
         say(
           heard,
@@ -63,11 +66,12 @@ export function membersTable(act) {
               : age,
         );
         mark(heard, 'class', stale ? null : silent ? 'bad' : ago > (timeout / 2) * 1.1 ? 'warn' : null);
-        say(acts, member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no');
+        const said = member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no';
+        say(acts, old && member.Acting !== null ? `${said}, when last heard` : said);
         const isForced = status.RoleOverride?.SessionId === me;
         // Only the eye sees whose row it is.
         const whom = (text) => h('span', { class: 'unseen' }, text);
-        fill(button, isForced, () =>
+        fill(button, [isForced, short(me)], () =>
           isForced ? ['End the override…', whom(` for ${short(me)}`)] : ['Make ', whom(`${short(me)} `), 'Primary…'],
         );
         mark(button, 'aria-disabled', stale ? 'true' : null);

@@ -1,7 +1,12 @@
 // Speaks to the server that the page came from: calls, and streams that know when they are out of date.
 
+import { login, offer } from './token.js';
+
 /** Streams tell something each second; one that is silent for so long tells nothing true any more. */
 const SILENT_MS = 4_000;
+
+/** So long may the first answer take: whoever looks may be asked for a password meanwhile. */
+const FIRST_MS = 120_000;
 
 /** Between two attempts to open a stream again. */
 const AGAIN_MS = [500, 1_000, 2_000, 3_000];
@@ -33,19 +38,34 @@ let ahead = 0;
 /** The present, by the server's clock, to a second or so. */
 export const now = () => Date.now() + ahead;
 
-async function call(path, options) {
+const unanswered = () => new Refused(0, { Error: 'The server cannot be reached.', Reason: 'It gave no answer.' });
+
+/** Whether the server has let whoever looks in. */
+let letIn = false;
+
+/** The answer to a request; a refusal, or that there is none, is thrown. */
+async function ask(path, options) {
   let answer;
   try {
-    answer = await fetch(path, { cache: 'no-store', redirect: 'error', ...options });
+    answer = await fetch(path, login({ cache: 'no-store', redirect: 'error', ...options }));
   } catch {
-    throw new Refused(0, { Error: 'The server cannot be reached.', Reason: 'It gave no answer.' });
+    throw unanswered();
   }
   const said = Date.parse(answer.headers.get('date') ?? '');
   // The header has whole seconds; less than two is no difference.
   if (!Number.isNaN(said)) ahead = Math.abs(said + 500 - Date.now()) < 2_000 ? 0 : said + 500 - Date.now();
-  const body = answer.status === 204 ? null : await answer.json().catch(() => null);
-  if (!answer.ok) throw new Refused(answer.status, body ?? { Error: `The server answered ${answer.status}.` });
-  return body;
+  if (/\bBearer\b/.test(answer.headers.get('www-authenticate'))) offer();
+  if (answer.status !== 401) letIn = true;
+  if (answer.ok) return answer;
+  throw new Refused(answer.status, await answer.json().catch(() => ({ Error: `The server answered ${answer.status}.` })));
+}
+
+async function call(path, options) {
+  const answer = await ask(path, options);
+  if (answer.status === 204) return null;
+  return answer.json().catch(() => {
+    throw unanswered();
+  });
 }
 
 export const get = (path) => call(path, {});
@@ -53,16 +73,34 @@ export const get = (path) => call(path, {});
 export const post = (path, body) =>
   call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
-/** What a stream is refused with; null if the server says nothing, or does not refuse it any more. */
-async function refusal(path) {
-  const stop = new AbortController();
+/**
+ * What a stream of events tells, one after the other, each as `{ name, data }`; the last is `{ refused }` if the server
+ * says something instead. It is read by `fetch`: a browser's own reader of streams can send no token, and does not say
+ * why it was refused.
+ */
+async function* told(path, signal) {
   try {
-    const answer = await fetch(path, { cache: 'no-store', signal: stop.signal });
-    return answer.ok ? null : new Refused(answer.status, await answer.json());
-  } catch {
-    return null;
-  } finally {
-    stop.abort();
+    const answer = await ask(path, { signal });
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let [rest, name, data] = ['', '', []];
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split('\n');
+      rest = lines.pop();
+      for (const line of lines) {
+        const [, field, text] = /^([^:]*):? ?(.*)$/s.exec(line);
+        if (field === 'event') name = text;
+        else if (field === 'data') data.push(text);
+        else if (line === '') {
+          if (data.length) yield { name, data: JSON.parse(data.join('\n')) };
+          [name, data] = ['', []];
+        }
+      }
+    }
+  } catch (error) {
+    // One that broke says nothing.
+    if (error.status) yield { refused: error };
   }
 }
 
@@ -72,61 +110,57 @@ async function refusal(path) {
  * heard, `refused` is what it says instead of the stream.
  */
 export function watch(path, events, state) {
-  let source = null;
+  let open = null;
   let heard = null;
   let opened = 0;
   let attempts = 0;
   let again = 0;
   let over = false;
-  let told = null;
+  let last = null;
 
   const tell = (live, refused = null) => {
     const version = `${live} ${refused?.message}`;
-    if (version === told || over) return;
-    told = version;
+    if (version === last || over) return;
+    last = version;
     state({ live, since: heard, refused });
   };
   const close = () => {
     clearTimeout(again);
-    source?.close();
-    source = null;
+    open?.abort();
+    open = null;
   };
   const retry = (refused) => {
     close();
     tell(false, refused);
-    again = setTimeout(open, AGAIN_MS[Math.min(attempts++, AGAIN_MS.length - 1)]);
+    again = setTimeout(listen, AGAIN_MS[Math.min(attempts++, AGAIN_MS.length - 1)]);
   };
-  const open = () => {
+  const listen = async () => {
     if (document.hidden || over) return;
-    const mine = new EventSource(path);
-    let begun = false;
-    [source, opened] = [mine, Date.now()];
-    mine.addEventListener('open', () => (begun = true));
-    for (const [name, handle] of Object.entries(events)) {
-      mine.addEventListener(name, (event) => {
-        [heard, attempts] = [Date.now(), 0];
-        handle(JSON.parse(event.data));
-        tell(true);
-      });
+    const mine = new AbortController();
+    [open, opened] = [mine, Date.now()];
+    let refused = null;
+    for await (const event of told(path, mine.signal)) {
+      if (open !== mine) return;
+      ({ refused = null } = event);
+      if (!events[event.name]) continue;
+      [heard, attempts] = [Date.now(), 0];
+      events[event.name](event.data);
+      tell(true);
     }
-    mine.addEventListener('error', async () => {
-      mine.close();
-      // A browser does not tell a page why a stream was refused.
-      const refused = begun ? null : await refusal(path);
-      if (source === mine) retry(refused);
-    });
+    if (open === mine) retry(refused);
   };
   const look = setInterval(() => {
-    if (source && Date.now() - Math.max(heard ?? 0, opened) > SILENT_MS) retry(null);
+    const silent = Date.now() - Math.max(heard ?? 0, opened);
+    if (open && silent > (letIn ? SILENT_MS : FIRST_MS)) retry(null);
   }, 500);
   // A page that nobody sees holds no connection: a browser has six to a server.
   const seen = () => {
     close();
     if (document.hidden) tell(null);
-    else open();
+    else listen();
   };
   document.addEventListener('visibilitychange', seen);
-  open();
+  listen();
   return () => {
     over = true;
     document.removeEventListener('visibilitychange', seen);

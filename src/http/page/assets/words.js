@@ -67,12 +67,28 @@ const TONES = {
 
 export const tone = (kind) => TONES[kind] ?? 'quiet';
 
+const GUID = /(-[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;
+
+/** What people call sessions, by Id. */
+let names = new Map();
+
+/** From now on sessions have the names that they were given, `{ Id, Name }`, where no two have the same. */
+export function callByName(sessions) {
+  const alone = ({ Name }) => sessions.filter((one) => one.Name === Name || one.Id === Name).length === 1;
+  names = new Map(sessions.filter((one) => one.Name && one.Name !== one.Id && alone(one)).map((one) => [one.Id, one.Name]));
+}
+
 /**
- * Names of sessions as people read them: of the GUID at the end of ours, the first part tells them apart. It
- * is done in sentences, too; whoever shows a name has the whole one in the element's title.
+ * Sessions as people read them: by name, else of the GUID at the end of ours the first part, which tells them apart. It
+ * is done in sentences, too; whoever shows one has the whole Id in the element's title.
  */
-export const short = (text) =>
-  (text ?? '').replace(/(-[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, '$1');
+export function short(text) {
+  if (names.has(text)) return names.get(text);
+  let shown = text ?? '';
+  // Within a sentence only an Id like ours is sure not to be a word of it.
+  for (const [id, name] of names) if (id.search(GUID) >= 0) shown = shown.replaceAll(id, name);
+  return shown.replace(GUID, '$1');
+}
 
 /** A word of the interface, with spaces. */
 export const spaced = (word) => (word ?? '–').replace(/([a-z])([A-Z])/g, (_, a, b) => `${a} ${b.toLowerCase()}`);
