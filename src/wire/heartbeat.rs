@@ -11,7 +11,7 @@ use super::{
     schema,
 };
 use crate::domain::{
-    BootId, ClientRole, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat, HeartbeatAnswer,
+    BootId, ClientRole, Echo, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat, HeartbeatAnswer,
     Incarnation, NativeHeartbeat, Receipt, Wall, format_span, parse_span,
 };
 
@@ -70,6 +70,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
     // What cannot be read of these is not known; none changes a role.
     let applied_for = reader.text("AppliedFor").value().as_deref().and_then(parse_span);
     let loss = reader.text("EndpointLoss").value().as_deref().and_then(EndpointLoss::parse);
+    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok()).map(Box::new);
     let delivered_ago = reader.text("LastDeliveredAge").value().as_deref().and_then(parse_span);
     Some(NativeHeartbeat {
         incarnation,
@@ -77,6 +78,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
         boot: BootId::new(&boot),
         sequence,
         answered,
+        echo,
         acting,
         applied_for,
         epoch,
@@ -145,6 +147,10 @@ pub struct HeartbeatAnswerBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "schema::Span")]
     failover_timeout: Option<String>,
+    /// What the next heartbeat is to say again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "schema::Sentence")]
+    echo: Option<String>,
     /// What the Primary's gate has received and settled, of each destination.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     egress: Vec<CoverageBody>,
@@ -165,6 +171,7 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
             epoch: answer.epoch.map(Epoch::get),
             reason: answer.reason,
             failover_timeout: answer.timeout.map(|timeout| timeout.to_string()),
+            echo: answer.echo.map(|echo| echo.to_string()),
             egress: coverage_bodies(&answer.coverages),
             hand_over: answer.receipt.as_deref().map(ReceiptBody::from),
             warnings: answer.warnings,
