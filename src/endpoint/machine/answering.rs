@@ -70,12 +70,8 @@ impl Group {
             let reason = format!("stop: {}", self.why.sentence);
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
-        if tenure.stopped.is_some() {
+        if let Some(reason) = tenure.why_empty(now) {
             // It would take its word back, and whoever is to follow would wait for another T.
-            let left = seconds(tenure.ends_at().since(now.uptime));
-            let reason = format!(
-                "it says that it stopped; the endpoint has just begun, and believes that once {left} are over"
-            );
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
         if current && !hears {
@@ -198,7 +194,9 @@ impl Group {
         }
         let Some(tenure) = self.seat.tenure() else { return Reply::Unsure };
         let holder = &tenure.holder.session;
-        let reason = if *holder == question.session {
+        let reason = if let Some(reason) = tenure.why_empty(now) {
+            reason
+        } else if *holder == question.session {
             let left = seconds(tenure.held_until.since(now.uptime));
             format!("an earlier run of this adapter may still act, for {left} at most")
         } else {
