@@ -144,7 +144,12 @@ export function watch(path, events, state) {
       ({ refused = null } = event);
       if (!events[event.name]) continue;
       [heard, attempts] = [Date.now(), 0];
-      events[event.name](event.data);
+      try {
+        events[event.name](event.data);
+      } catch (fault) {
+        // A fault in showing one event must not keep the next from being shown.
+        reportError(fault);
+      }
       tell(true);
     }
     if (open === mine) retry(refused);

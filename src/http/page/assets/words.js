@@ -75,7 +75,7 @@ let names = new Map();
 /** From now on sessions have the names that they were given, `{ Id, Name }`, where no two have the same. */
 export function callByName(sessions) {
   const alone = ({ Name }) => sessions.filter((one) => one.Name === Name || one.Id === Name).length === 1;
-  names = new Map(sessions.filter((one) => one.Name && one.Name !== one.Id && alone(one)).map((one) => [one.Id, one.Name]));
+  names = new Map(sessions.filter((one) => one.Id && one.Name && one.Name !== one.Id && alone(one)).map((one) => [one.Id, one.Name]));
 }
 
 /**
