@@ -45,6 +45,7 @@ impl Group {
             member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
             if let Some(native) = &heartbeat.native {
                 member.listen(now, native);
+                self.hear_former(now, id, native);
                 self.note_epoch(now, id, native.epoch);
             }
             question.vacated = self.hear_holder(now, &question, heartbeat);
