@@ -1,6 +1,6 @@
 //! What waits at the egress gate, and what became of the rest.
 
-use super::{BootId, Now};
+use super::{BootId, GroupId, Now, Uptime};
 
 /// Requests that were written together: all but what they carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,4 +63,15 @@ pub struct Waiting {
     pub tally: Tally,
     /// What waits for it, oldest first.
     pub blocks: Vec<Block>,
+}
+
+/// The group whose source is read, and since when: what was received before may be another source's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group: GroupId,
+    /// In which boot this adapter was first seen in it.
+    pub boot: BootId,
+    /// When it came from another group; empty where it belonged to none before.
+    pub moved: Option<Uptime>,
 }

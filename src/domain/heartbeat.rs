@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    BootId, ClientRole, Coverages, Description, EndpointLoss, Epoch, FailoverScore, FailoverTimeout, GroupId,
-    Incarnation, Name, Receipt, Wall,
+    BootId, ClientRole, Coverages, Description, Echo, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
+    GroupId, Incarnation, Name, Receipt, Wall,
 };
 
 /// What an adapter says about itself, every T/2 or oftener.
@@ -32,6 +32,8 @@ pub struct NativeHeartbeat {
     pub sequence: u64,
     /// The highest own sequence whose answer has arrived; 0 before the first.
     pub answered: u64,
+    /// The echo of the last answer that has arrived; empty before the first.
+    pub echo: Option<Box<Echo>>,
     /// Whether it acts as Primary as it sends this.
     pub acting: bool,
     /// For how long it has acted, or has not, in this run; empty where it does not say.
@@ -69,6 +71,8 @@ pub struct HeartbeatAnswer {
     ///
     /// A group may have been deleted and created anew since its member read it.
     pub timeout: Option<FailoverTimeout>,
+    /// What the next heartbeat is to say again; only an endpoint of ours says it.
+    pub echo: Option<Box<Echo>>,
     /// What the Primary's egress gate has received and settled, aged until now; only for those who are not Primary.
     pub coverages: Coverages,
     /// The receipt of the group's last hand-over, for the two it is about.
@@ -87,6 +91,7 @@ impl HeartbeatAnswer {
             epoch: None,
             reason: None,
             timeout: None,
+            echo: None,
             coverages: Coverages::new(),
             receipt: None,
             warnings: Vec::new(),

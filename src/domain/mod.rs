@@ -46,7 +46,7 @@ mod user;
 pub use access::{Access, Closed, OpenAccess};
 pub use access_draft::{AccessDraft, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
-pub use buffer::{Block, Tally, Waiting};
+pub use buffer::{Block, Membership, Tally, Waiting};
 pub use causes::{chain, root_cause};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
@@ -80,8 +80,8 @@ pub use secret::{
 pub use secret_draft::{ORIGINS_LIMIT, SecretDraft};
 pub use standing::{Acting, AdapterState, Standing};
 pub use text::{
-    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, GroupId, INCARNATION_LIMIT, Incarnation,
-    NAME_LIMIT, Name, SessionId, TextError,
+    ComponentId, ConfigurationId, DESCRIPTION_LIMIT, Description, Echo, GroupId, INCARNATION_LIMIT,
+    Incarnation, NAME_LIMIT, Name, SessionId, TextError,
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};

@@ -35,6 +35,9 @@ pub enum TextError {
 /// The longest name of a run of a process, in characters: room for a GUID or two.
 pub const INCARNATION_LIMIT: usize = 64;
 
+/// The longest echo, in characters: room for an endpoint's run and a time.
+const ECHO_LIMIT: usize = 64;
+
 pub(super) fn check_id(text: &str, least: usize, limit: usize) -> Result<(), TextError> {
     if matches!(text, "." | "..") { Err(TextError::Dots) } else { check(text, least, limit) }
 }
@@ -110,6 +113,10 @@ text!(
 text!(
     /// One run of one process, told apart from the run before it by a random value.
     Incarnation, check, 1, INCARNATION_LIMIT
+);
+text!(
+    /// What an answer asks the next heartbeat to say again: only the endpoint that made it can read it.
+    Echo, check, 1, ECHO_LIMIT
 );
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{CollectorSettings, GateCoverage, GateSettings, Health, OnOrder, Standing, Uptime, Waiting},
+    domain::{
+        CollectorSettings, GateCoverage, GateSettings, Health, Membership, OnOrder, Standing, Uptime, Waiting,
+    },
     recorder::Recorder,
     store::{Buffer, Opened, PutAside, Store, StoreError, Writes},
     tls::Authorities,
@@ -52,6 +54,8 @@ pub struct Egress {
     works: Works,
     /// What waits since before this start.
     waiting: Vec<Waiting>,
+    /// The group that it was kept in.
+    membership: Option<Membership>,
     /// The buffer that was there before, if it could not be used.
     put_aside: Option<PutAside>,
     /// Whether the collector is stopped and started again at each change of its order.
@@ -64,7 +68,8 @@ impl Egress {
     /// # Errors
     /// When the buffer cannot be opened.
     pub async fn open(store: Store, settings: GateSettings) -> Result<Self, OpenError> {
-        let Opened { buffer, waiting, put_aside } = Buffer::open(store.folder(), clock::now().wall).await?;
+        let Opened { buffer, waiting, membership, put_aside } =
+            Buffer::open(store.folder(), clock::now().wall).await?;
         let (keeper, works) = keeper();
         // Whoever has destinations is to be waited for, from the beginning.
         let gated = store.has_data_endpoints().await?;
@@ -84,6 +89,7 @@ impl Egress {
             keeper,
             works,
             waiting,
+            membership,
             put_aside,
             restarts: false,
             store,
@@ -183,7 +189,7 @@ impl Egress {
             before,
             telling: Telling::new(self.outlets, newsroom, setup, boot.clone()),
             boot: boot.clone(),
-            proofs: Proofs::default(),
+            proofs: Proofs::new(self.membership, boot.clone()),
         };
         let mut writing = JoinSet::new();
         writing.spawn(keeper::run(self.buffer, self.works, boot));

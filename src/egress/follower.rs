@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{BootId, Health, Order, Standing},
+    domain::{BootId, Health, Order, Standing, Uptime},
 };
 
 /// Those who obey the same orders and send through the gate: it closes after them, as long as it may be open.
@@ -88,7 +88,9 @@ impl Follower {
 
     /// Obeys the order of `standing`, and says so once it is obeyed whole.
     async fn follow(&mut self, standing: &Standing) {
-        let order = Order::of(standing).at(clock::now().uptime);
+        let now = clock::now().uptime;
+        let order = Order::of(standing).at(now);
+        self.notice_breaks(standing, &order, now);
         if self.is_to_stay_open(&order) {
             return;
         }
@@ -150,11 +152,19 @@ impl Follower {
         }
     }
 
-    /// Takes out of the buffer what the last answer proved to be settled by the Primary.
-    fn trim(&mut self, standing: &Standing) {
-        if self.proofs.has_moved(standing, clock::now().uptime) {
+    /// What another source says, or what the collector was not to collect, is missing here.
+    fn notice_breaks(&mut self, standing: &Standing, order: &Order, now: Uptime) {
+        let moved = self.proofs.has_moved(standing, now);
+        if moved.is_some() || self.proofs.is_interrupted(order) {
             self.view.lanes().for_each(|lane| lane.cover_anew());
         }
+        if let Some(membership) = moved {
+            self.keeper.joined(membership);
+        }
+    }
+
+    /// Takes out of the buffer what the last answer proved to be settled by the Primary.
+    fn trim(&mut self, standing: &Standing) {
         let news = self.proofs.news(standing, &self.view.order, self.destinations.hold_back());
         let Some(evidence) = news else { return };
         for route in self.view.routes.values() {

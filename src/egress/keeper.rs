@@ -14,7 +14,7 @@ use tokio::{
 use super::{lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Tally, Uptime},
+    domain::{Block, BootId, Membership, Tally, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -39,6 +39,8 @@ enum Work {
     Settled(Arc<Lane>, i64, u32),
     /// A block is over.
     Over(Arc<Lane>, i64),
+    /// This adapter is a member of another group from now on.
+    Joined(Membership),
     /// All that was asked for before is written, and then nothing more.
     Stop,
 }
@@ -76,6 +78,11 @@ impl Keeper {
         self.say(Work::Over(Arc::clone(lane), block));
     }
 
+    /// What is kept from now on is what another group's source said.
+    pub(super) fn joined(&self, membership: Membership) {
+        self.say(Work::Joined(membership));
+    }
+
     /// Writes what was asked for so far, and ends.
     pub(super) fn stop(&self) {
         self.say(Work::Stop);
@@ -95,10 +102,13 @@ struct Growing {
     kept: Vec<(Reserved, oneshot::Sender<Result<(), String>>)>,
 }
 
+/// A change that nobody waits for; of which lane, if it is one's.
+type Change = (Option<Arc<Lane>>, BufferChange);
+
 /// Writes until it is told to stop; gives the buffer back.
 pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> Buffer {
     let mut batch = Vec::with_capacity(BATCH);
-    let mut changes: Vec<(Arc<Lane>, BufferChange)> = Vec::new();
+    let mut changes = Vec::new();
     // When changes are written that nobody waits for.
     let mut due: Option<Uptime> = None;
     loop {
@@ -130,7 +140,7 @@ pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> B
 fn gather(
     batch: impl Iterator<Item = Work>,
     growing: &mut Vec<Growing>,
-    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+    changes: &mut Vec<Change>,
     boot: &BootId,
 ) -> bool {
     let mut stop = false;
@@ -138,9 +148,10 @@ fn gather(
         match work {
             Work::Keep(request, reserved, done) => add(growing, &request, reserved, done, boot),
             Work::Settled(lane, block, settled) => {
-                changes.push((lane, BufferChange::Settled(block, settled)));
+                changes.push((Some(lane), BufferChange::Settled(block, settled)));
             }
-            Work::Over(lane, block) => changes.push((lane, BufferChange::Remove(block))),
+            Work::Over(lane, block) => changes.push((Some(lane), BufferChange::Remove(block))),
+            Work::Joined(membership) => changes.push((None, BufferChange::Joined(membership))),
             Work::Stop => stop = true,
         }
     }
@@ -190,10 +201,9 @@ fn add(
 async fn write(
     buffer: &mut Buffer,
     mut growing: Vec<Growing>,
-    changes: &mut Vec<(Arc<Lane>, BufferChange)>,
+    changes: &mut Vec<Change>,
 ) -> Result<(), StoreError> {
-    let mut all: Vec<_> =
-        changes.iter().map(|(lane, change)| (lane.id().to_owned(), change.clone())).collect();
+    let mut all: Vec<_> = changes.iter().map(|(_, change)| change.clone()).collect();
     let others = all.len();
     all.extend(growing.iter_mut().flat_map(Growing::changes));
     let counts = tallies(changes, &growing);
@@ -221,19 +231,19 @@ async fn write(
 }
 
 /// The counts of every lane of which something is written.
-fn tallies(changes: &[(Arc<Lane>, BufferChange)], growing: &[Growing]) -> Vec<(String, Tally)> {
-    let lanes = changes.iter().map(|(lane, _)| lane).chain(growing.iter().map(|growing| &growing.lane));
+fn tallies(changes: &[Change], growing: &[Growing]) -> Vec<(String, Tally)> {
+    let of_changes = changes.iter().filter_map(|(lane, _)| lane.as_ref());
+    let lanes = of_changes.chain(growing.iter().map(|growing| &growing.lane));
     let tallies: HashMap<_, _> = lanes.map(|lane| (lane.id().to_owned(), lane.tally())).collect();
     tallies.into_iter().collect()
 }
 
 impl Growing {
     /// Its changes of the buffer: what makes room for it leaves, and it comes with all that it carries.
-    fn changes(&mut self) -> Vec<(String, BufferChange)> {
+    fn changes(&mut self) -> Vec<BufferChange> {
         let over = self.kept.iter().flat_map(|(reserved, _)| reserved.over()).map(BufferChange::Remove);
         let content = std::mem::take(&mut self.content);
-        let changes = over.chain([BufferChange::Append(self.block.clone(), content)]);
-        changes.map(|change| (self.lane.id().to_owned(), change)).collect()
+        over.chain([BufferChange::Append(self.lane.id().to_owned(), self.block.clone(), content)]).collect()
     }
 
     /// It is on disk, under this row.

@@ -354,7 +354,7 @@ impl Registration {
             }
             Effect::Farewell(farewell) => self.say_farewell(*farewell),
             Effect::Adopt => self.adopt(),
-            Effect::Call { id, call, at_most } => self.call(id, call, at_most),
+            Effect::Call { id, call, at_most } => self.call(id, *call, at_most),
             Effect::Cancel(id) => {
                 if let Some(call) = self.aborts.remove(&id) {
                     call.abort();

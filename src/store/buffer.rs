@@ -12,7 +12,7 @@ use sqlx::{
 use super::{BUSY_TIMEOUT, StoreError, Writes};
 use crate::{
     clock,
-    domain::{Block, BootId, Now, Tally, Uptime, Waiting, Wall},
+    domain::{Block, BootId, GroupId, Membership, Now, Tally, Uptime, Waiting, Wall},
 };
 
 /// The buffer's name in the data folder.
@@ -21,12 +21,14 @@ pub(super) const BUFFER: &str = "egress.db";
 /// One change of the buffer.
 #[derive(Debug, Clone)]
 pub enum BufferChange {
-    /// A new block with its content; its `id` is given by the buffer.
-    Append(Block, Vec<u8>),
+    /// A new block of a destination, with its content; its `id` is given by the buffer.
+    Append(String, Block, Vec<u8>),
     /// So many requests of a block are settled.
     Settled(i64, u32),
     /// A block is over.
     Remove(i64),
+    /// What is kept from now on is of this group.
+    Joined(Membership),
 }
 
 /// The buffer, opened.
@@ -36,6 +38,8 @@ pub struct Opened {
     pub buffer: Buffer,
     /// What waits in it.
     pub waiting: Vec<Waiting>,
+    /// The group that it was kept in last; empty before the first.
+    pub membership: Option<Membership>,
     /// The one that was there before, if it could not be used.
     pub put_aside: Option<PutAside>,
 }
@@ -66,17 +70,17 @@ impl Buffer {
     /// When it cannot be opened or read for another reason, or cannot be put aside.
     pub async fn open(folder: &Path, now: Wall) -> Result<Opened, StoreError> {
         match Self::open_here(folder).await {
-            Ok((buffer, waiting)) => Ok(Opened { buffer, waiting, put_aside: None }),
+            Ok(opened) => Ok(opened),
             Err(error) if error.is_damage() => {
                 let name = put_aside(folder, now).map_err(StoreError::NotMade)?;
-                let (buffer, waiting) = Self::open_here(folder).await?;
-                Ok(Opened { buffer, waiting, put_aside: Some(PutAside { name, error }) })
+                let opened = Self::open_here(folder).await?;
+                Ok(Opened { put_aside: Some(PutAside { name, error }), ..opened })
             }
             Err(error) => Err(error),
         }
     }
 
-    async fn open_here(folder: &Path) -> Result<(Self, Vec<Waiting>), StoreError> {
+    async fn open_here(folder: &Path) -> Result<Opened, StoreError> {
         super::folder::make_private(&folder.join(BUFFER))?;
         let options = SqliteConnectOptions::new()
             .filename(folder.join(BUFFER))
@@ -87,11 +91,12 @@ impl Buffer {
             .busy_timeout(BUSY_TIMEOUT);
         let mut writer = SqliteConnection::connect_with(&options).await?;
         sqlx::migrate!("./migrations-egress").run(&mut writer).await?;
-        let waiting = waiting(&mut writer).await?;
+        let (waiting, membership) = (waiting(&mut writer).await?, membership(&mut writer).await?);
         let reader = SqlitePoolOptions::new()
             .max_connections(2)
             .connect_lazy_with(options.clone().create_if_missing(false).read_only(true));
-        Ok((Self { writer, options, reader, writes: Writes::default() }, waiting))
+        let buffer = Self { writer, options, reader, writes: Writes::default() };
+        Ok(Opened { buffer, waiting, membership, put_aside: None })
     }
 
     /// Reads what blocks carry, beside whoever writes.
@@ -113,7 +118,7 @@ impl Buffer {
     /// When the buffer cannot; then nothing was changed.
     pub async fn write(
         &mut self,
-        changes: &[(String, BufferChange)],
+        changes: &[BufferChange],
         tallies: &[(String, Tally)],
     ) -> Result<Vec<i64>, StoreError> {
         let asked = clock::now().uptime;
@@ -133,7 +138,7 @@ impl Buffer {
 
     async fn write_at_once(
         &mut self,
-        changes: &[(String, BufferChange)],
+        changes: &[BufferChange],
         tallies: &[(String, Tally)],
     ) -> Result<Vec<i64>, StoreError> {
         if self.writer.is_in_transaction() {
@@ -142,29 +147,12 @@ impl Buffer {
         }
         let mut transaction = self.writer.begin_with("begin immediate").await?;
         for (destination, tally) in tallies {
-            let [last, acknowledged, refused, proved] =
-                [tally.last_sequence, tally.acknowledged, tally.refused, tally.proved].map(integer);
-            let [dropped, told] = [tally.dropped, tally.dropped_told].map(integer);
-            sqlx::query!(
-                "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved, dropped_told)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                 on conflict (id) do update set last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5,
-                    proved = ?6, dropped_told = ?7",
-                destination,
-                last,
-                acknowledged,
-                refused,
-                dropped,
-                proved,
-                told
-            )
-            .execute(&mut *transaction)
-            .await?;
+            count_up(&mut transaction, destination, tally).await?;
         }
         let mut appended = Vec::new();
-        for (destination, change) in changes {
+        for change in changes {
             match change {
-                BufferChange::Append(block, content) => {
+                BufferChange::Append(destination, block, content) => {
                     let (sequence, entries) = (integer(block.first_sequence), i64::from(block.entries));
                     let boot = block.boot.as_str();
                     let (first_uptime, last_uptime) =
@@ -196,6 +184,7 @@ impl Buffer {
                 BufferChange::Remove(id) => {
                     sqlx::query!("delete from block where id = ?", id).execute(&mut *transaction).await?;
                 }
+                BufferChange::Joined(membership) => join(&mut transaction, membership).await?,
             }
         }
         transaction.commit().await?;
@@ -295,6 +284,57 @@ async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, Stor
         });
     }
     Ok(found)
+}
+
+async fn count_up(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    tally: &Tally,
+) -> Result<(), StoreError> {
+    let [last, acknowledged, refused, proved] =
+        [tally.last_sequence, tally.acknowledged, tally.refused, tally.proved].map(integer);
+    let [dropped, told] = [tally.dropped, tally.dropped_told].map(integer);
+    sqlx::query!(
+        "insert into destination (id, last_sequence, acknowledged, refused, dropped, proved, dropped_told)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 on conflict (id) do update set last_sequence = ?2, acknowledged = ?3, refused = ?4, dropped = ?5,
+                    proved = ?6, dropped_told = ?7",
+        destination,
+        last,
+        acknowledged,
+        refused,
+        dropped,
+        proved,
+        told
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn join(connection: &mut SqliteConnection, membership: &Membership) -> Result<(), StoreError> {
+    let (group, boot) = (membership.group.as_str(), membership.boot.as_str());
+    let moved = membership.moved.map(uptime_us);
+    sqlx::query!(
+        "insert into membership (id, group_id, boot_id, moved_uptime_us) values (1, ?1, ?2, ?3)
+                         on conflict (id) do update set group_id = ?1, boot_id = ?2, moved_uptime_us = ?3",
+        group,
+        boot,
+        moved
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn membership(connection: &mut SqliteConnection) -> Result<Option<Membership>, StoreError> {
+    let found = sqlx::query!("select group_id, boot_id, moved_uptime_us from membership")
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.and_then(|row| {
+        let (group, boot) = (GroupId::new(row.group_id).ok()?, BootId::new(&row.boot_id));
+        Some(Membership { group, boot, moved: row.moved_uptime_us.map(uptime) })
+    }))
 }
 
 fn integer(count: u64) -> i64 {

@@ -14,7 +14,7 @@ use super::{
     members::{Content, Field, Reader},
 };
 use crate::domain::{
-    ClientRole, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
+    ClientRole, Echo, EndpointLoss, Epoch, FailoverTimeout, GroupId, GroupReason, Heartbeat, HeartbeatAnswer,
     LastAct, Name, Receipt, SessionId, Wall, format_span, parse_span,
 };
 
@@ -70,6 +70,8 @@ struct NativeBody {
     boot_id: String,
     sequence: u64,
     answered: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    echo: Option<String>,
     applied_role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_for: Option<String>,
@@ -91,6 +93,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             boot_id: native.boot.as_str().to_owned(),
             sequence: native.sequence,
             answered: native.answered,
+            echo: native.echo.as_ref().map(ToString::to_string),
             applied_role: if native.acting { "Primary" } else { "Secondary" },
             applied_for: native.applied_for.map(format_span),
             epoch: native.epoch.map(Epoch::get),
@@ -159,6 +162,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
     let reason = reader.text("Reason").value();
     let timeout = reader.text("FailoverTimeout").value();
     let timeout = timeout.and_then(|text| FailoverTimeout::new(parse_span(&text)?).ok());
+    let echo = reader.text("Echo").value().and_then(|text| Echo::new(text).ok()).map(Box::new);
     let coverages = read_coverages(&mut reader);
     let receipt = reader.any("HandOver").value().as_ref().and_then(read_receipt).map(Box::new);
     let warnings = match reader.any("Warnings") {
@@ -167,7 +171,7 @@ pub fn read_heartbeat_answer(body: &[u8]) -> Result<HeartbeatAnswer, BadAnswer> 
         }
         Field::Value(_) | Field::Null | Field::Absent => Vec::new(),
     };
-    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, coverages, receipt, warnings })
+    Ok(HeartbeatAnswer { role, last_data, epoch, reason, timeout, echo, coverages, receipt, warnings })
 }
 
 /// So many of an endpoint's warnings are shown.

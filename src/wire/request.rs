@@ -241,6 +241,8 @@ pub struct NativeHeartbeat {
     /// The highest own `Sequence` whose answer has arrived; below `Sequence`.
     #[schemars(extend("default" = 0))]
     answered: Option<Counter>,
+    /// The `Echo` of the last answer that has arrived; anything else is nothing.
+    echo: Option<String>,
     /// The role that it applies as it sends this.
     applied_role: RoleRequest,
     /// For how long it has applied it, in this run.

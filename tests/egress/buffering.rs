@@ -219,6 +219,30 @@ async fn what_the_primary_is_proved_to_have_settled_leaves_the_buffer_and_nothin
 }
 
 #[tokio::test]
+async fn what_another_groups_source_said_is_proved_by_nobody_also_not_after_a_restart() {
+    let hold_back = [("HOLD_BACK", "1s")];
+    let mut site = Site::with("Hot", json!({}), &hold_back).await;
+    assert_eq!(site.post("of G").await.status, StatusCode::NO_CONTENT);
+    site.server
+        .configure(&json!({
+            "FailoverGroupId": "H", "Mode": "Hot", "Endpoint": site.endpoint.base(), "FailoverTimeout": "00:00:01",
+        }))
+        .await;
+    site.restart(&hold_back);
+    until("it is known what waits", async || lane(&site.server).await["Waiting"] == 1).await;
+    site.prove("01:00:00", "00:00:00").await;
+    until("what came long after is proved", async || {
+        assert_eq!(site.post("of H").await.status, StatusCode::NO_CONTENT);
+        lane(&site.server).await["Proved"] != 0
+    })
+    .await;
+    site.endpoint.behave();
+    site.promote().await;
+    site.sink.until_seen(1).await;
+    assert_eq!(site.sink.bodies()[0], "of G");
+}
+
+#[tokio::test]
 async fn a_primary_says_what_its_gate_has_received_and_settled() {
     let mut site = Site::start("Hot", json!({})).await;
     site.promote().await;

@@ -50,12 +50,7 @@ impl Site {
 
     /// The same, with its data somewhere in `folder`.
     async fn at(folder: TempDir, data: &Path, mode: &str, members: Value, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(support::PROGRAM);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
-        for (setting, value) in settings {
-            command.env(format!("CLIENT_FAILOVER_EGRESS_{setting}"), value);
-        }
-        let server = Server::from_command(command, data);
+        let server = serve(data, settings);
         let (sink, endpoint) = (Sink::start().await, scripted::Endpoint::native().await);
         endpoint.answer_role("Secondary");
         let mut destination = json!({ "Id": "d", "Endpoint": format!("{}/base", sink.origin()) });
@@ -70,6 +65,12 @@ impl Site {
             .await;
         server.until_history("Registered", "RegistrationAccepted").await;
         Self { folder, server, sink, endpoint }
+    }
+
+    /// Kills it, and starts it anew.
+    fn restart(&mut self, settings: &[(&str, &str)]) {
+        self.server.kill();
+        self.server = serve(self.folder.path(), settings);
     }
 
     /// Makes it Primary.
@@ -109,6 +110,16 @@ impl Site {
     async fn until_lane(&self, member: &str, value: Value) {
         until(&format!("{member} is {value}"), async || lane(&self.server).await[member] == value).await;
     }
+}
+
+/// An adapter, with settings of the table `[egress]`.
+fn serve(folder: &Path, settings: &[(&str, &str)]) -> Server {
+    let mut command = Command::new(support::PROGRAM);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder);
+    for (setting, value) in settings {
+        command.env(format!("CLIENT_FAILOVER_EGRESS_{setting}"), value);
+    }
+    Server::from_command(command, folder)
 }
 
 async fn configure(server: &Server, destination: &Value) {

@@ -6,20 +6,16 @@ pub use super::account::Account;
 use super::{
     Admission, Settlement, admission,
     blocks::Blocks,
+    continuity::Continuity,
     proof::{Evidence, Span},
 };
 use crate::domain::{
     Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
 };
 
-/// Who has not looked for so long stood still, and what collectors handed in meanwhile lay about unread.
-pub const STALL: Duration = Duration::from_secs(1);
-
 /// The books of one destination.
 #[derive(Debug)]
 pub struct Ledger {
-    /// How long a collector may keep a sample: who hands nothing in for longer may have stopped reading.
-    hold_back: Duration,
     /// What waits and is on disk, oldest first.
     blocks: Blocks,
     /// How many requests wait, those that are being written included.
@@ -32,23 +28,10 @@ pub struct Ledger {
     tally: Tally,
     /// What was delivered since it was last permitted to.
     account: Account,
-    /// Since when everything came and was taken; empty while something may be missed.
-    covered_from: Option<Uptime>,
-    /// When something was taken last, as far as is known; at first when the books were opened.
-    last_arrival: Uptime,
-    /// What came late after a break.
-    late: Late,
-    /// When it was last looked whether time passes.
-    looked: Uptime,
+    /// Since when everything came and was taken.
+    continuity: Continuity,
     last_received: Option<Wall>,
     news: News,
-}
-
-/// After a break a collector hands in what it kept meanwhile: until when that is, and how late it may be.
-#[derive(Debug, Clone, Copy, Default)]
-struct Late {
-    until: Uptime,
-    by: Duration,
 }
 
 /// A request that is under way, from its arrival until it is settled or on disk.
@@ -117,12 +100,10 @@ impl Ledger {
     #[must_use]
     pub fn new(waiting: Option<Waiting>, hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
         let (tally, found) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
-        let here = found.iter().filter(|block| block.boot == *boot);
-        let last_arrival = here.map(|block| block.last.uptime).max();
+        let continuity = Continuity::new(&found, hold_back, boot, now);
         let (waiting, mut blocks) = (found.iter().map(Block::left).sum(), Blocks::default());
         found.into_iter().for_each(|block| blocks.push(block));
         Self {
-            hold_back,
             waiting,
             in_writing: 0,
             blocks,
@@ -130,10 +111,7 @@ impl Ledger {
             tickets: 0,
             tally,
             account: Account::default(),
-            covered_from: None,
-            last_arrival: last_arrival.unwrap_or(now),
-            late: Late::default(),
-            looked: now,
+            continuity,
             last_received: None,
             news: News::default(),
         }
@@ -300,21 +278,19 @@ impl Ledger {
     pub fn coverage(&self, boot: &BootId) -> Option<Coverage> {
         let under_way = self.under_way.keys().next().map(|ticket| ticket.since);
         let waiting = self.blocks.oldest(boot);
-        let settled_until = [under_way, waiting].into_iter().flatten().fold(self.last_arrival, Uptime::min);
-        Some(Coverage { covered_from: self.covered_from?, settled_until })
+        let settled_until =
+            [under_way, waiting].into_iter().flatten().fold(self.continuity.last(), Uptime::min);
+        Some(Coverage { covered_from: self.continuity.from()?, settled_until })
     }
 
     /// Something is missed: what is covered begins anew with the next arrival.
     pub const fn cover_anew(&mut self) {
-        self.covered_from = None;
+        self.continuity.begin_anew();
     }
 
     /// Looks whether time passes: who stood still has not seen what happened meanwhile.
     pub fn look(&mut self, now: Uptime) {
-        if now.since(self.looked) > STALL {
-            self.cover_anew();
-        }
-        self.looked = now;
+        self.continuity.look(now);
     }
 
     /// The arrival up to which everything received is settled; empty before the first.
@@ -346,31 +322,14 @@ impl Ledger {
     /// A request is under way from now on. What was so before, and was not settled, is no news of the collector.
     fn arrives(&mut self, arrival: Now, again: bool) -> Ticket {
         if !again {
-            self.note_arrival(arrival);
+            self.continuity.note(arrival.uptime);
+            let last = self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall));
+            self.last_received = Some(last);
         }
         self.tickets += 1;
-        let at = arrival.uptime;
-        let ticket = Ticket { since: at - self.late_by(at), number: self.tickets };
+        let ticket = Ticket { since: self.continuity.since(arrival.uptime), number: self.tickets };
         self.under_way.insert(ticket, arrival.wall);
         ticket
-    }
-
-    fn note_arrival(&mut self, arrival: Now) {
-        let at = arrival.uptime;
-        let silence = at.since(self.last_arrival);
-        if self.covered_from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
-            // What the collector kept during the break comes from now on, for no longer than that took. A break
-            // that began before the one before was made good adds to it.
-            let by = silence + self.late_by(self.last_arrival);
-            self.late = Late { until: at + by, by };
-            self.covered_from = Some(self.late.until);
-        }
-        self.last_arrival = self.last_arrival.max(at);
-        self.last_received = Some(self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall)));
-    }
-
-    fn late_by(&self, at: Uptime) -> Duration {
-        if at < self.late.until { self.late.by } else { Duration::ZERO }
     }
 
     /// Room for `size`; gives the blocks that were dropped for it.
@@ -451,64 +410,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_covered_begins_with_an_arrival_and_silence_proves_nothing() {
-        let mut ledger = ledger();
-        assert_eq!(covered(&ledger), None, "nothing came, and nothing is known");
-        run(&mut ledger, 200, 205);
-        assert_eq!(covered(&ledger), Some((at(200), at(205))), "the collector begins here");
-        (206..=214).for_each(|secs| ledger.look(at(secs)));
-        assert_eq!(covered(&ledger), Some((at(200), at(205))), "it may have stopped reading");
-        arrives(&mut ledger, 215);
-        assert_eq!(covered(&ledger), Some((at(200), at(215))), "it held back for so long");
-    }
-
-    #[test]
-    fn after_a_break_a_collector_hands_in_what_it_kept_for_as_long_as_that_took() {
+    fn what_comes_late_after_a_break_is_as_old_as_it_may_be() {
         let mut ledger = ledger();
         run(&mut ledger, 200, 205);
-        (206..=215).for_each(|secs| ledger.look(at(secs)));
         arrives(&mut ledger, 216);
-        assert_eq!(covered(&ledger), Some((at(227), at(216))), "it was silent for longer than it holds back");
+        ledger.take(&primary(), TERMS, (moment(217), 10), false).unwrap();
+        assert_eq!(covered(&ledger).unwrap(), (at(227), at(206)), "what comes now may be 11 s late");
         ledger.cover_anew();
         assert_eq!(covered(&ledger), None, "something was refused");
-        arrives(&mut ledger, 217);
-        assert_eq!(
-            covered(&ledger),
-            Some((at(229), at(217))),
-            "a break before the last was made good adds to it"
-        );
-        ledger.take(&primary(), TERMS, (moment(218), 10), false).unwrap();
-        assert_eq!(covered(&ledger).unwrap().1, at(206), "what comes now may be 12 s late");
-    }
-
-    #[test]
-    fn a_run_goes_on_from_what_the_one_before_received() {
-        let waiting =
-            Waiting { destination: "d".to_owned(), tally: Tally::default(), blocks: vec![block(1, 150)] };
-        let open = |boot| Ledger::new(Some(waiting.clone()), HOLD_BACK, &BootId::new(boot), at(200));
-        for (name, boot, wanted) in
-            [("the collector may have kept 60 s", "this", at(270)), ("the boot is another", "that", at(220))]
-        {
-            let mut ledger = open(boot);
-            (201..=210).for_each(|secs| ledger.look(at(secs)));
-            ledger.take(&primary(), TERMS, (moment(210), 10), false).unwrap();
-            assert_eq!(ledger.covered_from, Some(wanted), "{name}");
-        }
-    }
-
-    #[test]
-    fn who_stood_still_has_not_seen_what_happened_meanwhile() {
-        let mut ledger = ledger();
-        run(&mut ledger, 200, 205);
-        ledger.look(at(206));
-        assert_eq!(covered(&ledger), Some((at(200), at(205))));
-        ledger.look(at(208));
-        assert_eq!(covered(&ledger), None);
-        run(&mut ledger, 208, 220);
-        assert_eq!(covered(&ledger).unwrap().0, at(211));
-        // What lay in sockets may be read before anybody looks.
-        ledger.take(&primary(), TERMS, (moment(224), 10), false).unwrap();
-        assert_eq!(covered(&ledger).unwrap(), (at(228), at(220)));
     }
 
     fn block(id: i64, first: u64) -> Block {

@@ -2,6 +2,7 @@
 
 mod account;
 mod blocks;
+mod continuity;
 pub mod ledger;
 pub mod proof;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::ledger::STALL;
+use super::continuity::STALL;
 use crate::domain::{
-    BootId, Coverage, DestinationKey, FailoverTimeout, GateCoverage, GroupId, Order, Proof, Standing, Uptime,
+    BootId, Coverage, DestinationKey, FailoverTimeout, GateCoverage, Membership, Order, Proof, Standing,
+    Uptime,
 };
 
 /// When some requests were received, in one boot.
@@ -61,26 +62,40 @@ fn less_a_tenth(age: Duration) -> Duration {
 }
 
 /// The evidence that one answer after the other gives.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Proofs {
+    boot: BootId,
     used: Option<Proof>,
-    /// The group whose proofs these are, and when this adapter came to it; from another, in this run.
-    group: Option<GroupId>,
-    joined: Option<Uptime>,
+    /// The group whose proofs these are.
+    membership: Option<Membership>,
+    /// The last order that was seen.
+    order: u64,
 }
 
 impl Proofs {
-    /// Tells whether this adapter has come from another group: what it received is what that group's source said,
-    /// and proves nothing of this one's.
-    pub fn has_moved(&mut self, standing: &Standing, now: Uptime) -> bool {
-        let Some(group) = standing.group.as_ref().filter(|group| self.group.as_ref() != Some(*group)) else {
-            return false;
-        };
-        let moved = self.group.replace(group.clone()).is_some();
-        if moved {
-            self.joined = Some(now);
+    /// The evidence of a run in `boot` that goes on from what the one before it `found` itself a member of.
+    #[must_use]
+    pub const fn new(found: Option<Membership>, boot: BootId) -> Self {
+        Self { boot, used: None, membership: found, order: 0 }
+    }
+
+    /// The membership that `standing` shows, if it is another than was known: what was received before is what
+    /// that group's source said, and proves nothing of this one's.
+    pub fn has_moved(&mut self, standing: &Standing, now: Uptime) -> Option<Membership> {
+        let group = standing.group.as_ref()?;
+        if self.membership.as_ref().is_some_and(|membership| membership.group == *group) {
+            return None;
         }
-        moved
+        let moved = self.membership.is_some().then_some(now);
+        self.membership = Some(Membership { group: group.clone(), boot: self.boot.clone(), moved });
+        self.membership.clone()
+    }
+
+    /// Whether the collector may have missed something by `order`: it is not to collect, or was not to by an order
+    /// that was over before it was seen.
+    pub fn is_interrupted(&mut self, order: &Order) -> bool {
+        let before = std::mem::replace(&mut self.order, order.number);
+        !order.collecting || order.number > before + 1
     }
 
     /// What `standing` proves that was not known before. Only who keeps what others may have settled has anything to
@@ -91,7 +106,9 @@ impl Proofs {
         }
         self.used.clone_from(&standing.proof);
         let margin = margin(standing.group_timeout?, hold_back);
-        let not_before = self.joined.map_or_else(Uptime::default, |joined| joined + margin);
+        let here = self.membership.as_ref().filter(|membership| membership.boot == self.boot);
+        let moved = here.and_then(|membership| membership.moved);
+        let not_before = moved.map_or_else(Uptime::default, |moved| moved + margin);
         Some(Evidence { proof: standing.proof.clone()?, margin, not_before })
     }
 }
@@ -108,14 +125,13 @@ pub fn said(order: &Order, lanes: impl Iterator<Item = (DestinationKey, Option<C
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CoverageAges, Coverages};
+    use crate::domain::{CoverageAges, Coverages, GroupId};
 
     #[test]
     fn only_what_is_proved_leaves_the_buffer() {
         const MARGIN: Duration = Duration::from_secs(20);
         let evidence =
             |proof: &Proof| Evidence { proof: proof.clone(), margin: MARGIN, not_before: Uptime::default() };
-        let at = |secs| Uptime::new(Duration::from_secs(secs));
         let (boot, other) = (BootId::new("this"), BootId::new("another"));
         let key = |name| DestinationKey::parse(name).unwrap();
         // Asked at 1,000 s and answered at once; so many seconds were received without a break, and all but the last
@@ -159,12 +175,15 @@ mod tests {
         assert!(!moved.covers(&span, &key("d"), &boot), "another source's");
     }
 
-    #[test]
-    fn who_came_from_another_group_has_what_its_source_said() {
-        let at = |secs| Uptime::new(Duration::from_secs(secs));
-        let mut proofs = Proofs::default();
-        let mut asked = 0;
-        let mut not_before = |group: &str, now| {
+    fn at(secs: u64) -> Uptime {
+        Uptime::new(Duration::from_secs(secs))
+    }
+
+    /// Proofs of a run in the boot `boot`, and what they say at some second of a standing in a group: whether the
+    /// adapter has moved, and before when nothing is proved.
+    fn run(found: Option<Membership>, boot: &str) -> impl FnMut(&str, u64) -> (Option<Membership>, Uptime) {
+        let (mut proofs, mut asked) = (Proofs::new(found, BootId::new(boot)), 0);
+        move |group, now| {
             asked += 1;
             let proof = Proof { asked: at(asked), heard: at(asked), coverages: Coverages::new() };
             let standing = Standing {
@@ -177,10 +196,46 @@ mod tests {
             let moved = proofs.has_moved(&standing, at(now));
             let news = proofs.news(&standing, &order, Duration::from_secs(10));
             (moved, news.unwrap().not_before)
-        };
-        assert_eq!(not_before("one", 100), (false, at(0)), "since the start, and before");
-        assert_eq!(not_before("two", 200), (true, at(270)), "what was read before may still be handed in");
-        assert_eq!(not_before("two", 300), (false, at(270)));
+        }
+    }
+
+    #[test]
+    fn who_came_from_another_group_has_what_its_source_said() {
+        let mut at_group = run(None, "this");
+        let (first, not_before) = at_group("one", 100);
+        assert_eq!((first.unwrap().moved, not_before), (None, at(0)), "since the start, and before");
+        let (moved, not_before) = at_group("two", 200);
+        assert_eq!((moved.unwrap().moved, not_before), (Some(at(200)), at(270)), "it may still be handed in");
+        assert_eq!(at_group("two", 300), (None, at(270)));
+    }
+
+    #[test]
+    fn a_run_knows_of_which_group_the_one_before_was_a_member() {
+        let moved =
+            |at| Membership { group: GroupId::new("one").unwrap(), boot: BootId::new("this"), moved: at };
+        let (always, late) = (Some(moved(None)), Some(moved(Some(at(100)))));
+        assert_eq!(run(always.clone(), "this")("one", 200), (None, at(0)), "of the same");
+        assert_eq!(run(late.clone(), "this")("one", 200), (None, at(170)), "it had just moved");
+        assert_eq!(run(late, "that")("one", 200), (None, at(0)), "uptimes of another boot say nothing");
+        let (moved, not_before) = run(always, "that")("two", 200);
+        assert_eq!(
+            (moved.unwrap().moved, not_before),
+            (Some(at(200)), at(270)),
+            "it moved while it was down"
+        );
+    }
+
+    #[test]
+    fn a_collector_that_was_not_to_collect_may_have_missed_something() {
+        let mut proofs = Proofs::new(None, BootId::new("this"));
+        let mut interrupted =
+            |number, collecting| proofs.is_interrupted(&Order { number, collecting, ..Order::default() });
+        assert!(!interrupted(1, true));
+        assert!(!interrupted(2, true), "a Hot Secondary collects");
+        assert!(interrupted(3, false), "a Cold one does not");
+        assert!(!interrupted(4, true));
+        assert!(interrupted(6, true), "what the order in between was nobody here has seen");
+        assert!(!interrupted(6, true));
     }
 
     #[test]
@@ -191,7 +246,7 @@ mod tests {
             proof: Some(proof),
             ..Standing::default()
         };
-        let mut proofs = Proofs::default();
+        let mut proofs = Proofs::new(None, BootId::new("this"));
         let mut news = |buffering| {
             let order = Order { buffering, ..Order::default() };
             proofs.news(&standing, &order, Duration::ZERO).is_some()

@@ -2,6 +2,7 @@
 
 use super::{
     ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Native, Question, Refusal, Reply, Why,
+    coverage::Answers,
     limit,
     seat::{Seat, Tenure},
     seconds,
@@ -14,6 +15,7 @@ impl Group {
     /// When the session was removed in between.
     pub fn answer(&mut self, now: Moment, question: &Question) -> Result<Reply, Refusal> {
         self.pass(now);
+        self.answers.get_or_insert(Answers::begin(now));
         if self.books.doubt {
             return Ok(Reply::Unsure);
         }
@@ -68,12 +70,8 @@ impl Group {
             let reason = format!("stop: {}", self.why.sentence);
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
-        if tenure.stopped.is_some() {
+        if let Some(reason) = tenure.why_empty(now) {
             // It would take its word back, and whoever is to follow would wait for another T.
-            let left = seconds(tenure.ends_at().since(now.uptime));
-            let reason = format!(
-                "it says that it stopped; the endpoint has just begun, and believes that once {left} are over"
-            );
             return self.reply(now, ClientRole::Secondary, question, reason);
         }
         if current && !hears {
@@ -90,7 +88,6 @@ impl Group {
             let reason = "a newer heartbeat of this adapter has arrived".to_owned();
             return self.reply(now, ClientRole::PendingPrimary, question, reason);
         }
-        self.note_answer(now, question.sequence);
         self.reply(now, ClientRole::Primary, question, self.why.sentence.clone())
     }
 
@@ -197,7 +194,9 @@ impl Group {
         }
         let Some(tenure) = self.seat.tenure() else { return Reply::Unsure };
         let holder = &tenure.holder.session;
-        let reason = if *holder == question.session {
+        let reason = if let Some(reason) = tenure.why_empty(now) {
+            reason
+        } else if *holder == question.session {
             let left = seconds(tenure.held_until.since(now.uptime));
             format!("an earlier run of this adapter may still act, for {left} at most")
         } else {
@@ -231,6 +230,7 @@ impl Group {
             answer.epoch = self.books.epoch;
             answer.reason = Some(reason);
             answer.timeout = Some(self.timeout());
+            answer.echo = self.echo(now).map(Box::new);
             if role != ClientRole::Primary {
                 answer.coverages = self.coverages(now);
             }

@@ -6,7 +6,7 @@ use super::{
     Epoch, Group, GroupChange, GroupChangeKind, GroupReason, Holder, Member, Moment, SessionId, Uptime, Why,
     seat::Tenure,
 };
-use crate::domain::{LastAct, Receipt, Seen};
+use crate::domain::{LastAct, NativeHeartbeat, Receipt, Seen};
 
 /// A change says of so many members at the most what was known of them.
 const MOST_SEEN: usize = 32;
@@ -36,6 +36,8 @@ pub(super) struct Former {
     pub(super) last_act: Past,
     /// By the boot clock.
     pub(super) delivered: Option<Uptime>,
+    /// When it had begun to act, by the boot clock; empty where that was before this run of the endpoint.
+    first_act: Option<Uptime>,
     /// Whether it was not heard in this run of the endpoint.
     unheard: bool,
 }
@@ -161,6 +163,7 @@ impl Group {
             known: LastAct::Said,
             last_act: Past { clock: now.clock, before: ago },
             delivered: tenure.delivered,
+            first_act: None,
             unheard: false,
         });
     }
@@ -170,7 +173,26 @@ impl Group {
     pub(super) fn remember_vouched(&mut self, tenure: &Tenure) {
         if let Some(last_act) = tenure.vouched {
             let (holder, known) = (tenure.holder.clone(), LastAct::LastHeartbeat);
-            self.former = Some(Former { holder, known, last_act, delivered: None, unheard: true });
+            let (delivered, first_act) = (None, None);
+            self.former = Some(Former { holder, known, last_act, delivered, first_act, unheard: true });
+        }
+    }
+
+    /// Who held the seat before is heard again before anybody acts, and says for how long it has not acted. The word by which
+    /// it freed the seat may have lain in the socket of an endpoint that was stalled, and said too little.
+    pub(super) fn hear_former(&mut self, now: Moment, id: &SessionId, said: &NativeHeartbeat) {
+        let is_former = |former: &&mut Former| {
+            let (holder, known) = (&former.holder, former.known);
+            known == LastAct::Said
+                && holder.session == *id
+                && holder.incarnation.as_ref() == Some(&said.incarnation)
+        };
+        let Some(former) = self.former.as_mut().filter(is_former) else { return };
+        let acted = former.first_act.map_or(Duration::MAX, |first_act| now.clock.since(first_act));
+        if let Some(ago) = said.applied_for.filter(|_| !said.acting).map(|ago| ago.min(acted))
+            && ago > former.last_act.ago(now)
+        {
+            former.last_act = Past { clock: now.clock, before: ago };
         }
     }
 
@@ -182,6 +204,7 @@ impl Group {
                 known,
                 last_act: Past::at(last_act.max(first_act)),
                 delivered: tenure.delivered,
+                first_act: Some(first_act),
                 unheard: false,
             });
         }

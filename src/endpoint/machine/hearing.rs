@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use super::{
-    Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Heard, Member, Moment, Native, Question,
-    Refusal, SessionId, Why, choice::CALM, seconds,
+    Epoch, FailoverScore, FailoverTimeout, Group, GroupChangeKind, GroupReason, Heard, Member, Moment,
+    Native, Question, Refusal, SessionId, Why, choice::CALM, seconds,
 };
 use crate::domain::{Heartbeat, NativeHeartbeat};
 
@@ -45,6 +45,7 @@ impl Group {
             member.heard = Some(Heard { at: now, score: heartbeat.score, last_data: heartbeat.last_data });
             if let Some(native) = &heartbeat.native {
                 member.listen(now, native);
+                self.hear_former(now, id, native);
                 self.note_epoch(now, id, native.epoch);
             }
             question.vacated = self.hear_holder(now, &question, heartbeat);
@@ -106,7 +107,8 @@ impl Group {
             tenure.held_until = now.uptime + tenure.timeout.get();
         }
         let acts = heartbeat.native.as_ref().is_none_or(|native| native.acting);
-        tenure.scored |= acts && heartbeat.score.get() > 0;
+        // A score of 1 says that nobody looked: whoever has just begun to act still says what it said standing by.
+        tenure.scored |= acts && heartbeat.score > FailoverScore::STANDBY;
         self.last_data = heartbeat.last_data.or(self.last_data);
         if let Some(ago) = heartbeat.native.as_ref().and_then(|native| native.delivered_ago) {
             tenure.delivered = Some(now.clock - ago);

@@ -261,7 +261,9 @@ pub struct Group {
     override_ended: bool,
     last_data: Option<Wall>,
     /// What the Primary's gate said last.
-    gate: coverage::Gate,
+    said: Option<coverage::Said>,
+    /// The answers that this run of the endpoint gives; empty before the first.
+    answers: Option<coverage::Answers>,
     /// Why the seat is as it is.
     why: Why,
     /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
@@ -312,7 +314,8 @@ impl Group {
             awaited: None,
             override_ended: false,
             last_data: None,
-            gate: coverage::Gate::default(),
+            said: None,
+            answers: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             freed_by: None,
             away: None,

@@ -62,7 +62,7 @@ pub(super) struct Tenure {
     pub(super) timeout: FailoverTimeout,
     /// Set once it was told to stop; it is never answered Primary again then.
     pub(super) told: Option<Told>,
-    /// Whether it has scored above 0 while it acted, since it last did not act.
+    /// Whether it has scored above 1 while it acted, since it last did not act.
     pub(super) scored: bool,
     /// From when on it may have begun to act: its start takes time.
     pub(super) starting_since: Uptime,
@@ -126,6 +126,15 @@ impl Tenure {
     pub(super) fn ends_at(&self) -> Uptime {
         let believed = self.stopped.map(|_| self.believed_from);
         believed.map_or(self.held_until, |believed| believed.min(self.held_until))
+    }
+
+    /// Why nobody acts although the seat is held, where its holder says that it stopped and is not believed yet.
+    pub(super) fn why_empty(&self, now: Moment) -> Option<String> {
+        let left = seconds(self.stopped.map(|_| self.ends_at())?.since(now.uptime));
+        let session = &self.holder.session;
+        Some(format!(
+            "{session} says that it stopped; the endpoint has just begun, and believes that in {left}"
+        ))
     }
 
     /// Whether it is too early to believe the holder that it stopped, as whoever takes over has to.

@@ -72,8 +72,11 @@ impl Group {
 
     /// Why the seat is as it is, and what is about to change.
     fn reason(&self, now: Moment, held: bool) -> String {
-        let why =
-            if self.is_renewing() && !held { self.renewing_reason(now) } else { self.why.sentence.clone() };
+        let why = match self.seat.tenure().and_then(|tenure| tenure.why_empty(now)) {
+            Some(why) => why,
+            None if self.is_renewing() && !held => self.renewing_reason(now),
+            None => self.why.sentence.clone(),
+        };
         match &self.challenge {
             // Whoever holds the seat was told why; until then it is about the present Primary.
             Some(challenge) if challenge.why.sentence != why => {

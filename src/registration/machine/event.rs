@@ -174,7 +174,7 @@ pub enum Effect {
         /// Names the call.
         id: CallId,
         /// What to ask.
-        call: Call,
+        call: Box<Call>,
         /// How long to wait for its answer.
         at_most: Duration,
     },

@@ -30,6 +30,7 @@ impl Machine {
             boot: self.identity.boot.clone(),
             sequence: self.sequence,
             answered: self.answered,
+            echo: self.echo.clone(),
             acting: self.is_acting(),
             applied_for: self.applied_since.map(|since| now.uptime.since(since)),
             epoch: self.epoch,
@@ -83,6 +84,7 @@ impl Machine {
         // Flights are ended in the order of their sequences: an older one that is still under way
         // when a newer one was answered is given up below, so this answer is always the newest.
         self.answered = self.answered.max(flight.sequence);
+        self.echo.clone_from(&answer.echo);
         self.answers += 1;
         self.rejoins = 0;
         self.session_in_use = false;

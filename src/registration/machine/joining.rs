@@ -93,6 +93,7 @@ impl Machine {
         self.calls += 1;
         let id = CallId(self.calls);
         self.flights.push(Flight { id, sequence, sent: now, hurried });
+        let call = Box::new(call);
         self.effects.push(Effect::Call { id, call, at_most: self.pace_timeout().get() });
     }
 

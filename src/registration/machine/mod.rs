@@ -20,7 +20,7 @@ mod tests;
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::domain::{
-    Acting, AdapterState, CallFailure, Deliveries, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
+    Acting, AdapterState, CallFailure, Deliveries, Echo, EndpointLoss, Epoch, FailoverScore, FailoverTimeout,
     FailureKind, GateCoverage, GroupId, HandOver, Health, Heartbeat, HeartbeatAnswer, HttpUrl, Known, Mode,
     Now, Order, Proof, Reason, Role, Standing, Transition, TransitionKind, Uptime, Wall,
 };
@@ -97,6 +97,8 @@ pub struct Machine {
     sequence: u64,
     /// The highest own sequence whose answer arrived.
     answered: u64,
+    /// What the last answer asks to be told again.
+    echo: Option<Box<Echo>>,
     /// The smallest sequence whose answer permits to act (R5).
     act_from: u64,
     /// Confirmations of PendingPrimary in a row.
@@ -195,6 +197,7 @@ impl Machine {
             rejoins: 0,
             sequence: 0,
             answered: 0,
+            echo: None,
             act_from: 1,
             confirmations: 0,
             answers: 0,

@@ -217,7 +217,7 @@ impl World {
                 if let Some(native) = self.sites[site].native() {
                     native.calls.insert(id, (now, ends));
                 }
-                self.ask(site, Route::Call(id), Ask::Call(call));
+                self.ask(site, Route::Call(id), Ask::Call(*call));
             }
             Effect::Cancel(id) => {
                 native.calls.remove(&id);

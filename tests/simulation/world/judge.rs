@@ -14,6 +14,7 @@ use super::{
     history::History,
     lively::Lively,
     sink::{Accusation, Sink},
+    steady::Steady,
     tenures::Tenures,
     told::Told,
 };
@@ -24,6 +25,7 @@ pub(crate) struct Judge {
     pub(crate) sink: Sink,
     pub(crate) history: History,
     pub(crate) told: Told,
+    steady: Steady,
     pub(crate) lively: Lively,
     pub(crate) healing: Healing,
     /// When the endpoint was last disturbed: a start, a freeze, a store that failed, a set-back found.
@@ -60,6 +62,12 @@ impl Judge {
 
     /// A group's machine says that something happened.
     pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
+        if self.judges_flapping
+            && let Some(timeout) = self.lively.timeout(now, &key.id)
+            && let Some(accused) = self.steady.changed(now, timeout, key, change)
+        {
+            self.pending = Some(accused);
+        }
         match change.kind {
             GroupChangeKind::Promoted => self.promoted(now, key, change),
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),

@@ -25,6 +25,7 @@ mod registry;
 mod serving;
 mod sink;
 mod site;
+mod steady;
 mod stock;
 mod store;
 mod tenures;

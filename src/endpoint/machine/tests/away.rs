@@ -91,6 +91,22 @@ fn a_primary_that_had_no_answer_because_the_endpoint_was_away_says_so() {
 }
 
 #[test]
+fn a_word_that_lay_in_the_socket_during_a_stall_does_not_shorten_the_time_in_which_nobody_acted() {
+    let mut plant = Plant::new().native("A", 100);
+    plant.beat("A");
+    plant.at(1_000).beat("A");
+    stall(&mut plant, 30_000);
+    plant.adapter("A").acting = false;
+    // It was sent when A had just stopped, 20 s ago.
+    beat_for(&mut plant, "A", 100);
+    beat_for(&mut plant, "A", 20_100);
+    assert_eq!(plant.beat("A"), Primary);
+    beat_for(&mut plant, "A", 0);
+    let [receipt] = &receipts(&plant)[..] else { panic!("{:?}", plant.changes) };
+    assert_eq!(receipt.gap_us(), 20_100_000);
+}
+
+#[test]
 fn a_primary_that_is_stopped_long_after_a_stall_says_nothing_of_it() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

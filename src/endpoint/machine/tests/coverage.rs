@@ -91,10 +91,31 @@ fn who_has_heard_no_answer_of_this_endpoint_proves_nothing() {
     let mut plant = pair();
     let mut heartbeat = compose(&mut plant, "A", ages(60_000, 0));
     let native = heartbeat.native.as_mut().unwrap();
-    native.sequence += 10;
-    native.answered += 10;
+    native.echo = Some(Box::new(crate::domain::Echo::new("5f5e1000-5f5e1000-5f5e1000").unwrap()));
     plant.ask("A", &heartbeat).unwrap().unwrap();
     assert_eq!(say(&mut plant, "B", nothing()), nothing(), "an answer that a run before this one gave");
+}
+
+#[test]
+fn what_is_said_again_to_a_later_run_of_the_endpoint_proves_nothing() {
+    let mut plant = pair();
+    // A says three times that it has settled all; the network keeps what it said.
+    let said: Vec<_> = (1..=3)
+        .map(|beat| {
+            plant.at(beat * 2_500);
+            let heartbeat = compose(&mut plant, "A", ages(60_000, 0));
+            arrive(&mut plant, "A", &heartbeat);
+            heartbeat
+        })
+        .collect();
+    plant.at(20_000).restart_endpoint(true);
+    for heartbeat in &said {
+        plant.ask("A", heartbeat).unwrap().unwrap();
+    }
+    assert_eq!(say(&mut plant, "B", nothing()), nothing(), "it answered the first, but A had not heard that");
+    plant.beat("A");
+    say(&mut plant, "A", ages(80_000, 0));
+    assert_eq!(say(&mut plant, "B", nothing()), ages(80_000, 0), "A speaks itself");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use super::super::*;
 use crate::domain::{
-    Asked, BootId, ClientRole, EndpointLoss, Epoch, Expiry, FailoverScore, FailoverTimeout, GroupChange,
-    GroupChangeKind, GroupDraft, GroupId, Heartbeat, Incarnation, NativeHeartbeat, OverrideRecord, Place,
-    Preferences, SeatRecord, SessionId, SessionSpec, Wall,
+    Asked, BootId, ClientRole, Echo, EndpointLoss, Epoch, Expiry, FailoverScore, FailoverTimeout,
+    GroupChange, GroupChangeKind, GroupDraft, GroupId, Heartbeat, Incarnation, NativeHeartbeat,
+    OverrideRecord, Place, Preferences, SeatRecord, SessionId, SessionSpec, Wall,
 };
 
 pub(super) use ClientRole::{PendingPrimary, Primary, Secondary};
@@ -41,6 +41,7 @@ pub(super) struct Adapter {
     pub(super) boot: &'static str,
     pub(super) sequence: u64,
     pub(super) answered: u64,
+    pub(super) echo: Option<Box<Echo>>,
     pub(super) acting: bool,
     pub(super) epoch: Option<Epoch>,
     pub(super) score: u8,
@@ -108,6 +109,7 @@ impl Plant {
             boot: "boot",
             sequence: 0,
             answered: 0,
+            echo: None,
             acting: false,
             epoch: None,
             score,
@@ -148,6 +150,7 @@ impl Plant {
             boot: BootId::new(adapter.boot),
             sequence: adapter.sequence,
             answered: adapter.answered,
+            echo: adapter.echo.clone(),
             acting: adapter.acting,
             applied_for: None,
             epoch: adapter.epoch,
@@ -209,6 +212,7 @@ impl Plant {
     pub(super) fn follow(&mut self, name: &str, sequence: u64, answer: &HeartbeatAnswer) {
         let adapter = self.adapter(name);
         adapter.answered = adapter.answered.max(sequence);
+        adapter.echo.clone_from(&answer.echo);
         adapter.epoch = adapter.epoch.max(answer.epoch);
         match answer.role {
             Primary => adapter.acting = true,
@@ -256,7 +260,7 @@ impl Plant {
         let adapter = self.adapter(name);
         adapter.replaces = replaces.then_some(adapter.run);
         adapter.run += 1;
-        (adapter.sequence, adapter.answered, adapter.acting) = (0, 0, false);
+        (adapter.sequence, adapter.answered, adapter.acting, adapter.echo) = (0, 0, false, None);
     }
 
     /// A new run of the endpoint, from what is on disk.

@@ -165,6 +165,21 @@ fn a_primary_that_has_not_scored_yet_has_t() {
 }
 
 #[test]
+fn what_a_standby_that_does_not_look_scored_does_not_end_its_time_to_start() {
+    let mut plant = Plant::new().native("A", 1).native("B", 1);
+    plant.beat("A");
+    // It acts, and has not looked since.
+    plant.beat("A");
+    plant.adapter("A").score = 0;
+    for millis in (0..10_000).step_by(2_500) {
+        plant.at(millis).beat("A");
+        assert_eq!(plant.beat("B"), Secondary, "at {millis}");
+    }
+    plant.at(10_000).beat("A");
+    assert_eq!(plant.beat("B"), PendingPrimary);
+}
+
+#[test]
 fn nobody_takes_over_from_zero_with_zero() {
     let mut plant = Plant::new().native("A", 0).native("B", 0);
     plant.beat("A");

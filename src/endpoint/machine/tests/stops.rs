@@ -78,6 +78,8 @@ fn a_stop_within_t_after_a_restart_is_remembered_and_believed_at_its_end() {
     // Its two last words; then it is gone.
     assert_eq!((plant.at(9_000).beat("A"), plant.beat("A")), (Secondary, Secondary));
     assert_eq!(plant.primary(), None, "nobody acts");
+    let why = "A says that it stopped; the endpoint has just begun, and believes that in 2.0 s";
+    assert_eq!((plant.group.status(plant.now).reason, plant.reason("B")), (why.to_owned(), why.to_owned()));
     plant.group.unregister(plant.now, &id("A"));
     assert_eq!((plant.beat("B"), plant.group.next_wake(plant.now)), (Secondary, Some(moment(11_000).uptime)));
     plant.at(11_000).tick();

@@ -76,7 +76,7 @@ impl World {
                 }
                 Effect::Call { id, call, at_most } => {
                     assert!(at_most <= T, "no call outlives T");
-                    self.calls.push((id, call));
+                    self.calls.push((id, *call));
                 }
                 Effect::Cancel(id) => self.calls.retain(|(other, _)| *other != id),
                 Effect::Listen(what) => {

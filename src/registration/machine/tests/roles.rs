@@ -1,7 +1,7 @@
 //! What an answer, or none, does to the role.
 
 use super::{super::*, *};
-use crate::domain::{Coverage, CoverageAges, Coverages, DestinationKey, GateCoverage, Proof};
+use crate::domain::{Coverage, CoverageAges, Coverages, DestinationKey, Echo, GateCoverage, Proof};
 
 #[test]
 fn it_is_secondary_from_registering_on_until_it_is_told() {
@@ -203,6 +203,19 @@ fn what_the_gate_has_settled_is_said_and_what_the_others_gate_has_is_published()
     world.pass(T / 4);
     world.role(ClientRole::Primary);
     assert_eq!(world.standing.proof, None);
+}
+
+#[test]
+fn what_an_answer_asks_to_hear_again_the_next_heartbeat_says() {
+    let mut world = World::primary(EndpointLoss::StepDown);
+    world.pass(T / 4);
+    let echo = Echo::new("which answer this was").ok().map(Box::new);
+    let answer = HeartbeatAnswer { echo: echo.clone(), ..HeartbeatAnswer::new(ClientRole::Primary) };
+    world.answer(Ok(Answer::Heartbeat(answer)));
+    world.pass(T / 4);
+    assert_eq!(world.role(ClientRole::Primary).native.unwrap().echo, echo);
+    world.pass(T / 4);
+    assert_eq!(world.role(ClientRole::Primary).native.unwrap().echo, None, "the last one asked for nothing");
 }
 
 #[test]

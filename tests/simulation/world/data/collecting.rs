@@ -1,6 +1,6 @@
 //! Sources, and the collectors that read them: each late by a lag of its own, and sometimes not at all.
 
-use client_failover::domain::Standing;
+use client_failover::{domain::Standing, egress::machine::ledger::Taken};
 
 use super::{
     super::{
@@ -33,13 +33,6 @@ pub(super) struct Collector {
     sleeps: Option<Instant>,
     /// The group whose source it reads.
     reads: Option<usize>,
-}
-
-impl Collector {
-    /// The group whose source it reads.
-    pub(super) const fn reads(&self) -> Option<usize> {
-        self.reads
-    }
 }
 
 impl World {
@@ -98,9 +91,11 @@ impl World {
                 format!("gate {site}, lane {lane}: moment {number} of group {group}: {taken:?}")
             });
             match taken {
-                Ok((ticket, passes)) => {
-                    let kept = Kept { lane, moment, ticket, arrival, run };
-                    if passes { self.pass(site, lane, kept) } else { self.write(site, Work::Keep(kept)) }
+                Ok(Taken::Pass(ticket)) => {
+                    self.pass(site, lane, Kept { lane, moment, ticket, arrival, run });
+                }
+                Ok(Taken::Keep(ticket, over)) => {
+                    self.write(site, Work::Keep(Kept { lane, moment, ticket, arrival, run }, over));
                 }
                 Err(_) => self.hand_in_again(site, run, moment, 1 << lane),
             }

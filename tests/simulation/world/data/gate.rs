@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use client_failover::{
     domain::{
-        Block, BootId, DestinationKey, GateCoverage, Now, Order, StandbyAnswer, Standing, Tally, Waiting,
+        Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer, Standing, Tally,
+        Waiting,
     },
     egress::machine::{
-        ledger::{Ledger, Taken, Terms, Ticket, Turned},
+        ledger::{Ledger, Taken, Terms, Turned},
         proof::{self, Proofs},
     },
 };
@@ -40,12 +41,13 @@ pub(super) struct DiskLane {
 pub(super) struct Disk {
     pub(super) lanes: Vec<DiskLane>,
     pub(super) rows: i64,
+    pub(super) membership: Option<Membership>,
 }
 
 impl Disk {
     pub(super) fn new(member: &CollectorPlan) -> Self {
         let lanes = member.targets.iter().flatten().map(|_| DiskLane::default()).collect();
-        Self { lanes, rows: 0 }
+        Self { lanes, rows: 0, membership: None }
     }
 }
 
@@ -57,6 +59,8 @@ pub(super) struct Lane {
     pub(super) ledger: Ledger,
     /// Whether what waits is being sent.
     pub(super) sending: bool,
+    /// How many waited when it was permitted to send.
+    pub(super) waited: u64,
     pub(super) attempts: u32,
 }
 
@@ -65,8 +69,6 @@ pub(super) struct Lane {
 pub(super) struct Gate {
     pub(super) pid: Pid,
     pub(super) boot: BootId,
-    /// The last block that a run before this one left.
-    pub(super) found: i64,
     pub(super) standing: Standing,
     pub(super) lanes: Vec<Lane>,
     pub(super) flights: BTreeMap<u64, Flight>,
@@ -126,21 +128,21 @@ impl World {
                     key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
                     ledger: Ledger::new(Some(waiting), hold_back, &boot, uptime),
                     sending: false,
+                    waited: 0,
                     attempts: 0,
                 }
             })
             .collect();
         place.gate = Some(Gate {
             pid,
+            proofs: Proofs::new(place.disk.membership.clone(), boot.clone()),
             boot,
-            found: place.disk.rows,
             standing: Standing::default(),
             lanes,
             flights: BTreeMap::new(),
             flights_made: 0,
             gathered: Vec::new(),
             writing: Vec::new(),
-            proofs: Proofs::default(),
             published: GateCoverage::new(),
             published_at: now,
             looked_at: now,
@@ -172,7 +174,8 @@ impl World {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.look(clock.uptime(at)));
         }
         gate.looked_at = now;
-        if is_down {
+        let order = Order::of(&gate.standing).at(clock.uptime(now));
+        if is_down || gate.proofs.is_interrupted(&order) {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
         }
     }
@@ -249,9 +252,17 @@ impl World {
         let hold_back = Duration::from_micros(self.data().plan.hold_back);
         let order = Order::of(standing).at(uptime);
         let Some(gate) = self.place(site).gate.as_mut() else { return };
-        gate.standing = standing.clone();
-        if gate.proofs.has_moved(standing, uptime) {
-            gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
+        let may_send =
+            !Order::of(&std::mem::replace(&mut gate.standing, standing.clone())).egress && order.egress;
+        let moved = gate.proofs.has_moved(standing, uptime);
+        let is_interrupted = gate.proofs.is_interrupted(&order);
+        for lane in &mut gate.lanes {
+            if moved.is_some() || is_interrupted {
+                lane.ledger.cover_anew();
+            }
+            if may_send {
+                lane.waited = lane.ledger.load().0;
+            }
         }
         if let Some(evidence) = gate.proofs.news(standing, &order, hold_back) {
             let mut over = Vec::new();
@@ -264,6 +275,9 @@ impl World {
                 self.write(site, Work::Over(lane, block));
             }
         }
+        if let Some(membership) = moved {
+            self.write(site, Work::Joined(membership));
+        }
         self.send_what_waits(site);
     }
 
@@ -274,35 +288,27 @@ impl World {
         standing.map_or_else(Order::default, |standing| Order::of(standing).at(uptime))
     }
 
-    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost.
+    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost once it is kept.
     pub(super) fn gate_takes(
         &mut self,
         site: SiteId,
         lane: usize,
         arrival: Now,
         again: bool,
-    ) -> Result<(Ticket, bool), Turned> {
+    ) -> Result<Taken, Turned> {
         let order = self.gate_order(site);
         if order.number == 0 {
             return Err(Turned::StandsBy);
         }
         let terms = Terms { standby: StandbyAnswer::Refuse, limit: self.data().plan.room };
-        let place = self.place(site);
-        let Some(gate) = place.gate.as_mut() else { return Err(Turned::StandsBy) };
+        let Some(gate) = self.place(site).gate.as_mut() else { return Err(Turned::StandsBy) };
         let ledger = &mut gate.lanes[lane].ledger;
         let before = ledger.tally().dropped;
-        let taken = ledger.take(&order, terms, (arrival, 1), again);
+        let taken = ledger.take(&order, terms, (arrival, 1), again)?;
         let counted = ledger.tally().dropped - before;
-        match taken? {
-            Taken::Pass(ticket) => Ok((ticket, true)),
-            Taken::Keep(ticket, over) => {
-                let over: Vec<_> = over.into_iter().map(|block| block.id).collect();
-                self.note_dropped(site, lane, &over, counted);
-                for block in over {
-                    self.write(site, Work::Over(lane, block));
-                }
-                Ok((ticket, false))
-            }
+        if let Taken::Keep(_, over) = &taken {
+            self.judge_dropped(site, lane, over, counted);
         }
+        Ok(taken)
     }
 }

@@ -1,8 +1,14 @@
 //! What the plant knows of each moment, and what must be true of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
-use client_failover::{domain::Order, egress::machine::proof::Evidence};
+use client_failover::{
+    domain::{Block, Order},
+    egress::machine::proof::Evidence,
+};
 
 use super::{
     super::{
@@ -17,6 +23,9 @@ use super::{
 /// After so long with everything well a Primary's buffer holds nothing older than `FRESH`.
 const FRESH: Instant = 5 * SECOND;
 
+/// A request that waited takes no longer on its way to a destination that is well.
+const DRAIN: Instant = 25 * MILLISECOND;
+
 /// What became of each moment.
 #[derive(Debug, Default)]
 pub(super) struct Truth {
@@ -29,8 +38,6 @@ pub(super) struct Truth {
     accepted: BTreeSet<(SiteId, usize, Moment)>,
     /// What each lane dropped for space, and counted.
     dropped: BTreeSet<(SiteId, usize, Moment)>,
-    /// What left a buffer, and nobody promises that it does not.
-    excused: BTreeSet<(SiteId, usize, Moment)>,
     proved: u64,
 }
 
@@ -50,6 +57,10 @@ impl Truth {
 
     pub(super) fn accepted(&mut self, site: SiteId, lane: usize, moment: Moment) {
         self.accepted.insert((site, lane, moment));
+    }
+
+    pub(super) fn dropped(&mut self, site: SiteId, dropped: &[(usize, Moment)]) {
+        self.dropped.extend(dropped.iter().map(|(lane, moment)| (site, *lane, *moment)));
     }
 
     fn is_settled(&self, target: usize, moment: Moment) -> bool {
@@ -72,16 +83,10 @@ impl World {
         let settled = settled.map_or(0, |block| usize::try_from(block.settled).unwrap_or(0));
         let times = place.disk.lanes[lane].blocks.iter().find(|found| found.id == block);
         let times = times.map(|block| (block.first.uptime, block.last.uptime));
-        // A run does not know of which group the one before it was a member.
-        let was_found = place.gate.as_ref().is_some_and(|gate| block <= gate.found);
-        let reads = place.collector.reads();
         let truth = &mut self.data().truth;
         truth.proved += 1;
-        let unsettled = moments.into_iter().skip(settled).filter(|moment| !truth.is_settled(of, *moment));
-        let (excused, lost): (Vec<Moment>, Vec<Moment>) =
-            unsettled.partition(|moment| was_found && reads != Some(moment.group));
-        truth.excused.extend(excused.into_iter().map(|moment| (site, lane, moment)));
-        if let Some(moment) = lost.first() {
+        let lost = moments.into_iter().skip(settled).find(|moment| !truth.is_settled(of, *moment));
+        if let Some(moment) = lost {
             let what = format!(
                 "moment {} at {} ms of group {} leaves the buffer of site {site}, and destination {of} has it \
                  not; received {times:?}, {evidence:?}",
@@ -93,17 +98,14 @@ impl World {
         }
     }
 
-    /// Blocks that made room for another are lost, and each request of them is counted.
-    pub(super) fn note_dropped(&mut self, site: SiteId, lane: usize, over: &[i64], counted: u64) {
+    /// Blocks that are to make room for another: each request of them is counted.
+    pub(super) fn judge_dropped(&mut self, site: SiteId, lane: usize, over: &[Block], counted: u64) {
         let disk = &self.place(site).disk.lanes[lane];
-        let mut dropped = Vec::new();
-        for id in over {
-            dropped.extend(disk.contents.get(id).into_iter().flatten().copied());
+        let contents = |block: &Block| disk.contents.get(&block.id).map_or(0, Vec::len);
+        let dropped: usize = over.iter().map(contents).sum();
+        if u64::try_from(dropped).unwrap_or(0) < counted {
+            self.accuse("Miscounted", format!("site {site} counts {counted} dropped of {dropped}"));
         }
-        if u64::try_from(dropped.len()).unwrap_or(0) < counted {
-            self.accuse("Miscounted", format!("site {site} counts {counted} dropped of {}", dropped.len()));
-        }
-        self.data().truth.dropped.extend(dropped.into_iter().map(|moment| (site, lane, moment)));
     }
 
     /// At the end each moment that was taken is settled, counted as dropped, or waits where it was taken; what a
@@ -129,11 +131,11 @@ impl World {
 
     fn judge_lane(&mut self, site: SiteId, lane: usize) {
         let now = self.now;
-        let acts = self.place(site).gate.as_ref().is_some_and(|gate| Order::of(&gate.standing).egress);
+        let gate = self.place(site).gate.as_ref();
+        let acts = gate.is_some_and(|gate| Order::of(&gate.standing).egress);
+        let waited = gate.map_or(0, |gate| gate.lanes[lane].waited);
         let since = self.sites[site].process.as_ref().map_or(now, |process| process.turned);
-        let group = self.sites[site].disk.config.map_or(0, |config| config.group);
-        let margin = self.plan.groups[group].timeout + self.data().plan.hold_back;
-        let is_trimmed = self.data.as_ref().is_some_and(|data| data.plan.proves(&self.plan));
+        let proved_within = self.proved_within(site);
         let data = self.data();
         let targets = data.plan.members[site].targets.iter().flatten();
         let Some(target) = targets.copied().nth(lane) else { return };
@@ -143,7 +145,6 @@ impl World {
             (*of, *at) == (site, lane)
                 && !truth.is_settled(target, *moment)
                 && !truth.dropped.contains(&(site, lane, *moment))
-                && !truth.excused.contains(&(site, lane, *moment))
                 && !waiting.contains(moment)
         });
         if let Some((.., moment)) = lost {
@@ -152,19 +153,41 @@ impl World {
         }
         let unsettled =
             waiting.iter().find(|moment| moment.at + FRESH + T < now && !truth.is_settled(target, **moment));
-        let proved = waiting.iter().find(|moment| {
-            let age = now - moment.at;
-            moment.at > 3 * margin && 3 * age > 4 * (margin + T)
-        });
-        if let Some(moment) = unsettled.filter(|_| acts && since + FRESH < now) {
+        let proved = waiting.iter().find(|moment| proved_within.contains(&moment.at));
+        if let Some(moment) = unsettled.filter(|_| acts && since + FRESH + waited * DRAIN < now) {
             let number = moment.number;
             self.accuse("NotSent", format!("moment {number} still waits at site {site}, which is Primary"));
-        } else if let Some(moment) = proved.filter(|_| is_trimmed && !acts) {
+        } else if let Some(moment) = proved.filter(|_| !acts) {
             let number = moment.number;
             self.accuse(
                 "NotTrimmed",
                 format!("moment {number} waits at site {site}, and was proved long ago"),
             );
         }
+    }
+
+    /// When the source said what has left the buffers of those who stand by beside a Primary that has long been it;
+    /// never, where not all is well.
+    ///
+    /// A Secondary asks every T/4, the last time shortly before the source fell silent. It hears of an arrival that
+    /// was a period old at the most, and the lag's variation, when that was said; it is said every T/4, dated by the
+    /// answer before, and kept until the Secondary asks. Clocks are 5 % off, and a tenth is taken off.
+    fn proved_within(&mut self, site: SiteId) -> Range<Instant> {
+        let (plan, healed) = (&self.plan, self.healed_at.unwrap_or_default());
+        let Some(data) = self.data.as_ref().filter(|data| data.plan.proves(plan)) else { return 0..0 };
+        let group = self.sites[site].disk.config.map_or(0, |config| config.group);
+        let (timeout, hold_back) = (plan.groups[group].timeout, data.plan.hold_back);
+        let jitter = data.plan.members.iter().map(|member| member.jitter).max().unwrap_or(0);
+        let stall = if plan.stalls { timeout / 2 } else { 0 };
+        let told = data.plan.period + jitter + 3 * timeout / 4 + stall;
+        let margin = hold_back + timeout;
+        let age = (105 * told + 100 * margin) * 10 / 855;
+        let asked = (healed + self.looked_at()).saturating_sub(2 * FRESH + 27 * timeout / 100);
+        let turned = self.sites.iter().filter_map(|site| Some(site.process.as_ref()?.turned)).max();
+        let turned = turned.unwrap_or(asked);
+        if turned + 3 * timeout > asked {
+            return 0..0;
+        }
+        turned + 3 * margin..asked.saturating_sub(age + 106 * hold_back / 100 + SECOND)
     }
 }

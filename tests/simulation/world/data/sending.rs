@@ -2,7 +2,11 @@
 
 use client_failover::{
     domain::{Epoch, Now},
-    egress::machine::{Settlement, ledger::Ticket, retry_wait, settlement},
+    egress::machine::{
+        Settlement,
+        ledger::{Taken, Ticket},
+        retry_wait, settlement,
+    },
 };
 
 use super::{
@@ -126,8 +130,8 @@ impl World {
             gate.lanes[lane].ledger.arrived(kept.ticket);
         }
         match taken {
-            Ok((ticket, true)) => self.pass(site, lane, Kept { ticket, ..kept }),
-            Ok((ticket, false)) => self.write(site, Work::Keep(Kept { ticket, ..kept })),
+            Ok(Taken::Pass(ticket)) => self.pass(site, lane, Kept { ticket, ..kept }),
+            Ok(Taken::Keep(ticket, over)) => self.write(site, Work::Keep(Kept { ticket, ..kept }, over)),
             Err(_) => self.hand_in_again(site, kept.run, kept.moment, 1 << lane),
         }
     }

@@ -1,7 +1,7 @@
 //! The writer of a gate's buffer: what `egress::keeper` does, over a virtual disk.
 
 use client_failover::{
-    domain::{Block, BootId, Now},
+    domain::{Block, BootId, Membership, Now},
     egress::machine::ledger::Ticket,
 };
 
@@ -18,9 +18,11 @@ use super::{
 /// A piece of work for the disk.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
-    Keep(Kept),
+    /// A request, and the blocks that make room for it.
+    Keep(Kept, Vec<Block>),
     Settled(usize, i64, u32),
     Over(usize, i64),
+    Joined(Membership),
 }
 
 /// A request that is to be kept.
@@ -32,6 +34,13 @@ pub(super) struct Kept {
     pub(super) arrival: Now,
     /// The run of the collector that waits for its answer.
     pub(super) run: u32,
+}
+
+/// What changes of a disk come to.
+struct Applied {
+    appended: Vec<(usize, Block)>,
+    /// What had to make room, by lane.
+    dropped: Vec<(usize, Moment)>,
 }
 
 impl World {
@@ -75,23 +84,25 @@ impl World {
         if fails {
             // What was to be kept is given up; other changes are tried again.
             let (kept, others): (Vec<_>, Vec<_>) =
-                works.into_iter().partition(|work| matches!(work, Work::Keep(_)));
+                works.into_iter().partition(|work| matches!(work, Work::Keep(..)));
             gate.gathered.splice(0..0, others);
             for work in kept {
-                let Work::Keep(kept) = work else { continue };
+                let Work::Keep(kept, over) = work else { continue };
                 let Some(gate) = self.place(site).gate.as_mut() else { return };
                 let ledger = &mut gate.lanes[kept.lane].ledger;
                 ledger.not_written(1);
+                ledger.put_back(over);
                 ledger.arrived(kept.ticket);
                 self.hand_in_again(site, kept.run, kept.moment, 1 << kept.lane);
             }
         } else {
-            let blocks = place.disk.apply(&works, &boot);
-            for (lane, block) in blocks {
+            let Applied { appended, dropped } = place.disk.apply(&works, &boot);
+            for (lane, block) in appended {
                 gate.lanes[lane].ledger.written(block.clone(), u64::from(block.entries));
             }
+            self.data().truth.dropped(site, &dropped);
             for work in works {
-                let Work::Keep(kept) = work else { continue };
+                let Work::Keep(kept, _) = work else { continue };
                 let Some(gate) = self.place(site).gate.as_mut() else { return };
                 gate.lanes[kept.lane].ledger.arrived(kept.ticket);
                 self.data().truth.accepted(site, kept.lane, kept.moment);
@@ -107,11 +118,11 @@ impl World {
         let reached = self.data_dice().percent(50);
         let place = self.place(site);
         let Some(gate) = place.gate.take() else { return };
-        if reached {
-            let boot = gate.boot;
-            place.disk.apply(&gate.writing, &boot);
-        }
         let waits = std::mem::take(&mut place.waits);
+        if reached {
+            let Applied { dropped, .. } = place.disk.apply(&gate.writing, &gate.boot);
+            self.data().truth.dropped(site, &dropped);
+        }
         self.collector_ends(site);
         for waits in waits {
             if let Waits::HandIn(run, moment, lanes) = waits {
@@ -122,29 +133,41 @@ impl World {
 }
 
 impl Disk {
-    /// Makes all the changes; gives the blocks that were appended.
-    fn apply(&mut self, works: &[Work], boot: &BootId) -> Vec<(usize, Block)> {
+    /// Makes all the changes.
+    fn apply(&mut self, works: &[Work], boot: &BootId) -> Applied {
+        let mut dropped = Vec::new();
         let mut growing: Vec<(usize, Block, Vec<Moment>)> = Vec::new();
         for work in works {
             match work {
-                Work::Keep(kept) => self.grow(&mut growing, kept, boot),
+                Work::Keep(kept, over) => {
+                    for block in over {
+                        let lost = self.remove(kept.lane, block.id);
+                        dropped.extend(lost.into_iter().map(|moment| (kept.lane, moment)));
+                    }
+                    self.grow(&mut growing, kept, boot);
+                }
                 Work::Settled(lane, id, settled) => {
                     let block = self.lanes[*lane].blocks.iter_mut().find(|block| block.id == *id);
                     if let Some(block) = block {
                         block.settled = *settled;
                     }
                 }
-                Work::Over(lane, id) => {
-                    self.lanes[*lane].blocks.retain(|block| block.id != *id);
-                    self.lanes[*lane].contents.remove(id);
-                }
+                Work::Over(lane, id) => drop(self.remove(*lane, *id)),
+                Work::Joined(membership) => self.membership = Some(membership.clone()),
             }
         }
         for (lane, block, moments) in &growing {
             self.lanes[*lane].blocks.push(block.clone());
             self.lanes[*lane].contents.insert(block.id, moments.clone());
         }
-        growing.into_iter().map(|(lane, block, _)| (lane, block)).collect()
+        let appended = growing.into_iter().map(|(lane, block, _)| (lane, block)).collect();
+        Applied { appended, dropped }
+    }
+
+    /// Removes a block; gives what it had.
+    fn remove(&mut self, lane: usize, id: i64) -> Vec<Moment> {
+        self.lanes[lane].blocks.retain(|block| block.id != id);
+        self.lanes[lane].contents.remove(&id).unwrap_or_default()
     }
 
     fn grow(&mut self, growing: &mut Vec<(usize, Block, Vec<Moment>)>, kept: &Kept, boot: &BootId) {
