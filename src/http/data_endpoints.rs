@@ -3,13 +3,13 @@
 use super::{
     adapter::Adapter,
     caller::Asker,
-    facet::{created, fresh_id, of_id, together},
+    facet::{created, each, fresh_id, of_id, together},
     kit::{Failure, Json, JsonBody, Path, Routes},
     secrets::check_reference,
 };
 use crate::{
     clock,
-    domain::{DataEndpoint, DataEndpointDraft, Fault, Faults, SecretEntry},
+    domain::{DataEndpoint, DataEndpointDraft, Faults, SecretEntry},
     store::StoredDataEndpoint,
     wire::data_endpoint::{DESTINATIONS_LIMIT, DataEndpointBody, read_data_endpoint, read_data_endpoints},
 };
@@ -156,22 +156,13 @@ fn all(
     drafts: Vec<(DataEndpointDraft, Faults)>,
     stored: &[StoredDataEndpoint],
 ) -> Result<Vec<DataEndpoint>, Failure> {
-    let several = drafts.len() > 1;
-    let (mut made, mut all_faults) = (Vec::<DataEndpoint>::new(), Faults::none());
-    for (index, (draft, mut faults)) in drafts.into_iter().enumerate() {
+    let complete = |draft: DataEndpointDraft| {
         let named = draft.id.clone().value();
         let before = stored.iter().find(|stored| named.as_deref() == Some(stored.endpoint.id().as_str()));
-        match draft.complete(before.map(|before| &before.endpoint), fresh_id()?) {
-            Ok(endpoint) if made.iter().any(|other| other.id() == endpoint.id()) => {
-                let resolution = "Give each data endpoint an Id of its own; Ids compare exactly.";
-                faults.push(Fault::new("Id", "is that of another element", resolution));
-            }
-            Ok(endpoint) => made.push(endpoint),
-            Err(others) => faults.merge(others),
-        }
-        faults.into_elements(several.then_some(index), &mut all_faults);
-    }
-    Ok(all_faults.or(made)?)
+        Ok(draft.complete(before.map(|before| &before.endpoint), fresh_id()?))
+    };
+    let apart = "Give each data endpoint an Id of its own; Ids compare exactly.";
+    each(drafts, complete, |one, other| one.id() == other.id(), apart)
 }
 
 /// What is stored, with the one at `index` replaced, or removed.

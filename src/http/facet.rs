@@ -44,6 +44,29 @@ pub(super) fn together<T>(mut faults: Faults, ruled: Result<T, Faults>) -> Resul
     }
 }
 
+/// What a body with any number of drafts asks for, by `rule`, with every fault of each element. Two that are the `same`
+/// are one too many; `apart` says what would be right.
+pub(super) fn each<D, T>(
+    drafts: Vec<(D, Faults)>,
+    mut rule: impl FnMut(D) -> Result<Result<T, Faults>, Failure>,
+    same: impl Fn(&T, &T) -> bool,
+    apart: &str,
+) -> Result<Vec<T>, Failure> {
+    let several = drafts.len() > 1;
+    let (mut made, mut all_faults) = (Vec::<T>::new(), Faults::none());
+    for (index, (draft, mut faults)) in drafts.into_iter().enumerate() {
+        match rule(draft)? {
+            Ok(one) if made.iter().any(|other| same(other, &one)) => {
+                faults.push(Fault::new("Id", "is that of another element", apart));
+            }
+            Ok(one) => made.push(one),
+            Err(others) => faults.merge(others),
+        }
+        faults.into_elements(several.then_some(index), &mut all_faults);
+    }
+    Ok(all_faults.or(made)?)
+}
+
 /// The answer to whoever added `body` to `facet`.
 pub(super) fn created(facet: &str, id: &ConfigurationId, body: impl Serialize) -> Response {
     let id = utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC);

@@ -10,7 +10,7 @@ use axum::{
 use super::{
     adapter::Adapter,
     caller::Asker,
-    facet::together,
+    facet::{each, together},
     kit::{Failure, Json, JsonBody, Path, Routes},
 };
 use crate::{
@@ -139,21 +139,10 @@ pub(super) fn check_reference(access: &Access, secrets: &[SecretEntry]) -> Resul
 
 /// What a PUT of all asks for, in the place of `stored`, with every fault of each element.
 fn all(drafts: Vec<(SecretDraft, Faults)>, stored: &[SecretEntry]) -> Result<SecretsChange, Failure> {
-    let several = drafts.len() > 1;
-    let (mut given, mut all_faults) = (Vec::<crate::domain::GivenSecret>::new(), Faults::none());
-    for (index, (draft, mut faults)) in drafts.into_iter().enumerate() {
-        match draft.complete(stored, None) {
-            Ok(secret) if given.iter().any(|other| other.id == secret.id) => {
-                let resolution =
-                    "Give each secret an Id of its own; upper and lower case make no difference.";
-                faults.push(Fault::new("Id", "is that of another element", resolution));
-            }
-            Ok(secret) => given.push(secret),
-            Err(others) => faults.merge(others),
-        }
-        faults.into_elements(several.then_some(index), &mut all_faults);
-    }
-    Ok(all_faults.or(SecretsChange { given, removed: Vec::new() })?)
+    let complete = |draft: SecretDraft| Ok(draft.complete(stored, None));
+    let apart = "Give each secret an Id of its own; upper and lower case make no difference.";
+    let given = each(drafts, complete, |one, other| one.id == other.id, apart)?;
+    Ok(SecretsChange { given, removed: Vec::new() })
 }
 
 fn is(entry: &SecretEntry, id: &str) -> bool {

@@ -3,10 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{schema, state::milliseconds};
-use crate::domain::{
-    Epoch, FailoverScore, GroupChange, GroupStatus, OverrideView, Receipt, Seen, Wall, format_span,
-};
+use super::{receipt::HandOverBody, schema};
+use crate::domain::{Epoch, FailoverScore, GroupChange, GroupStatus, OverrideView, Seen, format_span};
 
 /// A group's state: the documented members, then ours.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -197,47 +195,6 @@ impl From<&Seen> for MemberBody {
             failover_score: seen.score.map(FailoverScore::get),
             heard_ago: seen.heard_ago.map(format_span),
             acting: seen.acting,
-        }
-    }
-}
-
-/// A receipt, with its moments in wall time. The gap was measured by the boot clock.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "PascalCase")]
-#[schemars(rename = "HandOver")]
-struct HandOverBody {
-    /// The old Primary.
-    #[schemars(with = "schema::Id")]
-    from: String,
-    /// The new one.
-    #[schemars(with = "schema::Id")]
-    to: String,
-    /// How it is known when the old one acted last.
-    #[schemars(with = "schema::LastActWord")]
-    last_act: &'static str,
-    /// When that was.
-    #[schemars(with = "schema::Time")]
-    last_act_time: String,
-    /// When the new one acted first.
-    #[schemars(with = "schema::Time")]
-    first_act_time: String,
-    /// How long nobody acted, by one boot clock; below zero where both did.
-    gap_milliseconds: f64,
-    /// When the gate of the old one delivered last, as far as it had said.
-    #[schemars(with = "Option<schema::Time>")]
-    last_delivered_time: Option<String>,
-}
-
-impl HandOverBody {
-    fn new(at: Wall, receipt: &Receipt) -> Self {
-        Self {
-            from: receipt.from.to_string(),
-            to: receipt.to.to_string(),
-            last_act: receipt.last_act.as_str(),
-            last_act_time: at.minus(receipt.last_act_ago).to_string(),
-            first_act_time: at.minus(receipt.first_act_ago).to_string(),
-            gap_milliseconds: milliseconds(receipt.gap_us()),
-            last_delivered_time: receipt.last_delivered_ago.map(|ago| at.minus(ago).to_string()),
         }
     }
 }

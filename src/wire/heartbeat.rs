@@ -8,11 +8,12 @@ use super::{
     coverage::{CoverageBody, coverage_bodies, read_coverages},
     endpoint::{counter, missing, optional, read_role},
     members::{Members, Reader, Unknown},
+    receipt::ReceiptBody,
     schema,
 };
 use crate::domain::{
     BootId, ClientRole, Echo, EndpointLoss, Epoch, FailoverScore, Fault, Faults, Heartbeat, HeartbeatAnswer,
-    Incarnation, NativeHeartbeat, Receipt, Wall, format_span, parse_span,
+    Incarnation, NativeHeartbeat, Wall, parse_span,
 };
 
 const SCORE: &str = "FailoverScore is a number from 0 to 100.";
@@ -175,53 +176,6 @@ impl From<HeartbeatAnswer> for HeartbeatAnswerBody {
             egress: coverage_bodies(&answer.coverages),
             hand_over: answer.receipt.as_deref().map(ReceiptBody::from),
             warnings: answer.warnings,
-        }
-    }
-}
-
-/// The receipt of a hand-over.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "PascalCase")]
-#[schemars(rename = "Receipt")]
-struct ReceiptBody {
-    /// The new Primary's epoch.
-    #[schemars(with = "schema::EpochNumber")]
-    epoch: u64,
-    /// The old Primary.
-    #[schemars(with = "schema::Id")]
-    from: String,
-    /// The new one.
-    #[schemars(with = "schema::Id")]
-    to: String,
-    /// Why.
-    #[schemars(with = "schema::GroupReasonWord")]
-    cause: &'static str,
-    /// How it is known when the old one acted last.
-    #[schemars(with = "schema::LastActWord")]
-    last_act: &'static str,
-    /// How long ago that was.
-    #[schemars(with = "schema::Span")]
-    last_act_ago: String,
-    /// How long ago the new one acted first.
-    #[schemars(with = "schema::Span")]
-    first_act_ago: String,
-    /// How long ago the gate of the old one delivered last, as far as it had said.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "schema::Span")]
-    last_delivered_ago: Option<String>,
-}
-
-impl From<&Receipt> for ReceiptBody {
-    fn from(receipt: &Receipt) -> Self {
-        Self {
-            epoch: receipt.epoch.get(),
-            from: receipt.from.to_string(),
-            to: receipt.to.to_string(),
-            cause: receipt.cause.as_str(),
-            last_act: receipt.last_act.as_str(),
-            last_act_ago: format_span(receipt.last_act_ago),
-            first_act_ago: format_span(receipt.first_act_ago),
-            last_delivered_ago: receipt.last_delivered_ago.map(format_span),
         }
     }
 }

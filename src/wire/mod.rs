@@ -22,6 +22,7 @@ pub mod heartbeat;
 pub mod members;
 pub mod order;
 pub mod overview;
+mod receipt;
 pub mod registration;
 pub mod request;
 pub mod schema;

@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::schema;
-use crate::domain::{HandOver, Now, Standing, Transition, format_span};
+use super::{
+    receipt::{LastHandOverBody, milliseconds},
+    schema,
+};
+use crate::domain::{Now, Standing, Transition, format_span};
 
 /// `diagnostics/FailoverState`: exactly the four members of the documents.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -104,58 +107,9 @@ pub struct FailoverBody {
     #[schemars(with = "schema::StateWord")]
     adapter_state: &'static str,
     /// The last hand-over from or to this adapter, in this run.
-    hand_over: Option<HandOverBody>,
+    hand_over: Option<LastHandOverBody>,
     /// What an operator should know, each a sentence.
     warnings: Vec<String>,
-}
-
-/// The last hand-over from or to this adapter, in this run.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-#[serde(rename_all = "PascalCase")]
-#[schemars(rename = "LastHandOver")]
-struct HandOverBody {
-    /// The new Primary's epoch.
-    #[schemars(with = "schema::EpochNumber")]
-    epoch: u64,
-    /// The old Primary.
-    #[schemars(with = "schema::Id")]
-    from: String,
-    /// The new one.
-    #[schemars(with = "schema::Id")]
-    to: String,
-    /// Why.
-    #[schemars(with = "schema::GroupReasonWord")]
-    cause: &'static str,
-    /// How long nobody acted; below zero where both did.
-    gap_milliseconds: f64,
-    /// When the gate of the old one delivered last, as far as it had said.
-    #[schemars(with = "Option<schema::Time>")]
-    last_delivered: Option<String>,
-    /// When the gate of the new one, if that is this adapter, delivered first; null until it has counted to the end.
-    #[schemars(with = "Option<schema::Time>")]
-    first_delivered: Option<String>,
-    /// How many requests it sent that had waited; null until it has counted to the end.
-    #[schemars(with = "Option<schema::Counter>")]
-    resent: Option<u64>,
-    /// How many it had dropped for space before; null until it has counted to the end.
-    #[schemars(with = "Option<schema::Counter>")]
-    dropped: Option<u64>,
-}
-
-impl From<&HandOver> for HandOverBody {
-    fn from(of: &HandOver) -> Self {
-        Self {
-            epoch: of.epoch.get(),
-            from: of.from.to_string(),
-            to: of.to.to_string(),
-            cause: of.cause.as_str(),
-            gap_milliseconds: milliseconds(of.gap_us),
-            last_delivered: of.last_delivered.map(|at| at.wall.to_string()),
-            first_delivered: of.deliveries.and_then(|gate| gate.first).map(|at| at.wall.to_string()),
-            resent: of.deliveries.map(|gate| gate.resent),
-            dropped: of.deliveries.map(|gate| gate.dropped),
-        }
-    }
 }
 
 impl FailoverBody {
@@ -185,7 +139,7 @@ impl FailoverBody {
             failover_score: standing.score.get(),
             last_data_processed_time: standing.last_data.map(|at| at.to_string()),
             adapter_state: standing.adapter_state.as_str(),
-            hand_over: standing.hand_over.as_deref().map(HandOverBody::from),
+            hand_over: standing.hand_over.as_deref().map(LastHandOverBody::from),
             warnings: standing.warnings.iter().cloned().chain(more).collect(),
         }
     }
@@ -278,10 +232,4 @@ impl From<&Transition> for TransitionBody {
             gap_milliseconds: row.gap_us.map(milliseconds),
         }
     }
-}
-
-/// Milliseconds with three decimals; below zero where two acted.
-pub(super) fn milliseconds(micros: i64) -> f64 {
-    let magnitude = std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64() * 1e3;
-    if micros < 0 { -magnitude } else { magnitude }
 }

@@ -66,8 +66,15 @@ async fn name(server: &Server) -> Value {
     server.get(FACET).await.json()[0]["Name"].clone()
 }
 
+/// Its session, which it has soon after it was configured.
 async fn session(server: &Server) -> String {
-    server.get(FAILOVER).await.json()["SessionId"].as_str().unwrap().to_owned()
+    let mut known = None;
+    until("it has a session", async || {
+        known = server.get(FAILOVER).await.json()["SessionId"].as_str().map(str::to_owned);
+        known.is_some()
+    })
+    .await;
+    known.unwrap()
 }
 
 /// Everything in a folder, by name.

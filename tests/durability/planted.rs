@@ -1,8 +1,12 @@
-//! A planted secret is searched for everywhere: files, log, answers, process list.
+//! A planted secret is searched for everywhere: files, log, answers, process list, backups, and what the program prints.
 
 use std::{fs, path::Path, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use client_failover::{
+    auth::basic,
+    wire::{configuration::read_draft, members::Content, secret::read_secrets},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +17,7 @@ use crate::{
 
 const PASSWORD: &str = "Zwölf+Boxkämpfer/jagen%20Viktor";
 const SECRETS: &str = "/api/v1/management/secrets";
+const DESTINATIONS: &str = "/api/v1/configuration/Egress/DataEndpoints";
 const CLIENT_SECRET: &str = "quer\"über\\den großen & Sylter=Deich";
 
 /// The forms in which a secret could show itself.
@@ -29,6 +34,7 @@ fn forms() -> Vec<Vec<u8>> {
             STANDARD.encode(secret),
             STANDARD.encode(format!("user:{secret}")),
             STANDARD.encode(format!("stored:{secret}")),
+            STANDARD.encode(format!("gate:{secret}")),
         ]);
     }
     forms.into_iter().map(String::into_bytes).collect()
@@ -65,9 +71,52 @@ fn check_process(server: &Server) {
 async fn check_answers(server: &Server) {
     let one = format!("{FACET}/C");
     let (stored, history) = (format!("{SECRETS}/planted"), format!("{HISTORY}?limit=1000"));
-    for path in [FACET, &one, STATE, FAILOVER, &history, SECRETS, &stored, "/readyz", "/healthz", "/metrics"]
-    {
-        assert_clean(path, server.get(path).await.body.as_bytes());
+    for path in [
+        FACET,
+        &one,
+        DESTINATIONS,
+        STATE,
+        FAILOVER,
+        &history,
+        SECRETS,
+        &stored,
+        "/api/v1/management/audit?limit=1000",
+        "/api/v1/diagnostics/Egress",
+        "/readyz",
+        "/healthz",
+        "/metrics",
+        "/api/openapi.json",
+        "/api",
+        "/",
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert_clean(path, answer.body.as_bytes());
+    }
+}
+
+/// What `check` says of the folder, whether its server runs or not.
+fn check_check(data: &Path) {
+    let mut command = Command::new(PROGRAM);
+    let said = command.args(["check", "serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
+    let said = said.env_clear_and_trace().output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stdout).contains("database"), "{said:?}");
+    assert_clean("check", &[said.stdout, said.stderr].concat());
+}
+
+#[test]
+fn what_a_panic_could_print_has_no_secret() {
+    for secret in [PASSWORD, CLIENT_SECRET] {
+        let content = |body: Value| Content::parse(body.to_string().as_bytes()).unwrap();
+        let whole = json!({ "UserName": "u", "Password": secret, "ClientSecret": secret });
+        let header = format!("Basic {}", STANDARD.encode(format!("user:{secret}")));
+        for printed in [
+            format!("{:?}", read_draft(content(whole)).unwrap()),
+            format!("{:?}", read_secrets(content(json!([{ "Id": "a", "Value": secret }]))).unwrap()),
+            format!("{:?}", basic::read(header.as_bytes()).unwrap()),
+        ] {
+            assert_clean("what is printed for a panic", printed.as_bytes());
+        }
     }
 }
 
@@ -117,6 +166,28 @@ fn faulty_secrets() -> Vec<String> {
     [PASSWORD, CLIENT_SECRET].iter().flat_map(|secret| bodies(secret)).map(|body| body.to_string()).collect()
 }
 
+/// What is refused is not said back.
+async fn check_refusals(server: &Server) {
+    for (method, body) in faulty_requests() {
+        let answer = server.send(method.clone(), FACET, Some(&body)).await;
+        assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
+        assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
+    }
+    for body in faulty_secrets() {
+        let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
+        assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
+        assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
+    }
+}
+
+/// The gate sends the same secrets, and keeps what its destination does not take in a database of its own.
+async fn send_through_gate(server: &Server, destination: &str) {
+    let destination = json!({ "Id": "d", "Endpoint": destination, "UserName": "gate", "Password": PASSWORD });
+    let given = server.send(Method::PUT, DESTINATIONS, Some(&destination.to_string())).await;
+    assert_eq!(given.status, 204, "{}", given.body);
+    server.send(Method::POST, "/egress/d/x", Some("{}")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_endpoint() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +195,8 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
     let mut command = Command::new(PROGRAM);
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data);
     // Everything that can be logged, of everybody.
-    let mut server = Server::from_command(command.env_clear_and_trace(), &data);
+    command.env_clear_and_trace();
+    let mut server = Server::from_command(command, &data);
 
     // Endpoints that say back what they were told, as debugging proxies and frameworks do.
     let said_back = |request: &str| {
@@ -161,6 +233,7 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         let given = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&given)).await;
         assert_eq!(given.status, 204, "{}", given.body);
         server.configure(&configuration).await;
+        send_through_gate(&server, &endpoint.url).await;
         until("the secret reaches the endpoint", async || {
             ear.heard().iter().any(|heard| heard.contains(&wanted))
         })
@@ -168,39 +241,34 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         until("the refusal is known", async || server.get(FAILOVER).await.json()["LastError"].is_string())
             .await;
         check_answers(&server).await;
-        for (method, body) in faulty_requests() {
-            let answer = server.send(method.clone(), FACET, Some(&body)).await;
-            assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
-            assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
-        }
-        for body in faulty_secrets() {
-            let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
-            assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
-            assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
-        }
+        check_refusals(&server).await;
         server.send(Method::PATCH, FACET, Some("{\"Name\":\"n\"}")).await;
         check_answers(&server).await;
         check_folder(&data);
         check_process(&server);
+        check_check(&data);
     }
     assert_clean("the dump", ask(&data, ".dump").as_bytes());
     let mut backup = Command::new(PROGRAM);
     backup.arg("backup").arg(data.join("a backup")).arg("--data-dir").arg(&data);
     assert!(backup.status().unwrap().success());
     assert_eq!(server.terminate().code(), Some(0));
+    check_check(&data);
     check_folder(&data);
+    for file in ["a backup", "egress.db"] {
+        assert!(data.join(file).exists(), "{file} was searched");
+    }
     assert!(server.log().contains("TRACE"), "everything is logged");
     assert_clean("the log", server.log().as_bytes());
 }
 
 /// A command in an environment of its own.
 trait Traced {
-    fn env_clear_and_trace(self) -> Command;
+    fn env_clear_and_trace(&mut self) -> &mut Self;
 }
 
 impl Traced for Command {
-    fn env_clear_and_trace(mut self) -> Command {
-        self.env_clear().env("CLIENT_FAILOVER_LOG", "trace,client_failover=trace");
-        self
+    fn env_clear_and_trace(&mut self) -> &mut Self {
+        self.env_clear().env("CLIENT_FAILOVER_LOG", "trace,client_failover=trace")
     }
 }

@@ -33,7 +33,18 @@ async fn a_password_and_a_private_key_are_nowhere() {
         secrets.push(password.into());
         secrets.push(STANDARD.encode(format!("plc-a:{password}")).into());
         secrets.push(url::form_urlencoded::byte_serialize(password.as_bytes()).collect::<String>().into());
-        for path in [STATE, FAILOVER, HISTORY, "/readyz", "/metrics", "/api/v1/clientfailover", "/nowhere"] {
+        for path in [
+            STATE,
+            FAILOVER,
+            HISTORY,
+            "/readyz",
+            "/metrics",
+            "/api/openapi.json",
+            "/api/v1/management/audit",
+            "/api/v1/clientfailover/overview",
+            "/",
+            "/nowhere",
+        ] {
             let request = trusting.get(format!("{}{path}", server.url)).basic_auth("plc-a", Some(password));
             assert_clean(path, answer(request).await.body.as_bytes(), &secrets);
         }
