@@ -102,15 +102,13 @@ impl Endpoint {
         }
         // No group waits for the disk of another: what needs it comes after all of them were looked at.
         for cell in &cells {
-            let (silent, lapsed, waits) = {
+            let (silent, lapsed) = {
                 let group = cell.lock();
                 let silent = group.silent_for(self.now(), self.inner.settings.session_retention);
-                (silent, group.override_to_remove(), group.waits_for_successor())
+                (silent, group.override_to_remove())
             };
-            // What happened is written with the promotion that is on its way.
-            if !waits {
-                self.write_changes_soon(cell).await;
-            }
+            // Where a seat is on its way, or waits for the promotion that follows, what happened is written with it.
+            self.write_changes_soon(cell).await;
             for id in silent {
                 self.forget(cell, &id).await;
             }

@@ -2,6 +2,8 @@
 
 use std::{io, sync::Arc};
 
+use tokio::sync::MutexGuard;
+
 use super::{
     Cell, Endpoint, Group, GroupChange, GroupEvent, GroupKey, Mark, PAUSE, Record, SeatRecord, StoreError,
     unpoisoned,
@@ -120,21 +122,43 @@ impl Endpoint {
         self.keep_books(cell, &mut group);
     }
 
-    /// Writes what happened and needs no seat, after all that is being written; what the store refuses waits for the next
-    /// time.
+    /// Writes what happened and needs no seat, after the seat that is on its way to the disk. It waits for the next time
+    /// where the store refuses, or a seat that it followed from could not be written.
     pub(super) async fn write_changes(&self, cell: &Cell) {
-        // In the order in which seats are written.
-        let order = self.inner.mark.lock().await;
+        let order = self.after_its_seat(cell).await;
+        if cell.lock().is_recorded() {
+            self.write_changes_in(&order, cell).await;
+        }
+    }
+
+    /// The same for a group that is gone, whose seat nobody writes any more.
+    pub(super) async fn write_last_changes(&self, cell: &Cell) {
+        let order = self.after_its_seat(cell).await;
         self.write_changes_in(&order, cell).await;
     }
 
-    /// The same, unless a seat is being written: then it waits for the next time, too.
+    /// The same, unless any seat is being written, or this group's is to be: then it waits for the next time, too.
     pub(super) async fn write_changes_soon(&self, cell: &Cell) {
         if !cell.has_unwritten() {
             return;
         }
-        if let Ok(order) = self.inner.mark.try_lock() {
+        if let Ok(order) = self.inner.mark.try_lock()
+            && cell.lock().is_recorded()
+        {
             self.write_changes_in(&order, cell).await;
+        }
+    }
+
+    /// The order in which seats are written, once that of this group which was taken to be written is.
+    async fn after_its_seat(&self, cell: &Cell) -> MutexGuard<'_, Mark> {
+        loop {
+            let order = self.inner.mark.lock().await;
+            if !cell.lock().is_recording() {
+                return order;
+            }
+            // Its writer has not come to the lock yet.
+            drop(order);
+            tokio::task::yield_now().await;
         }
     }
 

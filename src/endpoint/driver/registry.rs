@@ -91,7 +91,7 @@ impl Endpoint {
         self.hurry(&cell);
         self.inner.store.delete_group(key, told).await?;
         // Nobody writes what happened in a group that is gone; and what is on its way to the disk arrives first.
-        self.write_changes(&cell).await;
+        self.write_last_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         hosted.look_for_namesakes(key);

@@ -104,13 +104,14 @@ fn said(span: Duration) -> String {
 impl Group {
     /// The endpoint is back.
     pub fn note_away(&mut self, now: Moment, away: &Away) {
-        self.away = Some(away.clone());
         if away.reason == GroupReason::Stalled {
+            self.stalled = Some(away.clone());
             let (since, _, count, total) =
                 self.stalls.untold.unwrap_or((away.since, away.ended.wall, 0, Duration::ZERO));
             self.stalls.untold = Some((since, away.ended.wall, count + 1, total + away.span));
             self.tell_stalls(now);
         } else {
+            self.absence = Some(away.clone());
             self.note_absence(now, away.since, Why::new(away.reason, away.sentence.clone()));
         }
         // If the holder on record has stopped meanwhile, that is why; and if it is never heard again, this is the last
@@ -168,7 +169,7 @@ impl Group {
             let over = now.clock.since(away.ended.uptime);
             over <= stopped_for + half && stopped_for + half <= over + away.span
         };
-        match self.away.as_ref().filter(explains) {
+        match self.stalled.as_ref().filter(explains).or_else(|| self.absence.as_ref().filter(explains)) {
             Some(away) => {
                 let sentence = format!("{session} had no answer and stopped acting: {}", away.sentence);
                 Why::new(away.reason, sentence)
@@ -179,8 +180,7 @@ impl Group {
 
     /// What is known of the endpoint's absence before it began, for a sentence that another one ends with.
     pub(super) fn after_absence(&self) -> String {
-        let absence = self.away.as_ref().filter(|away| away.reason != GroupReason::Stalled);
-        absence.map_or_else(String::new, |away| format!("; {}", away.sentence))
+        self.absence.as_ref().map_or_else(String::new, |away| format!("; {}", away.sentence))
     }
 
     /// The endpoint stops, as it was told to.

@@ -268,8 +268,10 @@ pub struct Group {
     why: Why,
     /// Who held the seat before it was freed; empty where that was before this run of the endpoint.
     freed_by: Option<SessionId>,
-    /// When the endpoint was away last.
-    away: Option<Away>,
+    /// When the endpoint was away before this run of it.
+    absence: Option<Away>,
+    /// When it was stalled last.
+    stalled: Option<Away>,
     stalls: Stalls,
     /// Who held the seat before, and acted.
     former: Option<Former>,
@@ -318,7 +320,8 @@ impl Group {
             answers: None,
             why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
             freed_by: None,
-            away: None,
+            absence: None,
+            stalled: None,
             stalls: Stalls::default(),
             former: None,
             handed: None,

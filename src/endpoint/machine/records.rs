@@ -97,6 +97,18 @@ impl Group {
         self.books.due().is_some()
     }
 
+    /// Whether a record was taken, and it is not known yet whether it is on disk.
+    #[must_use]
+    pub const fn is_recording(&self) -> bool {
+        self.books.is_in_flight()
+    }
+
+    /// Whether the store knows how the seat stands.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        !self.books.is_open()
+    }
+
     /// What could wait is to be written now: the endpoint stops.
     pub fn hurry(&mut self) {
         if self.books.differs.is_some() {
