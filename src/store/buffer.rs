@@ -131,7 +131,7 @@ impl Buffer {
     }
 
     /// Folds the write-ahead log in, so that it is written over from its beginning: on a full disk that takes no room
-    /// where what is removed makes it. Whether that was done.
+    /// where what is removed makes it. Whether it was tried; a reader may have kept it from being done.
     async fn begin_log_anew(&mut self) -> bool {
         sqlx::raw_sql("pragma wal_checkpoint(restart)").execute(&mut self.writer).await.is_ok()
     }

@@ -44,8 +44,9 @@ impl Store {
             let mut writer = self.writer().await;
             let mut transaction = writer.begin().await?;
             let sealed = seal_anew(self.sealer(), &mut transaction).await?;
-            let by = who_began(&mut transaction).await?;
-            insert_audit(&mut transaction, &told(AuditAction::Rotated, path, at, by)).await?;
+            if let Some(by) = who_began(&mut transaction).await? {
+                insert_audit(&mut transaction, &told(AuditAction::Rotated, path, at, by)).await?;
+            }
             transaction.commit().await?;
             sealed
         };
@@ -65,15 +66,19 @@ fn told(action: AuditAction, path: &Path, at: Wall, by: String) -> AuditRow {
     AuditRow::of_deed(deed, at, by, None)
 }
 
-/// Who began the rotation that is under way, as the audit trail names him.
-async fn who_began(transaction: &mut Write<'_>) -> Result<String, StoreError> {
-    let began = sqlx::query_scalar!(
-        r#"select requested_by as "by!" from audit where kind = 'Key' and action = 'Began'
-           order by sequence desc limit 1"#
+/// Who began the rotation that is under way, as the audit trail names him; nobody where the trail has its end already,
+/// because the process was killed after that.
+async fn who_began(transaction: &mut Write<'_>) -> Result<Option<String>, StoreError> {
+    let last = sqlx::query!(
+        r#"select action as "action!", requested_by as "by!" from audit
+           where kind = 'Key' and action in ('Began', 'Rotated') order by sequence desc limit 1"#
     );
-    let by = began.fetch_optional(&mut **transaction).await?;
-    // It may have been removed meanwhile, as old rows are.
-    Ok(by.unwrap_or_else(|| "unknown".to_owned()))
+    Ok(match last.fetch_optional(&mut **transaction).await? {
+        Some(last) if last.action == AuditAction::Rotated.as_str() => None,
+        Some(last) => Some(last.by),
+        // It may have been removed meanwhile, as old rows are.
+        None => Some("unknown".to_owned()),
+    })
 }
 
 /// Opens and seals again everything that is sealed.
