@@ -23,7 +23,8 @@ use super::{
     tls,
 };
 use crate::{
-    domain::{Epoch, OpenAccess, SessionId, root_cause},
+    clock,
+    domain::{Epoch, OpenAccess, SessionId, Uptime, root_cause},
     login::{Login, Proof, client_builder},
     tls::Authorities,
 };
@@ -179,15 +180,16 @@ impl Forwarder {
         stamp: &Stamp,
     ) -> Result<Response<AnswerBody>, Undelivered> {
         let path = self.destination.path(&request.target).ok_or(Undelivered::BadTarget)?;
+        let since = clock::uptime();
         let sending = async {
             let proof = self.proof().await?;
-            let answer = self.send_once(request, &path, stamp, proof.as_ref()).await?;
+            let answer = self.send_once(request, &path, stamp, proof.as_ref(), since).await?;
             let refused = answer.status() == StatusCode::UNAUTHORIZED
                 && proof.is_some_and(|proof| self.destination.login.refused(&proof));
             if !refused {
                 return Ok(answer);
             }
-            self.send_once(request, &path, stamp, self.proof().await?.as_ref()).await
+            self.send_once(request, &path, stamp, self.proof().await?.as_ref(), since).await
         };
         match sending.await {
             Ok(mut answer) => {
@@ -215,6 +217,7 @@ impl Forwarder {
         path: &PathAndQuery,
         stamp: &Stamp,
         proof: Option<&Proof>,
+        since: Uptime,
     ) -> Result<Response<AnswerBody>, Undelivered> {
         let mut sent = hyper::Request::new(Full::new(request.body.clone()));
         *sent.method_mut() = request.method.clone();
@@ -231,7 +234,7 @@ impl Forwarder {
             headers.insert(header::AUTHORIZATION, login);
         }
         headers.insert(header::HOST, self.destination.host.clone());
-        let exchanged = self.pool.exchange(&self.destination.server, sent).await;
+        let exchanged = self.pool.exchange(&self.destination.server, sent, since).await;
         exchanged.map_err(|error| Undelivered::Failed(root_cause(&*error)))
     }
 }

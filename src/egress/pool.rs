@@ -34,7 +34,7 @@ use tower::Service;
 use super::connection::{Connector, Guarded, NotPermitted, Tenure};
 use crate::{clock, domain::Uptime};
 
-/// How long a destination may take to be reached, or to begin its answer.
+/// How long a destination may take to be reached and to answer; a long answer may go on from there.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a connection without a request is kept: less than servers commonly keep one.
@@ -68,7 +68,7 @@ struct Link {
 
 /// Why an answer is not waited for any longer.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer began within {} s", ANSWER_LIMIT.as_secs())]
+#[error("there was no answer within {} s", ANSWER_LIMIT.as_secs())]
 struct Overdue;
 
 /// The connections to one destination.
@@ -101,10 +101,11 @@ impl Pool {
         self: &Arc<Self>,
         server: &Uri,
         mut request: Request<Full<Bytes>>,
+        since: Uptime,
     ) -> Result<Response<AnswerBody>, Failure> {
         while let Some(link) = self.take_idle().await {
-            match link.ask(request).await {
-                Ok((answer, link)) => return self.read(answer, link).await,
+            match link.ask(request, since).await {
+                Ok((answer, link)) => return self.read(answer, link, since).await,
                 // The server closed it meanwhile, and nothing was sent: another one will do.
                 Err((_, Some(unsent))) => request = *unsent,
                 Err((failure, None)) => return Err(failure),
@@ -113,13 +114,13 @@ impl Pool {
         let link = select! {
             biased;
             () = self.tenure.ended() => return Err(NotPermitted.into()),
-            link = timeout(ANSWER_LIMIT, self.connect(server)) => link.map_err(|_elapsed| Overdue)??,
+            link = timeout(left(since), self.connect(server, since)) => link.map_err(|_elapsed| Overdue)??,
         };
-        let (answer, link) = link.ask(request).await.map_err(|(failure, _)| failure)?;
-        self.read(answer, link).await
+        let (answer, link) = link.ask(request, since).await.map_err(|(failure, _)| failure)?;
+        self.read(answer, link, since).await
     }
 
-    async fn connect(&self, server: &Uri) -> Result<Link, Failure> {
+    async fn connect(&self, server: &Uri, since: Uptime) -> Result<Link, Failure> {
         let stream = self.connector.clone().call(server.clone()).await?;
         let (sender, wire) = http1::handshake(stream).await?;
         Ok(Link {
@@ -128,7 +129,7 @@ impl Pool {
             over: false,
             idle_since: clock::uptime(),
             ended: FuturesUnordered::from_iter([self.tenure.ended()]),
-            timer: Box::pin(sleep(ANSWER_LIMIT)),
+            timer: Box::pin(sleep(left(since))),
         })
     }
 
@@ -161,10 +162,11 @@ impl Pool {
         self: &Arc<Self>,
         answer: Response<Incoming>,
         mut link: Link,
+        since: Uptime,
     ) -> Result<Response<AnswerBody>, Failure> {
         let (parts, incoming) = answer.into_parts();
         if incoming.size_hint().exact().is_some_and(|length| length <= WHOLE_BYTES) {
-            let whole = link.drive(Some(clock::uptime()), incoming.collect()).await??.to_bytes();
+            let whole = link.drive(Some(since), incoming.collect()).await??.to_bytes();
             self.keep(link).await;
             return Ok(Response::from_parts(parts, AnswerBody::Whole(whole)));
         }
@@ -172,6 +174,11 @@ impl Pool {
         self.tenure.run(stream(Arc::clone(self), link, incoming, pieces));
         Ok(Response::from_parts(parts, AnswerBody::Streamed(streamed)))
     }
+}
+
+/// For how long an answer that is waited for since then may still be waited for.
+fn left(since: Uptime) -> Duration {
+    (since + ANSWER_LIMIT).since(clock::uptime())
 }
 
 /// Passes a long answer back piece by piece.
@@ -197,9 +204,10 @@ impl Link {
     async fn ask(
         mut self,
         request: Request<Full<Bytes>>,
+        since: Uptime,
     ) -> Result<(Response<Incoming>, Self), (Failure, Option<Box<Request<Full<Bytes>>>>)> {
         let asking = self.sender.try_send_request(request);
-        match self.drive(Some(clock::uptime()), asking).await {
+        match self.drive(Some(since), asking).await {
             Ok(Ok(answer)) => Ok((answer, self)),
             Ok(Err(mut refused)) => {
                 let unsent = refused.take_message().map(Box::new);
@@ -235,7 +243,7 @@ impl Link {
     /// Ready once an answer that is waited for since then is overdue.
     fn poll_overdue(&mut self, since: Uptime, context: &mut Context<'_>) -> Poll<()> {
         while self.timer.as_mut().poll(context).is_ready() {
-            let left = (since + ANSWER_LIMIT).since(clock::uptime());
+            let left = left(since);
             if left.is_zero() {
                 return Poll::Ready(());
             }
