@@ -177,7 +177,7 @@ impl Door {
         answer.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(over))))
     }
 
-    /// `refusal`, with how one may log in where another login would help.
+    /// `refusal`, with how one may log in where a login is missing, or another might help.
     fn ask_for_login(&self, mut refusal: Response) -> Response {
         let no_login = refusal.status() == StatusCode::UNAUTHORIZED;
         // A browser asks for a password whatever else is said; where none counts, it must not.

@@ -14,7 +14,10 @@ use serde_json::json;
 
 use crate::{
     plant::{Plan, Plant},
-    support::mount::{Mount, fill},
+    support::{
+        LIMIT,
+        mount::{Mount, fill},
+    },
 };
 
 const T: Duration = Duration::from_secs(1);
@@ -141,10 +144,12 @@ impl SlowSyncs {
             let status = fs::read_to_string(task.path().join("status")).unwrap_or_default();
             !status.contains("TracerPid:\t0\n")
         };
+        let limit = clock::now().uptime + LIMIT;
         while !fs::read_dir(&tasks).unwrap().map(Result::unwrap).all(is_traced) {
             if strace.try_wait().unwrap().is_some() {
                 return None;
             }
+            assert!(clock::now().uptime < limit, "strace does not come to every thread within {LIMIT:?}");
             thread::sleep(Duration::from_millis(1));
         }
         Some(Self(strace))

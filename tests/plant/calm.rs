@@ -6,7 +6,7 @@ use client_failover::{clock, domain::Uptime};
 
 use super::{Plant, control::Control, sink::Write};
 
-/// What processes that are started, and messages, alarms and records that are well, take on top.
+/// What processes that are started, messages, alarms and records that are well, and a disk that others use take on top.
 const ON_TOP: Duration = Duration::from_millis(500);
 
 /// A time of calm after faults.
@@ -52,7 +52,7 @@ impl Calm {
             idle: acts.at.since(healed),
             allowed,
             longest_gap: gaps.max().unwrap_or_default(),
-            allowed_gap: t / 4 + loaded(settled, until),
+            allowed_gap: t / 4 + ON_TOP + loaded(settled, until),
             acted: acted.len(),
         }
     }

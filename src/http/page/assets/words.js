@@ -86,7 +86,7 @@ export function short(text) {
   if (names.has(text)) return names.get(text);
   let shown = text ?? '';
   // Within a sentence only an Id like ours is sure not to be a word of it.
-  for (const [id, name] of names) if (id.search(GUID) >= 0) shown = shown.replaceAll(id, name);
+  for (const [id, name] of names) if (id.search(GUID) >= 0) shown = shown.replaceAll(id, () => name);
   return shown.replace(GUID, '$1');
 }
 
