@@ -106,12 +106,14 @@ impl Endpoint {
         }
     }
 
-    /// Writes what happened in all groups, in one transaction; what the store refuses waits for the next time.
+    /// Writes what happened in all groups, in one transaction; what the store refuses waits for the next time, and so
+    /// does what comes after a seat that is not on disk.
     async fn write_all_changes(&self) {
         // In the order in which seats are written.
         let order = self.inner.mark.lock().await;
+        let recorded = self.cells().into_iter().filter(|cell| cell.lock().is_recorded());
         let taken: Vec<(Arc<Cell>, Unwritten)> =
-            self.cells().into_iter().map(|cell| (Arc::clone(&cell), cell.take_unwritten())).collect();
+            recorded.map(|cell| (Arc::clone(&cell), cell.take_unwritten())).collect();
         let due: Vec<_> = taken.iter().map(|(cell, unwritten)| (&cell.key, unwritten.due())).collect();
         let written = self.inner.store.record_changes(&due).await;
         if let Err(error) = written {

@@ -105,11 +105,12 @@ impl Endpoint {
             Some(false) => return cell.keep_first(before),
             None => return cell.keep_first(before.in_doubt()),
         }
-        drop(mark);
         if let Some(promotion) = &record.promotion {
             say(&cell, promotion);
         }
+        // The next seat is taken before anybody may write what happened without one.
         self.keep_books(&cell, &mut cell.lock());
+        drop(mark);
         if written.is_ok() {
             cell.kept.send_replace(true);
         }
