@@ -49,6 +49,9 @@ impl Hosts {
         }
         // An absolute form names the host a second time.
         for named in [Some(&host), uri.authority()].into_iter().flatten() {
+            if !is_whole(named) {
+                return Err(Stranger::Host(named.to_string()));
+            }
             if !self.is_mine(named.host()) {
                 return Err(Stranger::Host(named.host().to_owned()));
             }
@@ -90,6 +93,14 @@ fn authority(value: &HeaderValue) -> Option<Authority> {
     (!authority.as_str().contains('@')).then_some(authority)
 }
 
+/// Whether there is nothing but a host and a port: what follows brackets is passed over by the parser.
+fn is_whole(authority: &Authority) -> bool {
+    authority
+        .as_str()
+        .strip_prefix(authority.host())
+        .is_some_and(|port| port.is_empty() || port.starts_with(':'))
+}
+
 /// A host in lower case, an IPv6 address without its brackets.
 fn bare(host: &str) -> String {
     let host = host.to_ascii_lowercase();
@@ -124,6 +135,7 @@ mod tests {
             ("127.0.0.1:5590", "LocalHost", true),
             ("127.0.0.1:5590", "127.8.9.1:1", true),
             ("127.0.0.1:5590", "[::1]:5590", true),
+            ("127.0.0.1:5590", "[::1].evil.example", false),
             ("127.0.0.1:5590", "10.0.0.5:5590", false),
             ("10.0.0.5:5590", "10.0.0.5:5590", true),
             ("10.0.0.5:5590", "10.0.0.6:5590", false),
