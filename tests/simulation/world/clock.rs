@@ -58,6 +58,11 @@ impl Clock {
         }
     }
 
+    /// When the machine was booted.
+    pub(crate) const fn booted(&self) -> Instant {
+        self.booted
+    }
+
     /// What `CLOCK_BOOTTIME` shows.
     pub(crate) fn uptime(&self, at: Instant) -> Uptime {
         let counted = at - self.booted;

@@ -255,7 +255,7 @@ impl World {
     pub(crate) fn leave_sign(&mut self, stopped: bool) {
         let lived = if self.endpoint.is_up() { self.now } else { self.endpoint.frozen_at };
         let ago = if stopped { 0 } else { self.disk_dice.below(SECOND) };
-        let at = self.endpoint_clock.now(lived.saturating_sub(ago));
+        let at = self.endpoint_clock.now(lived.saturating_sub(ago).max(self.endpoint_clock.booted()));
         let at = if at.uptime < self.endpoint.begun.clock { self.endpoint_clock.now(lived) } else { at };
         self.endpoint.sign = Some(SignOfLife { boot: self.endpoint.boot.clone(), at, stopped });
     }
