@@ -76,11 +76,15 @@ pub(super) async fn play(
 }
 
 impl Stage<'_> {
-    /// Says where everything is, once the first samples have arrived.
+    /// Says where everything is, once both collectors hand in and the first samples have arrived: a fault that comes
+    /// before B's collector runs would show a loss that no pair in service has.
     async fn introduce(&mut self, folder: &Path, keys: bool) -> Result<(), DemoError> {
         let mut patience = self.patience("the first sample")?;
         while self.sink.totals().samples == 0 {
             patience.again().await?;
+        }
+        for at in 0..self.site.adapters.len() {
+            self.at_work(at).await?;
         }
         let site = &self.site;
         let mut places = vec![format!("  group      {}/#groups/{GROUP}", site.endpoint)];
@@ -264,7 +268,7 @@ impl Stage<'_> {
 
     /// Waits until an adapter's collector hands in samples, if it is to run now.
     async fn at_work(&mut self, at: usize) -> Result<(), DemoError> {
-        let mut patience = self.patience("the collector of an adapter that is back")?;
+        let mut patience = self.patience("the collector of an adapter")?;
         let so_far = self.site.handed_in(at).await?;
         while self.site.handed_in(at).await? == so_far {
             let stands_by = self.site.diagnostics(at).await?["Role"] != "Primary";
