@@ -4,7 +4,7 @@ use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, proces
 
 use serde_json::json;
 
-use crate::support::{PROGRAM, Server, configuration, until};
+use crate::support::{PROGRAM, Server, configuration, port::Port, until};
 
 /// What `check` says, with its exit code.
 fn check(half: &str, data: &Path, more: &[&str]) -> (Option<i32>, String) {
@@ -32,16 +32,12 @@ fn found(said: &str, subject: &str, grade: &str, what: &str, remedy: &str) {
     assert!(next.contains(remedy), "{next}\n{said}");
 }
 
-/// A port that nobody listens on now.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_works_is_good_before_the_first_start_beside_a_server_and_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let (data, hosted) = (folder.path().join("a"), folder.path().join("e"));
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     for half in ["serve", "endpoint"] {
         let (code, said) = check(half, &data, &["--listen", &listen]);
         assert_eq!(code, Some(0), "{said}");
@@ -80,7 +76,8 @@ async fn each_fault_is_named_with_what_to_do_and_the_check_fails() {
     let (data, hosted) = (folder.path().join("a"), folder.path().join("e"));
     let mut endpoint = Server::endpoint(&hosted, &[]);
     let mut server = Server::serve(&data, &[]);
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let base = format!("{}/api/v1/clientfailover", endpoint.url);
     let mut wanted = configuration(&base, "Line 1", "00:00:01");
     wanted["UserName"] = json!("u");
