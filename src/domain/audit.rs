@@ -1,6 +1,6 @@
 //! What the audit trail tells: who changed what, from where, and what was refused.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::Wall;
 
@@ -128,10 +128,11 @@ impl AuditRow {
     }
 }
 
-/// What one who acts from many addresses has at his disposal: an IPv4 address, or an IPv6 network.
+/// What one who acts from many addresses has at his disposal: an IPv4 address, an IPv6 network, all of this machine.
 #[must_use]
 pub fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
+        IpAddr::V4(address) if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -476,7 +476,8 @@ impl From<CallError> for Failure {
                 "The endpoint has no place left for another stream of events.",
                 "Post heartbeats at their pace; a stream only makes a hand-over faster.",
             )
-            .retry_after(60),
+            .retry_after(60)
+            .because(Cause::TooManyStreams),
             CallError::Store(error) => error.into(),
             CallError::NotRecorded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
