@@ -137,6 +137,7 @@ impl Group {
                     told.elsewhere += u32::from(!same);
                     same || told.elsewhere >= 2
                 }
+                None if tenure.last_primary.is_none() => return false,
                 None => {
                     // A stock member does not say that it acts; whoever was answered Primary does.
                     let since = now.clock.since(tenure.granted_at);
