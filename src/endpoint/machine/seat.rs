@@ -54,7 +54,8 @@ pub(super) struct Tenure {
     /// From when on the holder's word that it stopped is believed.
     ///
     /// A run of the endpoint does not know what the run before it heard, so a heartbeat that was long
-    /// under way looks new to it. T after its start no permission of the run before is left.
+    /// under way looks new to it. T after its start no permission of the run before is left; nor is any, before
+    /// that, once a heartbeat proves that the holder has heard this run, and waits for no older answer.
     pub(super) believed_from: Uptime,
     /// T after the receipt of the last heartbeat that was answered Primary.
     pub(super) held_until: Uptime,
@@ -143,7 +144,7 @@ impl Tenure {
         let left = seconds(self.stopped.map(|_| self.ends_at())?.since(now.uptime));
         let session = &self.holder.session;
         Some(format!(
-            "{session} says that it stopped; the endpoint has just begun, and believes that in {left}"
+            "{session} says that it stopped; the endpoint has just begun, and believes that in {left} at most"
         ))
     }
 
