@@ -14,6 +14,7 @@ use super::{
     adapter::sentence,
     data_endpoints::unknown_id,
     kit::{Failure, Json, Routes},
+    traffic::Cause,
 };
 use crate::{
     egress::{Answer, Gate, LaneReport, Refusal, Unread},
@@ -78,6 +79,12 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
             "With the base address before it, it is no path of HTTP.",
             "Check the path and the query.",
         ),
+        Refusal::GoesRound(id) => Failure::new(
+            StatusCode::LOOP_DETECTED,
+            "The request goes round in a circle.",
+            format!("It has come through this gate before, and comes back for the data endpoint {id:?}."),
+            "Correct the Endpoint of a data endpoint, here or at an adapter that it leads to.",
+        ),
         Refusal::Unread(unread) => not_read(unread),
         Refusal::StandsBy => not_now(
             "This adapter stands by.",
@@ -134,7 +141,8 @@ fn not_read(unread: Unread) -> Failure {
             "The requests under way take all the memory that they may; nothing of this one was kept."
                 .to_owned(),
             "Send fewer at a time, or raise memory_mb in [egress].",
-        ),
+        )
+        .because(Cause::NoMemory),
     }
 }
 
