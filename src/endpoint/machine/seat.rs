@@ -26,7 +26,7 @@ pub(super) struct Tenure {
     pub(super) granted: Uptime,
     /// The same by the boot clock.
     pub(super) granted_at: Uptime,
-    /// When it was written down, for whoever looks at the group; empty while it is not on disk.
+    /// Since when it is held under its epoch, for whoever looks at the group; empty while that is not on disk.
     pub(super) since: Option<Wall>,
     /// Why it was granted.
     pub(super) cause: GroupReason,

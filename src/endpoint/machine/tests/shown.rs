@@ -51,6 +51,21 @@ fn a_primary_is_shown_since_its_promotion_also_by_a_later_run_of_the_endpoint() 
 }
 
 #[test]
+fn a_primary_that_stopped_meanwhile_is_shown_since_it_has_its_new_epoch() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    plant.adapter("A").acting = false;
+    plant.at(1_000).restart_endpoint(true);
+    assert_eq!(plant.beat("A"), Primary);
+    let since = Some(plant.now.wall);
+    assert_eq!(plant.group.status(plant.now).since, since);
+    plant.at(2_000).beat("A");
+    plant.restart_endpoint(true);
+    plant.beat("A");
+    assert_eq!(plant.group.status(plant.now).since, since, "and by a later run");
+}
+
+#[test]
 fn who_is_heard_is_counted_by_the_time_in_which_the_endpoint_could_hear() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

@@ -110,7 +110,7 @@ export function adapterView(page) {
     fill(why, plain(Explanation), () => timed(plain(Explanation), true));
     const alerts = [
       ...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []),
-      ...(LastError ? [`The endpoint: ${LastError}`] : []),
+      ...(LastError && !Warnings.some((warning) => warning.includes(LastError)) ? [`The endpoint: ${LastError}`] : []),
       ...Warnings,
     ];
     list(

@@ -19,28 +19,29 @@ let lastAsker = '';
 /** What an override for `target` will do, as sentences; those that warn are marked. Null if it can do nothing. */
 function consequences({ status, timeout, target, period }) {
   const said = [];
-  const tell = (text, warns = false) => said.push({ text: short(text), warns });
+  const tell = (text, warns = false) => said.push({ text, warns });
   const member = status.Members.find((one) => one.SessionId === target);
   if (!member) return null;
   const ago = millis(member.HeardAgo);
   const silent = ago === null || ago >= timeout;
   const [primary, forced] = [status.Primary, status.RoleOverride?.SessionId];
-  if (primary === target) tell(`${target} is Primary already. It stays Primary, whatever the scores say.`);
+  const [me, incumbent] = [short(target), short(primary)];
+  if (primary === target) tell(`${me} is Primary already. It stays Primary, whatever the scores say.`);
   else if (primary) {
     tell(
-      `${primary}, which is Primary now, is told to stop. ${target} takes over as soon as ${primary} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${primary} does not answer, after ${span(timeout)}.`,
+      `${incumbent}, which is Primary now, is told to stop. ${me} takes over as soon as ${incumbent} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${incumbent} does not answer, after ${span(timeout)}.`,
     );
-  } else tell(`Nobody is Primary now. ${target} becomes Primary with its next heartbeat.`);
+  } else tell(`Nobody is Primary now. ${me} becomes Primary with its next heartbeat.`);
   if (silent)
     tell(
       ago === null
-        ? `${target} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
-        : `${target} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
+        ? `${me} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
+        : `${me} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
       true,
     );
   else if (member.FailoverScore === 0)
-    tell(`${target} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
-  if (forced && forced !== target) tell(`This replaces the override for ${forced}.`);
+    tell(`${me} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
+  if (forced && forced !== target) tell(`This replaces the override for ${short(forced)}.`);
   tell(
     period
       ? `It holds until ${iso(now() + millis(period))} or until somebody ends it; then scores decide again.`
