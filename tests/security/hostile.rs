@@ -202,9 +202,8 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
     let server = Server::serve(folder.path(), &["--with-endpoint"]);
     assert_eq!(server.get(STATE).await.status, 401);
     let groups = format!("{}/api/v1/clientfailover/groups", server.url);
-    let client = client();
     let post = async |path: &str, body: &str| {
-        let request = client.post(format!("{groups}{path}")).basic_auth("user", Some(PASSWORD));
+        let request = client().post(format!("{groups}{path}")).basic_auth("user", Some(PASSWORD));
         answer(request.header("content-type", "application/json").body(body.to_owned())).await.status
     };
     assert_eq!(post("", r#"{"Id": "G", "FailoverTimeout": "01:00:00"}"#).await, 201);
