@@ -5,8 +5,8 @@ use std::path::Path;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{
-    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit, endpoint::columns,
-    options,
+    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit,
+    endpoint_rows::columns, options,
 };
 use crate::domain::{
     AuditAction, AuditKind, AuditRow, Deed, GroupKey, SessionId, User, UserName, UserRole, Wall,
