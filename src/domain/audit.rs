@@ -1,6 +1,6 @@
 //! What the audit trail tells: who changed what, from where, and what was refused.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Wall;
 
@@ -132,7 +132,7 @@ impl AuditRow {
 #[must_use]
 pub fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
-        IpAddr::V4(address) if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V4(address) if address.is_loopback() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

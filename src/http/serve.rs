@@ -160,14 +160,11 @@ async fn speak(
         }
     };
     let error = ended.err();
-    match unheard(error.as_ref(), &at) {
-        Some((why, what)) => {
-            traffic.unheard(why);
-            tracing::warn!(from = %peer, error = error.map(tracing::field::display), "a connection was ended: {what}");
-        }
-        None => {
-            tracing::debug!(from = %peer, error = error.map(tracing::field::display), "a connection is over")
-        }
+    if let Some((why, what)) = unheard(error.as_ref(), &at) {
+        traffic.unheard(why);
+        tracing::warn!(from = %peer, error = error.map(tracing::field::display), "a connection was ended: {what}");
+    } else if let Some(error) = error {
+        tracing::debug!(from = %peer, %error, "a connection broke");
     }
 }
 
