@@ -35,7 +35,7 @@ use crate::{
     registration::{Obedience, Registration},
     reports::{Obeyers, Reports},
     settings::{EndpointSettings, KeyFile, ServeSettings},
-    store::{DataFolder, FolderError, KeyPlace, KeyState, Store, StoreError},
+    store::{DataFolder, FolderError, KeyPlace, KeyState, Store},
     telemetry::Repeats,
 };
 

@@ -157,7 +157,7 @@ impl Store {
         let rows = rows.fetch_all(self.readers()).await?;
         rows.into_iter()
             .map(|row| {
-                let key = super::endpoint::key(row.tenant, row.namespace, row.group_id)?;
+                let key = super::endpoint_rows::key(row.tenant, row.namespace, row.group_id)?;
                 let session = SessionId::new(row.session_id)
                     .map_err(|error| StoreError::Unreadable(format!("a session's id {error}")))?;
                 Ok((key, session, user_name(&row.user_name)?))
