@@ -54,15 +54,14 @@ impl Memory {
         Self(Arc::new(Ledger { limit, held: AtomicU64::new(0) }))
     }
 
-    /// Takes so many bytes, if there are as many. A body that is larger than all of it is read when it is the only one.
-    fn hold(&self, bytes: u64) -> Option<Held> {
-        let mut held = Held { of: self.clone(), bytes: 0 };
-        held.grow(bytes).then_some(held)
+    /// None of it yet.
+    fn hold(&self) -> Held {
+        Held { of: self.clone(), bytes: 0 }
     }
 }
 
 impl Held {
-    /// Takes more; whether there was as much.
+    /// Takes more, if there is as much. A body that is larger than all of it is read when it is the only one.
     fn grow(&mut self, bytes: u64) -> bool {
         let Ledger { limit, held } = &*self.of.0;
         let own = self.bytes;
@@ -88,12 +87,11 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let said = body.size_hint().lower();
-    if said > limit as u64 {
+    if body.size_hint().lower() > limit as u64 {
         return Err(Unread::TooLarge(limit));
     }
-    let held = memory.hold(said).ok_or(Unread::NoMemory)?;
-    let mut collecting = pin!(collect(body, limit, held));
+    // A length that is only said takes nothing: else whoever says much and sends nothing keeps everybody else out.
+    let mut collecting = pin!(collect(body, limit, memory.hold()));
     if let Poll::Ready(read) = poll_fn(|context| Poll::Ready(collecting.as_mut().poll(context))).await {
         return read;
     }
@@ -155,7 +153,7 @@ mod tests {
         let memory = Memory::new(10);
         let full = |text: &'static str| Full::new(Bytes::from_static(text.as_bytes()));
         let first = read(full("123456"), 100, &memory).await.unwrap();
-        assert_eq!(read(full("12345"), 100, &memory).await.unwrap_err(), Unread::NoMemory, "said before");
+        assert_eq!(read(full("12345"), 100, &memory).await.unwrap_err(), Unread::NoMemory, "at once");
         assert_eq!(
             read(pieces(&["1234", "5"]), 100, &memory).await.unwrap_err(),
             Unread::NoMemory,

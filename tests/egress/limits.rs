@@ -53,24 +53,49 @@ async fn a_destination_that_puts_one_off_is_asked_for_that_one_alone() {
     assert_eq!(bodies[bodies.len() - 3..], ["0", "1", "2"]);
 }
 
+/// A connection that says a body of so many bytes and has sent so many of them.
+async fn half_sent(site: &Site, said: usize, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(site.server.address()).await.unwrap();
+    let head = "POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue";
+    stream.write_all(format!("{head}\r\ncontent-length: {said}\r\n\r\n").as_bytes()).await.unwrap();
+    // The gate asks for the body when it begins to read it.
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).await.unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all("x".repeat(sent).as_bytes()).await.unwrap();
+    stream
+}
+
+/// What a request of so many bytes is answered, on a connection of its own: one whose body was not read is closed.
+async fn post_large(site: &Site, length: usize) -> StatusCode {
+    let url = format!("{}/egress/d/data", site.server.url);
+    support::client().post(&url).body("x".repeat(length)).send().await.unwrap().status()
+}
+
 #[tokio::test]
 async fn bodies_take_no_more_memory_than_they_may() {
     let site = Site::with("Hot", json!({}), &[("MEMORY_MB", "1")]).await;
-    let mut large = TcpStream::connect(site.server.address()).await.unwrap();
-    let head = "POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 900000\r\n\r\n";
-    large.write_all(head.as_bytes()).await.unwrap();
-    // The gate asks for the body once it has the memory for it.
-    let mut asked = [0; 25];
-    large.read_exact(&mut asked).await.unwrap();
-    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n");
-    // Each on a connection of its own: one whose body was not read is closed.
-    let url = format!("{}/egress/d/data", site.server.url);
-    let post = async || support::client().post(&url).body("x".repeat(200_000)).send().await.unwrap().status();
-    assert_eq!(post().await, StatusCode::SERVICE_UNAVAILABLE);
+    let large = half_sent(&site, 900_001, 900_000).await;
+    until("what came takes its memory", async || {
+        post_large(&site, 200_000).await == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
     assert_eq!(lane(&site.server).await["Overloaded"], json!(1));
     site.server.until_history("Egress", "GateOverloaded").await;
     drop(large);
-    until("the memory is given back", async || post().await == StatusCode::NO_CONTENT).await;
+    until("the memory is given back", async || post_large(&site, 200_000).await == StatusCode::NO_CONTENT)
+        .await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_only_announced_takes_nothing_from_others() {
+    let site = Site::with("Hot", json!({}), &[("MEMORY_MB", "1")]).await;
+    let mut announced = Vec::new();
+    for _ in 0..4 {
+        announced.push(half_sent(&site, 1_000_000, 1).await);
+    }
+    assert_eq!(post_large(&site, 900_000).await, StatusCode::NO_CONTENT);
+    assert_eq!(lane(&site.server).await["Overloaded"], json!(0));
 }
 
 #[tokio::test]
