@@ -144,6 +144,11 @@ impl Store {
         self.inner.folder.path()
     }
 
+    /// Whether the folder was copied, or moved to another disk, since a server ran in it last; from now on one does.
+    fn folder_was_copied(&self) -> Result<bool, StoreError> {
+        self.inner.folder.settle().map_err(StoreError::NotMade)
+    }
+
     /// Whether sealed secrets can be read, and if not, why.
     #[must_use]
     pub fn key_state(&self) -> &KeyState {
