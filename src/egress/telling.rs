@@ -152,7 +152,11 @@ impl Telling {
         }));
         warnings.extend(view.lanes().filter_map(|lane| {
             let (why, (waiting, _)) = (lane.outage()?, lane.load());
-            Some(format!("The destination {:?} settles nothing ({why}); {waiting} requests wait.", lane.id()))
+            Some(format!(
+                "The destination {:?} settles nothing ({why}); {waiting} requests wait. Bring it back, or mend its Endpoint \
+                 and login here: until then what comes is kept, as long as the buffer has room.",
+                lane.id()
+            ))
         }));
         warnings
     }
