@@ -152,9 +152,11 @@ async fn what_is_run_for_a_collector_is_looked_at_and_never_run() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let server = scripted::Endpoint::stock().await;
     let settings = folder.path().join("settings.toml");
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = |text: &str| {
         fs::write(&settings, text).unwrap();
-        let more = ["--listen", &free_address(), "--config", settings.to_str().unwrap()];
+        let more = ["--listen", &listen, "--config", settings.to_str().unwrap()];
         check("serve", &folder.path().join("data"), &more)
     };
     let (code, said) = looked(&format!(
@@ -221,7 +223,8 @@ async fn what_cannot_be_read_is_not_taken_for_empty_and_what_another_version_wro
     let mut server = Server::serve(&data, &[]);
     server.configure(&configuration("http://localhost:1", "G", "00:00:01")).await;
     server.terminate();
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = || check("serve", &data, &["--listen", &listen]).1;
     let chmod = |mode| fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
     chmod(0o755);
@@ -264,7 +267,8 @@ fn a_disk_that_is_full_or_read_only_is_found_before_the_server_stumbles_over_it(
     let Some(mount) = Mount::tmpfs(folder.path(), "24m") else { return };
     let data = folder.path().join("data");
     drop(Server::serve(&data, &[]));
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = || check("serve", &data, &["--listen", &listen]);
     found(&looked().1, "folder", "WARNING", "no server uses it", "make room");
     let ballast = fill(folder.path(), 1 << 20);
