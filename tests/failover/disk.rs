@@ -98,7 +98,7 @@ fn heartbeats_cost_no_disk_write() {
     let written = written_bytes(plant.endpoint.pid()) - bytes;
     let signs = clock::now().uptime.since(begin).as_secs() + 1;
     assert!(written <= signs * SIGN, "400 heartbeats cost {written} bytes, {signs} signs of life");
-    plant.verdict(T).assert_sound();
+    plant.assert_sound();
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn on_a_full_disk_the_primary_is_renewed_and_nobody_becomes_primary_unrecorded()
     assert_eq!(plant.sink.find(full, |write| write.member == 1), None);
     fs::remove_file(ballast).unwrap();
     assert!(plant.until_acts(full, 1).epoch > epoch);
-    plant.verdict(T).assert_sound();
+    plant.assert_sound();
 }
 
 /// Makes each sync of a process to its disk take this much longer, until it is dropped.
@@ -188,5 +188,5 @@ fn an_endpoint_whose_disk_syncs_for_longer_than_t_takes_the_role_from_nobody_tha
     assert_eq!(plant.override_role(1, "Primary").status, 200);
     assert!(plant.until_acts(asked, 1).epoch > epoch);
     drop(slow);
-    plant.verdict(T).assert_sound();
+    plant.assert_sound();
 }

@@ -296,6 +296,12 @@ impl Plant {
         judge(&self.sink.from(0), &said, least)
     }
 
+    /// Fails with the whole story unless nobody acted beside another and epochs only rose.
+    pub fn assert_sound(&self) {
+        let found = self.verdict(self.timeout());
+        assert_eq!(found.violations(), 0, "{found:#?}\n{}", self.story());
+    }
+
     /// Fails if there was a gap of this length, or a violation. What the machine itself stood still is no gap.
     pub fn assert_unbroken(&self, least: Duration) {
         let found = self.verdict(least);
