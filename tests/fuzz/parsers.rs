@@ -6,16 +6,25 @@ use std::{
     ffi::OsString,
     io::{Seek, SeekFrom, Write},
     os::unix::ffi::OsStringExt,
+    path::Path,
     sync::LazyLock,
 };
 
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
-    auth::{basic, token},
+    audit::Trail,
+    auth::{Logins, basic, token},
     domain::{HttpUrl, Place, Protected, SessionId, UserName, Wall, format_span, parse_span},
-    http::Hosts,
+    egress,
+    endpoint::{self as hosted, Endpoint},
+    http::{Door, Hosts, Notices, interfaces, kit::Interface},
     settings::{self, EndpointPartial, ServePartial},
+    store::{DataFolder, Store},
+    tls::{Authorities, Files, Shown},
     wire::{
         component, configuration, data_endpoint, endpoint,
         events::{EventReader, nudges},
@@ -65,7 +74,119 @@ pub(crate) const PARSERS: &[Parser] = &[
     ("Host and Origin", hosts),
     ("a settings file", settings_file),
     ("settings in the environment", settings_in_environment),
+    ("a path", path),
+    ("a query", query),
+    ("an address of the gate", gate_address),
+    ("headers at the gate", gate_headers),
+    ("a certificate and its key", certificate),
+    ("an authority", |bytes| in_file(bytes, |file| drop(Authorities::read(file)))),
 ];
+
+/// A server of the endpoint half without a socket, and what it runs in.
+struct Served {
+    runtime: tokio::runtime::Runtime,
+    interface: Interface,
+    _folder: tempfile::TempDir,
+}
+
+thread_local! {
+    static SERVED: Served = {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let listen = ([127, 0, 0, 1], 5590).into();
+        let interface = runtime.block_on(async {
+            let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+            let logins = Logins::open(store.clone(), None, false).await.unwrap();
+            let (trail, _) = Trail::new(store.clone());
+            let notices = Notices::new(listen, None, logins.clone());
+            let door = Door::new(logins, Hosts::new("http", listen, &[]), notices, trail);
+            let endpoint = Endpoint::open(store.clone(), hosted::Settings::default()).await.unwrap();
+            interfaces(&store, None, Some(endpoint)).build(door)
+        });
+        Served { runtime, interface, _folder: folder }
+    };
+}
+
+/// A request that reads: no path and no query is the server's fault.
+fn ask(target: &[u8]) {
+    let Ok(uri) = Uri::try_from(target) else { return };
+    SERVED.with(|served| {
+        let request = Request::builder().uri(uri).header("host", "localhost").body(Body::empty()).unwrap();
+        let status = served.runtime.block_on(served.interface.answer(request)).status();
+        assert!(!status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
+    });
+}
+
+fn path(bytes: &[u8]) {
+    ask(&[b"/api/v1/clientfailover/", bytes].concat());
+    ask(bytes);
+}
+
+fn query(bytes: &[u8]) {
+    for path in
+        ["/api/v1/management/audit?", "/api/v1/clientfailover/overview?", "/api/v1/clientfailover/groups?"]
+    {
+        ask(&[path.as_bytes(), bytes].concat());
+    }
+}
+
+/// Whatever follows the destination's Id stays as it was written.
+fn gate_address(bytes: &[u8]) {
+    let Ok(uri) = Uri::try_from([b"/egress/", bytes].concat()) else { return };
+    let (id, target) = egress::split(&uri).unwrap();
+    assert_eq!(
+        Some(format!("/egress/{id}{target}").as_str()),
+        uri.path_and_query().map(|whole| whole.as_str())
+    );
+    assert!(!id.contains('/'), "{id}");
+}
+
+/// Each line is a header, and is named by `Connection`, too.
+fn gate_headers(bytes: &[u8]) {
+    let mut headers = HeaderMap::new();
+    headers.append(
+        header::CONNECTION,
+        HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("close, te")),
+    );
+    for line in bytes.split(|byte| *byte == b'\n').take(1_000) {
+        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or(line.len()));
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    let mut answer = headers.clone();
+    egress::strip(&mut headers);
+    egress::strip_answer(&mut answer);
+    let ours = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::HOST,
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+    ];
+    assert!(ours.iter().all(|name| !headers.contains_key(name)));
+    let browsers = [header::SET_COOKIE, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::WWW_AUTHENTICATE];
+    assert!(browsers.iter().all(|name| !answer.contains_key(name)));
+    assert!([headers, answer].iter().all(|passed| !passed.contains_key(header::CONNECTION)));
+}
+
+fn certificate(bytes: &[u8]) {
+    in_file(bytes, |file| {
+        let files = Files { certificate: file.to_owned(), key: file.to_owned() };
+        SERVED.with(|served| drop(served.runtime.block_on(Shown::load(files))));
+    });
+}
+
+/// Gives `read` a file of these bytes.
+fn in_file(bytes: &[u8], read: impl FnOnce(&Path)) {
+    FILE.with_borrow_mut(|file| {
+        file.as_file().set_len(0).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.write_all(bytes).unwrap();
+        read(file.path());
+    });
+}
 
 /// As it is, and as a name and a password.
 fn login(bytes: &[u8]) {
@@ -91,7 +212,7 @@ fn check_token(text: &str) {
 /// As Host, as Origin, and as the address itself; what is let in is one of the server's own names.
 fn hosts(bytes: &[u8]) {
     let allowed = ["plant.example".to_owned()];
-    let hosts = Hosts::new(([127, 0, 0, 1], 5590).into(), &allowed);
+    let hosts = Hosts::new("http", ([127, 0, 0, 1], 5590).into(), &allowed);
     let (own, root) = (HeaderValue::from_static("localhost:5590"), Uri::from_static("/"));
     let said = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     if let Ok(value) = HeaderValue::from_bytes(bytes) {
@@ -112,18 +233,15 @@ fn hosts(bytes: &[u8]) {
 }
 
 thread_local! {
-    /// What settings are read from.
+    /// What is read from a file is written to this one.
     static FILE: RefCell<tempfile::NamedTempFile> = RefCell::new(tempfile::NamedTempFile::new().unwrap());
 }
 
 fn settings_file(bytes: &[u8]) {
-    FILE.with_borrow_mut(|file| {
-        file.as_file().set_len(0).unwrap();
-        file.seek(SeekFrom::Start(0)).unwrap();
-        file.write_all(bytes).unwrap();
+    in_file(bytes, |file| {
         let faults = [
-            settings::serve(ServePartial::default(), Some(file.path()), &|_| None).err(),
-            settings::endpoint(EndpointPartial::default(), Some(file.path()), &|_| None).err(),
+            settings::serve(ServePartial::default(), Some(file), &|_| None).err(),
+            settings::endpoint(EndpointPartial::default(), Some(file), &|_| None).err(),
         ];
         assert!(faults.into_iter().flatten().all(|fault| !fault.to_string().is_empty()));
     });
@@ -195,7 +313,27 @@ const RIGHT: &[&str] = &[
     "https://plant.example:8443",
     SETTINGS,
     r#"[{ id = "web", tcp = "127.0.0.1:1", interval = "5s" }]"#,
+    "groups/G/clientsessions/S/?x=%20",
+    "from=2026-01-31T08:00:00Z&to=2027-01-31T08:00:00Z&kind=Group&limit=1000&cursor=9",
+    "skip=1&count=10&health=NoPrimary",
+    "d%20e/b/../c//?q=/x",
+    "te: trailers\nset-cookie: a=b\nauthorization: Basic x\ncontent-length: 3\nconnection: close, content-length\nx: y",
+    CERTIFICATE,
 ];
+
+/// For the host `h`, with its key, which is all zeros: nobody has to keep it.
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----
+MIIBPDCB76ADAgECAhQOklhk8KiSIEf1jP46sLRpDennyTAFBgMrZXAwDDEKMAgG
+A1UEAwwBaDAgFw0yNjExMjYwMzA4MDlaGA8yMTI2MTEwMjAzMDgwOVowDDEKMAgG
+A1UEAwwBaDAqMAUGAytlcAMhADtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGL
+Wdopo2EwXzAdBgNVHQ4EFgQUjDDJfn/VRgzjuWLbTNdYee7Nir0wHwYDVR0jBBgw
+FoAUjDDJfn/VRgzjuWLbTNdYee7Nir0wDwYDVR0TAQH/BAUwAwEB/zAMBgNVHREE
+BTADggFoMAUGAytlcANBAOVHuZHXhwwLr3JCxf6gcXP+ni7fhxuSr3PcLqACZ+0A
+OKm/eHV55/Nz0E63AZDG93rxJUvjHVPtTqlbTLHbLAA=
+-----END CERTIFICATE-----
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+-----END PRIVATE KEY-----";
 
 /// A token whose signature nobody made.
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.\

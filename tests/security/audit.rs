@@ -67,6 +67,21 @@ async fn every_change_is_told_with_who_and_from_where() {
         assert!(done.status.is_success(), "{path}: {}", done.body);
     };
     put("/api/v1/management/secrets/plc", json!({ "Value": "a planted secret" })).await;
+    // The mask keeps the value; only what else differs is a change.
+    let masked =
+        json!({ "Value": "***************", "Description": "planted words", "ExpirationDate": "2030-01-01" });
+    put("/api/v1/management/secrets/plc", masked.clone()).await;
+    put("/api/v1/management/secrets/plc", masked).await;
+    let updated = get(&server, Some("admin"), &format!("{AUDIT}?kind=secret")).await.json();
+    let updated =
+        updated["Items"].as_array().unwrap().iter().filter(|row| row["Action"] == "Updated").count();
+    assert_eq!(updated, 1, "what changes nothing is no change");
+    let history = get(&server, Some("user"), "/api/v1/diagnostics/FailoverHistory").await;
+    assert!(
+        history.body.contains("was updated by admin") && !history.body.contains("planted"),
+        "{}",
+        history.body
+    );
     let configuration = json!({
         "Id": "C", "FailoverGroupId": "G", "Mode": "None", "Endpoint": "http://127.0.0.1:9", "UserName": "u", "Password": "another planted secret",
     });
@@ -91,6 +106,7 @@ async fn every_change_is_told_with_who_and_from_where() {
 
     for (kind, action, subject) in [
         ("Secret", "Created", "plc"),
+        ("Secret", "Updated", "plc"),
         ("Configuration", "Created", "ClientFailover C"),
         ("Configuration", "Created", "DataEndpoints d"),
         ("Override", "Began", "Line 1: plc-a"),
@@ -102,6 +118,10 @@ async fn every_change_is_told_with_who_and_from_where() {
         assert_eq!(row["RequestedBy"], "admin", "{row}");
         assert!(row["RequestedFrom"].as_str().unwrap().starts_with("127.0.0.1:"), "{row}");
     }
+    let made = "Line 1: FailoverTimeout 00:01:00";
+    let row = until_row(&server, json!({ "Kind": "Group", "Action": "Created", "Subject": made })).await;
+    assert_eq!(row["RequestedBy"], "user", "{row}");
+    assert!(row["RequestedFrom"].as_str().unwrap().starts_with("127.0.0.1:"), "{row}");
     let row = until_row(&server, json!({ "Subject": "ClientFailover C" })).await;
     let changed: Vec<_> =
         row["Changes"].as_array().unwrap().iter().map(|one| one["Member"].as_str().unwrap()).collect();
