@@ -163,6 +163,7 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
+        listen: listener.local_addr()?,
         store: store.clone(),
         standing: standing.clone(),
         wake: registration.wake(),

@@ -100,6 +100,7 @@ const ROOMS: &[Room] = &[
             ("request.rs", &["hyper"]),
             ("sender.rs", &["futures_util"]),
             ("tls.rs", &["rustls_platform_verifier"]),
+            ("via.rs", &["hyper"]),
             ("view.rs", &["hyper"]),
         ],
     },
@@ -262,7 +263,7 @@ const VALUES: &[&str] = &["jiff", "secrecy", "thiserror", "url"];
 const MACHINE: &[&str] = &["thiserror"];
 
 /// Values in a module that is not pure otherwise.
-const ADDRESSES: &[&str] = &["IpAddr", "SocketAddr"];
+const ADDRESSES: &[&str] = &["IpAddr", "Ipv4Addr", "Ipv6Addr", "SocketAddr"];
 
 /// What `domain` and machines may not do: no I/O, no waiting, no randomness, no clock.
 const IMPURE: &[&str] = &["env", "fs", "io", "net", "process", "thread"];

@@ -55,8 +55,13 @@ impl Facet {
         let notices = Notices::new(listen, None, logins.clone());
         let (trail, _) = Trail::new(store.clone());
         let door = Door::new(logins, Hosts::new("http", listen, &[]), notices, trail);
-        let adapter =
-            Adapter { store, standing, wake: Arc::new(Notify::new()), gate_wake: Arc::new(Notify::new()) };
+        let adapter = Adapter {
+            listen: ([127, 0, 0, 1], 5590).into(),
+            store,
+            standing,
+            wake: Arc::new(Notify::new()),
+            gate_wake: Arc::new(Notify::new()),
+        };
         Self { router: adapter::routes(adapter).build(door), runtime, _data: data }
     }
 

@@ -54,6 +54,12 @@ impl NativeHeartbeat {
     pub const fn is_late(&self) -> bool {
         self.sequence.saturating_sub(self.answered) > 2
     }
+
+    /// Whether all its questions before this one were answered as it was sent.
+    #[must_use]
+    pub const fn waits_for_no_answer(&self) -> bool {
+        self.sequence.saturating_sub(self.answered) == 1
+    }
 }
 
 /// What the endpoint answers a heartbeat.

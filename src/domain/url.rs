@@ -1,6 +1,9 @@
 //! Addresses of failover endpoints and token endpoints.
 
-use std::fmt;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use url::{Host, Url};
 
@@ -108,15 +111,38 @@ impl HttpUrl {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.url.host() {
-            Some(Host::Domain(name)) => {
-                let name = name.trim_end_matches('.');
-                name == "localhost" || name.ends_with(".localhost")
-            }
+            Some(Host::Domain(name)) => is_localhost(name),
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
         }
     }
+
+    /// Whether it leads to whoever listens on `listen` on this machine, as far as that can be told without asking for a
+    /// name.
+    #[must_use]
+    pub fn leads_to(&self, listen: SocketAddr) -> bool {
+        const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        let called: &[IpAddr] = match self.url.host() {
+            Some(Host::Domain(name)) if is_localhost(name) => &LOOPBACK,
+            Some(Host::Domain(_)) | None => &[],
+            // Who calls no address in particular calls this machine.
+            Some(Host::Ipv4(address)) if address.is_unspecified() => &LOOPBACK,
+            Some(Host::Ipv6(address)) if address.is_unspecified() => &LOOPBACK,
+            Some(Host::Ipv4(address)) => &[address.into()],
+            Some(Host::Ipv6(address)) => &[address.to_canonical()],
+        };
+        let is_here = |called: &IpAddr| match listen.ip().to_canonical() {
+            everywhere if everywhere.is_unspecified() => called.is_loopback(),
+            listens => *called == listens,
+        };
+        called.iter().any(is_here) && self.url.port_or_known_default() == Some(listen.port())
+    }
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 impl fmt::Display for HttpUrl {
@@ -174,6 +200,31 @@ mod tests {
             assert_eq!(HttpUrl::parse(bad), Err(error), "{bad}");
         }
         assert_eq!(HttpUrl::parse(&format!("http://{}", "a".repeat(URL_LIMIT))), Err(UrlError::TooLong));
+    }
+
+    #[test]
+    fn an_address_leads_to_whoever_listens_where_it_calls() {
+        for (url, listen, leads) in [
+            ("http://127.0.0.1:5590/egress/a", "127.0.0.1:5590", true),
+            ("http://LocalHost.:5590", "127.0.0.1:5590", true),
+            ("http://localhost:5590", "[::1]:5590", true),
+            ("http://0.0.0.0:5590", "127.0.0.1:5590", true),
+            ("http://[::ffff:127.0.0.1]:5590", "127.0.0.1:5590", true),
+            ("http://127.0.0.2:5590", "127.0.0.1:5590", false),
+            ("http://127.0.0.2:5590", "0.0.0.0:5590", true),
+            ("http://[::1]:5590", "[::]:5590", true),
+            ("http://localhost:5591", "127.0.0.1:5590", false),
+            ("http://localhost", "127.0.0.1:80", true),
+            ("https://localhost", "127.0.0.1:80", false),
+            ("http://10.0.0.5:5590", "10.0.0.5:5590", true),
+            ("http://localhost:5590", "10.0.0.5:5590", false),
+            // Whether these are this machine's, only the system knows.
+            ("http://10.0.0.6:5590", "0.0.0.0:5590", false),
+            ("http://plant.example:5590", "0.0.0.0:5590", false),
+        ] {
+            let leads_there = HttpUrl::parse(url).unwrap().leads_to(listen.parse().unwrap());
+            assert_eq!(leads_there, leads, "{url} with a server at {listen}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     keeper::Keeper,
     lane::Lane,
     sender::Sender,
+    via::GateName,
     view::{Route, View},
 };
 use crate::{
@@ -24,6 +25,8 @@ const REREAD: Duration = Duration::from_secs(1);
 /// What is needed to reach destinations.
 pub(super) struct Means {
     pub(super) store: Store,
+    /// What the gate is called among those that a request comes through.
+    pub(super) gate: GateName,
     /// How long a collector may keep a sample before it hands it in.
     pub(super) hold_back: Duration,
     pub(super) boot: BootId,
@@ -88,7 +91,8 @@ impl Destinations {
     fn route(&mut self, found: StoredDataEndpoint) -> Arc<Route> {
         let version = found.version();
         let destination = found.access.and_then(|open| {
-            Destination::new(&open, &self.means.authorities).map_err(|error| error.to_string())
+            let Means { authorities, gate, .. } = &self.means;
+            Destination::new(&open, authorities, gate.clone()).map_err(|error| error.to_string())
         });
         let lane = self.lane(found.endpoint.id().as_str());
         // Before, it was sent elsewhere or not at all.

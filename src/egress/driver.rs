@@ -17,6 +17,7 @@ use super::{
     machine::proof::Proofs,
     news::Newsroom,
     telling::{Outlets, Setup, Telling},
+    via::GateName,
     view::View,
 };
 use crate::{
@@ -45,6 +46,7 @@ pub enum OpenError {
 pub struct Egress {
     store: Store,
     settings: GateSettings,
+    name: GateName,
     views: watch::Sender<Arc<View>>,
     outlets: Outlets,
     wake: Arc<Notify>,
@@ -81,6 +83,7 @@ impl Egress {
         };
         Ok(Self {
             settings,
+            name: GateName::new(),
             views: watch::Sender::new(Arc::default()),
             outlets,
             wake: Arc::default(),
@@ -113,7 +116,8 @@ impl Egress {
     /// Where requests go in.
     #[must_use]
     pub fn gate(&self) -> Gate {
-        Gate::new(self.views.subscribe(), self.keeper.clone(), Memory::new(self.settings.memory_bytes))
+        let memory = Memory::new(self.settings.memory_bytes);
+        Gate::new(self.name.clone(), self.views.subscribe(), self.keeper.clone(), memory)
     }
 
     /// Which order is obeyed, and up to when everything is settled.
@@ -175,6 +179,7 @@ impl Egress {
             view: View::default(),
             destinations: Destinations::new(Means {
                 store: self.store,
+                gate: self.name,
                 hold_back: self.settings.hold_back,
                 boot: boot.clone(),
                 at_once: self.settings.drain_concurrency,

@@ -21,6 +21,7 @@ use super::{
     pool::{AnswerBody, Pool},
     request::{EPOCH, Request, SESSION, strip_answer},
     tls,
+    via::GateName,
 };
 use crate::{
     clock,
@@ -60,6 +61,15 @@ pub(super) enum Undelivered {
     Failed(String),
 }
 
+/// What an answer that settles nothing says, for people.
+pub(super) fn unsettled(status: StatusCode) -> String {
+    let hint = match status {
+        StatusCode::LOOP_DETECTED => ": its Endpoint leads back to a gate that the request has come through",
+        _ => "",
+    };
+    format!("it answers {status}{hint}")
+}
+
 /// Under which epoch, and by whom, requests are sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -91,10 +101,16 @@ pub(super) struct Destination {
     base_path: String,
     tls: ClientConfig,
     login: Login,
+    /// Through which gate requests come to it.
+    gate: GateName,
 }
 
 impl Destination {
-    pub(super) fn new(open: &OpenAccess, authorities: &Authorities) -> Result<Self, DestinationError> {
+    pub(super) fn new(
+        open: &OpenAccess,
+        authorities: &Authorities,
+        gate: GateName,
+    ) -> Result<Self, DestinationError> {
         let access = open.access();
         let url = access.endpoint().url();
         let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
@@ -119,6 +135,7 @@ impl Destination {
                 tls::without_roots()?
             },
             login: Login::new(&http, open, TOKEN_PATIENCE),
+            gate,
         })
     }
 
@@ -230,6 +247,7 @@ impl Forwarder {
                 headers.insert(name, value.clone());
             }
         }
+        self.destination.gate.put_on(headers);
         if let Some(login) = proof.and_then(Proof::header) {
             headers.insert(header::AUTHORIZATION, login);
         }
@@ -258,7 +276,7 @@ mod tests {
         let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
         let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
         let open = endpoint.access().open(None).unwrap();
-        Destination::new(&open, &Authorities::default()).unwrap()
+        Destination::new(&open, &Authorities::default(), GateName::new()).unwrap()
     }
 
     #[test]

@@ -11,12 +11,13 @@ use tokio::sync::watch;
 
 use super::{
     body::{self, Held, Memory, Unread},
-    forward::Undelivered,
+    forward::{Undelivered, unsettled},
     keeper::Keeper,
     lane::{Lane, News, Taken, Turned},
     machine::{Settlement, settlement},
     pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
+    via::GateName,
     view::{Route, View},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
 /// The gate, for whoever has requests. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Gate {
+    name: GateName,
     views: watch::Receiver<Arc<View>>,
     keeper: Keeper,
     memory: Memory,
@@ -50,6 +52,8 @@ pub enum Refusal {
     BadId,
     /// The path is none that can be sent.
     BadPath,
+    /// It has come through this gate before, on its way to the destination of this Id.
+    GoesRound(String),
     /// The body was not read; why.
     Unread(Unread),
     /// This adapter stands by and keeps nothing.
@@ -116,8 +120,13 @@ impl LaneReport {
 }
 
 impl Gate {
-    pub(super) const fn new(views: watch::Receiver<Arc<View>>, keeper: Keeper, memory: Memory) -> Self {
-        Self { views, keeper, memory }
+    pub(super) const fn new(
+        name: GateName,
+        views: watch::Receiver<Arc<View>>,
+        keeper: Keeper,
+        memory: Memory,
+    ) -> Self {
+        Self { name, views, keeper, memory }
     }
 
     /// Whether a path is one of the gate's, `/egress/{Id}/…`.
@@ -143,6 +152,11 @@ impl Gate {
             .map_err(|_error| Refusal::BadId)?
             .into_owned();
         let route = self.route(&id)?;
+        if self.name.is_on(&parts.headers) {
+            // Whatever the other gates say of it, it has not arrived.
+            route.lane.cover_anew();
+            return Err(Refusal::GoesRound(id));
+        }
         let only_asks =
             route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
         if !only_asks && route.lane.refuses(&self.now().1, &route.endpoint) {
@@ -250,7 +264,7 @@ async fn pass(route: &Route, request: &Request, view: &View) -> Passed {
             let settled = settlement(status);
             lane.settled(settled, status, clock::now());
             if settled == Settlement::Open {
-                lane.set_outage(Some(&format!("it answers {}", answer.status())));
+                lane.set_outage(Some(&unsettled(answer.status())));
                 return Passed::Open(Some(answer));
             }
             Passed::Settled(answer)

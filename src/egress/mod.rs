@@ -31,6 +31,7 @@ mod sender;
 mod telling;
 mod ticket;
 mod tls;
+mod via;
 mod view;
 
 pub use body::Unread;

@@ -16,7 +16,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{select, sync::watch, time::sleep};
 
 use super::{
-    forward::{Forwarder, Undelivered},
+    forward::{Forwarder, Undelivered, unsettled},
     keeper::Keeper,
     lane::Lane,
     machine::{Settlement, retry_wait, settlement},
@@ -227,10 +227,7 @@ impl Loaded {
 async fn send(request: &Request, view: &View, forwarder: &Forwarder) -> Sent {
     match forwarder.send(request, view.stamp()).await {
         Ok(answer) => match settlement(answer.status().as_u16()) {
-            Settlement::Open => {
-                let why = format!("it answers {}", answer.status());
-                Sent::Open(why, retry_after(answer.headers()))
-            }
+            Settlement::Open => Sent::Open(unsettled(answer.status()), retry_after(answer.headers())),
             settled @ (Settlement::Acknowledged | Settlement::Refused) => {
                 Sent::Settled(settled, answer.status().as_u16())
             }

@@ -1,6 +1,6 @@
 //! The adapter's own interface: the ClientFailover facet and its diagnostics.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::State,
@@ -31,6 +31,8 @@ use crate::{
 /// What the handlers of the adapter half need.
 #[derive(Debug, Clone)]
 pub struct Adapter {
+    /// Where this server listens.
+    pub listen: SocketAddr,
     /// The truth about configuration and history.
     pub store: Store,
     /// Where the adapter stands, as it is published.

@@ -1,5 +1,7 @@
 //! The facet of the egress gate: the destinations that a collector sends to through it.
 
+use std::net::SocketAddr;
+
 use super::{
     adapter::Adapter,
     caller::Asker,
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    domain::{DataEndpoint, DataEndpointDraft, Faults, SecretEntry},
+    domain::{DataEndpoint, DataEndpointDraft, Fault, Faults, HttpUrl, SecretEntry},
     store::StoredDataEndpoint,
     wire::data_endpoint::{DESTINATIONS_LIMIT, DataEndpointBody, read_data_endpoint, read_data_endpoints},
 };
@@ -140,6 +142,7 @@ impl Adapter {
                 let before = before.map(|before| &before.endpoint);
                 if !DataEndpoint::changes(before, Some(endpoint)).is_empty() {
                     check_reference(endpoint.access(), secrets)?;
+                    check_address(endpoint.access().endpoint(), self.listen)?;
                 }
             }
             Ok(wanted)
@@ -149,6 +152,15 @@ impl Adapter {
         self.wake.notify_one();
         Ok(())
     }
+}
+
+/// Where this server is no destination: what it is sent, it would send to itself.
+fn check_address(endpoint: &HttpUrl, listen: SocketAddr) -> Result<(), Fault> {
+    if !endpoint.leads_to(listen) {
+        return Ok(());
+    }
+    let reason = format!("leads to {listen}, where this adapter itself listens");
+    Err(Fault::new("Endpoint", reason, "Endpoint is the address of the destination, behind the gate."))
 }
 
 /// What a POST or PUT of the collection asks for, in the place of `stored`, with every fault of each element.

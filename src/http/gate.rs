@@ -78,6 +78,12 @@ pub(super) fn failure(refusal: Refusal) -> Failure {
             "With the base address before it, it is no path of HTTP.",
             "Check the path and the query.",
         ),
+        Refusal::GoesRound(id) => Failure::new(
+            StatusCode::LOOP_DETECTED,
+            "The request goes round in a circle.",
+            format!("It has come through this gate before, and comes back for the data endpoint {id:?}."),
+            "Correct the Endpoint of a data endpoint, here or at an adapter that it leads to.",
+        ),
         Refusal::Unread(unread) => not_read(unread),
         Refusal::StandsBy => not_now(
             "This adapter stands by.",

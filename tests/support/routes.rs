@@ -39,6 +39,7 @@ async fn routes(store: &Store) -> Routes {
     let obeyers = Obeyers { collector: collector.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(Vec::new(), obeyers, Authorities::default());
     let adapter = Adapter {
+        listen: ([127, 0, 0, 1], 5590).into(),
         store: store.clone(),
         standing,
         wake: std::sync::Arc::new(Notify::new()),

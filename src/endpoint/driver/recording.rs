@@ -132,12 +132,6 @@ impl Endpoint {
         }
     }
 
-    /// The same for a group that is gone, whose seat nobody writes any more.
-    pub(super) async fn write_last_changes(&self, cell: &Cell) {
-        let order = self.after_its_seat(cell).await;
-        self.write_changes_in(&order, cell).await;
-    }
-
     /// The same, unless any seat is being written, or this group's is to be: then it waits for the next time, too.
     pub(super) async fn write_changes_soon(&self, cell: &Cell) {
         if !cell.has_unwritten() {

@@ -88,10 +88,11 @@ impl Endpoint {
         if !cell.lock().is_empty() {
             return Err(CallError::GroupInUse);
         }
-        self.hurry(&cell);
         self.inner.store.delete_group(key, told).await?;
-        // Nobody writes what happened in a group that is gone; and what is on its way to the disk arrives first.
-        self.write_last_changes(&cell).await;
+        // Nobody writes what happened in a group that is gone. Where the store refuses its seat, what follows from that
+        // stays in the log alone; the seat is written once the group is created anew.
+        self.hurry(&cell);
+        self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
         hosted.look_for_namesakes(key);

@@ -65,7 +65,10 @@ impl Group {
         }
         let timeout = self.timeout().get();
         let hears = self.may_have_heard(now, question);
-        let Seat::Held(tenure) = &mut self.seat else { return Reply::Unsure };
+        let Seat::Held(tenure) = &mut self.seat else {
+            // It was to be told to stop, and could never begin.
+            return self.answer_candidate(now, question);
+        };
         if tenure.told.is_some() {
             let reason = format!("stop: {}", self.why.sentence);
             return self.reply(now, ClientRole::Secondary, question, reason);

@@ -1,9 +1,10 @@
 //! The choice of a Primary, and of who may challenge it.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    FailoverScore, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why, hearing, limit,
+    FailoverScore, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why,
+    hearing, limit,
 };
 
 /// Somebody who is to take over from the Primary. The incumbent is told only once it has confirmed.
@@ -34,6 +35,12 @@ impl Challenge {
     }
 }
 
+/// After how much silence a member is taken to have missed its heartbeats: one that came every T/2, as of stock
+/// members, or two at the native pace. The eighth is for those that come late.
+pub(super) fn quiet_after(timeout: FailoverTimeout) -> Duration {
+    timeout.get() * 5 / 8
+}
+
 /// For how many T the past counts: see [`Group::is_calm`] and [`Group::lost_lately`].
 pub(super) const CALM: u32 = 10;
 
@@ -54,11 +61,18 @@ impl Group {
         idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
     }
 
+    /// For how long `member` has been silent, if it has missed heartbeats.
+    fn is_quiet_for(&self, now: Moment, member: &Member) -> Option<Duration> {
+        let silent = now.uptime.since(member.last_sign());
+        Some(silent).filter(|silent| *silent >= quiet_after(self.timeout()))
+    }
+
     /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
-    /// in time; then forced, then whoever has confirmed that it takes over
-    /// (the one that is told to stop may look well again once it stood by), then who did not fail as Primary in
-    /// the last 10 T (one that crashes and is started again looks well each time), then the highest score, then
-    /// whoever was asked to take over, then the earliest registered.
+    /// in time; then whoever has missed no heartbeat (a free seat would wait for the next one, which may never
+    /// come); then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
+    /// well again once it stood by), then who did not fail as Primary in the last 10 T (one that crashes and is
+    /// started again looks well each time), then the highest score, then whoever was asked to take over, then the
+    /// earliest registered.
     fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
         let successor =
             |member: &Member| self.challenge.as_ref().filter(|challenge| member.is(&challenge.by));
@@ -69,6 +83,7 @@ impl Group {
                 (
                     forced || member.score() > FailoverScore::ZERO,
                     !member.hears_late(now, self.timeout()),
+                    std::cmp::Reverse(self.is_quiet_for(now, member)),
                     std::cmp::Reverse(self.idled_lately(now, member)),
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),
@@ -102,7 +117,7 @@ impl Group {
         score >= than.saturating_add(self.choosing.margin.get())
     }
 
-    pub(super) fn dwell(&self) -> std::time::Duration {
+    pub(super) fn dwell(&self) -> Duration {
         self.choosing.dwell.unwrap_or(self.timeout().get() / 2)
     }
 

@@ -40,7 +40,7 @@ impl Answers {
     }
 
     /// When the answer was given that `echo` is of, if it was one of these.
-    fn given(self, echo: &Echo) -> Option<Uptime> {
+    pub(super) fn given(self, echo: &Echo) -> Option<Uptime> {
         let micros = u64::from_str_radix(echo.as_str().strip_prefix(&self.run())?, 16).ok()?;
         Some(Uptime::new(Duration::from_micros(micros)))
     }

@@ -112,7 +112,9 @@ impl Group {
 
     /// The holder of the seat says that it acts, and for how long it has.
     pub(super) fn hear_acting(&mut self, now: Moment, acting_for: Duration) {
-        let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.first_act.is_none()) else { return };
+        // Where the grant does not reach the disk, there was no hand-over.
+        let begins = |tenure: &&mut Tenure| tenure.first_act.is_none() && !tenure.unrecorded;
+        let Some(tenure) = self.seat.tenure_mut().filter(begins) else { return };
         let first_act = (now.clock - acting_for).max(tenure.granted_at);
         tenure.first_act = Some(first_act);
         let Some(former) = self.former.take() else { return };

@@ -102,6 +102,14 @@ impl Group {
             return false;
         };
         tenure.last_heard = Some(now);
+        let echoes = |native: &NativeHeartbeat| {
+            self.answers.zip(native.echo.as_deref()).and_then(|(answers, echo)| answers.given(echo)).is_some()
+        };
+        if heartbeat.native.as_ref().is_some_and(|native| native.waits_for_no_answer() && echoes(native)) {
+            // It was said to this run of the endpoint, and so is whatever is newer. No answer of an earlier run can be
+            // used any more: whoever heard an answer uses none to an older question.
+            tenure.believed_from = tenure.believed_from.min(now.uptime);
+        }
         if tenure.unrecorded {
             // Its question waits for the record, however long that takes, and is answered Primary then.
             tenure.held_until = now.uptime + tenure.timeout.get();
@@ -137,6 +145,7 @@ impl Group {
                     told.elsewhere += u32::from(!same);
                     same || told.elsewhere >= 2
                 }
+                None if tenure.last_primary.is_none() => return false,
                 None => {
                     // A stock member does not say that it acts; whoever was answered Primary does.
                     let since = now.clock.since(tenure.granted_at);

@@ -3,7 +3,7 @@
 //! A nudge has no authority: whoever gets one sends a heartbeat and believes its answer. Whom to nudge
 //! follows from the group's state after each step, so that no rule elsewhere has to remember it.
 
-use super::{Group, Member, Moment, SessionId, Tenure, Uptime};
+use super::{Group, Member, Moment, SessionId, Tenure, Uptime, choice::quiet_after};
 
 /// Whose heartbeat is waited for, and what for. Each is nudged once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +79,15 @@ impl Group {
         let dwelt = self.worse_since.map(|since| since + self.dwell());
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(now, forced));
         let silent = |session: &SessionId| self.members.get(session).map(Member::last_sign);
-        // Once one of these is silent for T, somebody else is waited for.
+        // Once one of these has missed its heartbeats, and at the latest once it is silent for T, somebody else is.
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));
         let challenger = self.challenge.as_ref().and_then(|challenge| silent(&challenge.by.session));
-        let silences = [awaited, challenger].map(|sign| sign.map(|sign| sign + timeout));
+        let misses = |sign| [sign + quiet_after(self.timeout()), sign + timeout];
+        let silences = awaited.into_iter().chain(challenger).flat_map(misses);
         [seat, unscored, believed, dwelt, forced, self.renewing_until, self.books.due()]
             .into_iter()
-            .chain(silences)
             .flatten()
+            .chain(silences)
             .filter(|at| *at > now.uptime)
             .min()
     }

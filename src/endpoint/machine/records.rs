@@ -91,12 +91,6 @@ impl Group {
         Some(Record { seat, promotion })
     }
 
-    /// Whether a free seat waits to be written with the promotion that follows.
-    #[must_use]
-    pub fn waits_for_successor(&self) -> bool {
-        self.books.due().is_some()
-    }
-
     /// Whether a record was taken, and it is not known yet whether it is on disk.
     #[must_use]
     pub const fn is_recording(&self) -> bool {

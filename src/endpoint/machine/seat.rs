@@ -54,7 +54,8 @@ pub(super) struct Tenure {
     /// From when on the holder's word that it stopped is believed.
     ///
     /// A run of the endpoint does not know what the run before it heard, so a heartbeat that was long
-    /// under way looks new to it. T after its start no permission of the run before is left.
+    /// under way looks new to it. T after its start no permission of the run before is left; nor is any, before
+    /// that, once a heartbeat proves that the holder has heard this run, and waits for no older answer.
     pub(super) believed_from: Uptime,
     /// T after the receipt of the last heartbeat that was answered Primary.
     pub(super) held_until: Uptime,
@@ -122,6 +123,16 @@ impl Tenure {
         self.last_primary.is_some_and(|last| said.sequence > last.max(self.acting_sequence) && heard(last))
     }
 
+    /// Whether its holder has no permission to act on it, nor one on its way: this run of the endpoint granted it, and has
+    /// never answered that it is Primary. Whoever waited for the grant was answered 503, because the commit was doubted,
+    /// or had gone.
+    ///
+    /// What earlier runs of the endpoint or of the seat permitted was over when the free seat was granted. The exception is
+    /// a member that acted already (R4), and it said so in the question that the grant was the answer to.
+    fn was_never_permitted(&self) -> bool {
+        self.granted_sequence > 0 && self.last_primary.is_none() && self.acting_sequence == 0
+    }
+
     /// When the seat is free, if nothing more is heard.
     pub(super) fn ends_at(&self) -> Uptime {
         let believed = self.stopped.map(|_| self.believed_from);
@@ -133,7 +144,7 @@ impl Tenure {
         let left = seconds(self.stopped.map(|_| self.ends_at())?.since(now.uptime));
         let session = &self.holder.session;
         Some(format!(
-            "{session} says that it stopped; the endpoint has just begun, and believes that in {left}"
+            "{session} says that it stopped; the endpoint has just begun, and believes that in {left} at most"
         ))
     }
 
@@ -273,9 +284,12 @@ impl Group {
         self.books.write_soon(now);
     }
 
-    /// Tells the holder, once and for all, to stop.
+    /// Tells the holder, once and for all, to stop. The seat of one that could never begin is free at once.
     pub(super) fn tell(&mut self, now: Moment, connection: Option<SocketAddr>, why: Why) {
         let Some(tenure) = self.seat.tenure_mut().filter(|tenure| tenure.told.is_none()) else { return };
+        if tenure.was_never_permitted() {
+            return self.free(now, why);
+        }
         tenure.told = Some(Told { connection, elsewhere: 0 });
         let session = tenure.holder.session.clone();
         self.why = why.clone();

@@ -86,6 +86,7 @@ fn through_the_gate() -> Operation {
         Unread::TooLarge(16 * 1024 * 1024).into(),
         Refusal::Unreachable("it could not be reached".to_owned()),
         Refusal::NotLoggedIn,
+        Refusal::GoesRound("metrics".to_owned()),
         Refusal::StandsBy,
         Refusal::Full,
         Unread::NoMemory.into(),

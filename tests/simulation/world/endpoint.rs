@@ -300,11 +300,8 @@ impl World {
             cell.group.tick(now);
             let lapsed = cell.group.override_to_remove();
             self.keep_books(&key);
-            let waits = self.endpoint.cells.get(&key).is_some_and(|cell| cell.group.waits_for_successor());
-            if !waits {
-                self.write_changes(&key);
-                self.write_quietly(&key);
-            }
+            self.write_changes(&key);
+            self.write_quietly(&key);
             if lapsed {
                 self.operate(Operation::RemoveOverride(key), None);
             }

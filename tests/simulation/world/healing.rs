@@ -41,8 +41,13 @@ impl Healing {
 impl World {
     /// How long a hand-over may take where no nudge makes it faster: the old Primary has stopped, and the
     /// new one asks at its own pace. A stock member says at its next heartbeat only that it stopped.
+    ///
+    /// Where a member lies about its epoch, that costs the Primary its seat, and then its collector has to stop first.
     fn hand_over(&self, timeout: Span) -> Span {
-        at_most(if self.plan.is_native() { timeout / 4 } else { timeout }) + ON_TOP
+        let lies = self.sites.iter().any(|site| site.member.lies);
+        let stops = self.sites.iter().filter(|_| lies).map(|site| site.member.stops_within(timeout)).max();
+        at_most(if self.plan.is_native() { timeout / 4 } else { timeout } + stops.unwrap_or_default())
+            + ON_TOP
     }
 
     /// The groups that anybody is to be a member of.

@@ -73,9 +73,7 @@ impl Judge {
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
             GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
             GroupChangeKind::SeatFreed => {
-                if let Some((given, _)) = self.promotions.iter().rfind(|(_, of)| of == key) {
-                    self.lively.seat_was_lost(now, &key.id, *given);
-                }
+                self.lively.seat_was_lost(now, &key.id);
                 if self.judges_flapping && change.reason == GroupReason::NoHeartbeat {
                     let what = format!("{:?} lost its seat: {}", change.session, change.explanation);
                     self.pending = Some(("FalseFailover", what));
@@ -108,6 +106,13 @@ impl Judge {
                 );
                 self.pending = Some(("EpochFell", what));
             }
+        }
+        self.lively.seat_was_given(now, &key.id);
+        // A Primary had no answer from an endpoint that was away, and stopped: that happened, and what follows from it is not
+        // to and fro. It may follow some time after the endpoint is back.
+        if matches!(change.reason, GroupReason::Stalled | GroupReason::EndedUnsaid | GroupReason::PlannedStop)
+        {
+            return;
         }
         self.promotions.push((now, key.clone()));
         let timeout = self.lively.timeout(now, &key.id).unwrap_or_default();

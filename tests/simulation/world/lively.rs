@@ -45,6 +45,8 @@ struct Known {
     acted: Lived,
     /// When something was last over that nobody promises anything for.
     excused: Lived,
+    /// Since when somebody has had the seat; empty while it is free.
+    held: Option<Instant>,
     /// When a member last lost a seat that it had never acted on.
     unused: Option<Lived>,
     /// Each T that the group had, and until when windows may have begun under it.
@@ -150,21 +152,39 @@ impl Lively {
         self.groups.entry(group.clone()).or_default().excused = lived;
     }
 
-    /// A member lost a seat that it was given at `given`. If it never acted on it, it stopped hearing when it was
-    /// chosen, or died. Nobody can know that before, and one such choice has its time within 3 T; the second in a row
-    /// has not.
-    pub(crate) fn seat_was_lost(&mut self, now: Instant, group: &GroupId, given: Instant) {
-        let timeout = self.timeout(now, group).unwrap_or_default();
-        let acted = self.groups.get(group).is_some_and(|known| known.acted_at > given);
-        if acted || now - given < timeout / 2 {
-            return;
-        }
+    /// A member was given the seat.
+    pub(crate) fn seat_was_given(&mut self, now: Instant, group: &GroupId) {
+        self.groups.entry(group.clone()).or_default().held = Some(now);
+    }
+
+    /// Whoever was given the seat lost it.
+    pub(crate) fn seat_was_lost(&mut self, now: Instant, group: &GroupId) {
         let lived = self.lived(now);
+        let (unused, again) = (self.is_unused(now, group), self.is_unused_again(now, group));
         let known = self.groups.entry(group.clone()).or_default();
-        let again = known.unused.replace(lived);
-        if again.is_some_and(|before| lived - before.min(lived) <= at_most(LIVELY_TS * timeout)) {
+        known.held = None;
+        if unused {
+            known.unused = Some(lived);
+        }
+        if again {
             known.excused = lived;
         }
+    }
+
+    /// Whether whoever has the seat had its time, and has not acted: it stopped hearing when it was chosen, or died.
+    fn is_unused(&self, now: Instant, group: &GroupId) -> bool {
+        let timeout = self.timeout(now, group).unwrap_or_default();
+        let known = self.groups.get(group).and_then(|known| known.held.map(|held| (held, known.acted_at)));
+        known.is_some_and(|(held, acted)| acted <= held && now - held >= timeout / 2)
+    }
+
+    /// The same, for the second in a row within 3 T. Nobody can know before that it will be so; one such choice has its time,
+    /// the second has not.
+    fn is_unused_again(&self, now: Instant, group: &GroupId) -> bool {
+        let within = at_most(LIVELY_TS * self.timeout(now, group).unwrap_or_default());
+        let before = self.groups.get(group).and_then(|known| known.unused);
+        before.is_some_and(|before| self.lived(now).saturating_sub(before) <= within)
+            && self.is_unused(now, group)
     }
 
     /// Takes note until when somebody has acted in `group`.
@@ -186,7 +206,11 @@ impl Lively {
             return None;
         }
         let known = self.groups.get(group)?;
-        Some(lived.saturating_sub(contact.since.max(known.acted).max(known.excused).max(self.began)))
+        // What was noted while a longer T counted was noted by that.
+        let longer = known.timeouts.iter().filter(|(of, until)| *of > timeout && *until <= lived);
+        let changed = longer.map(|(_, until)| *until).max().unwrap_or_default();
+        let since = contact.since.max(known.acted).max(known.excused).max(self.began).max(changed);
+        Some(lived.saturating_sub(since))
     }
 }
 
@@ -227,7 +251,9 @@ impl World {
             let Some(group) = self.group_of(site) else { continue };
             let Some(timeout) = self.judge.lively.timeout(self.now, group) else { continue };
             let Some(idle) = self.judge.lively.idle(self.now, site, group, timeout) else { continue };
-            if idle > at_most(LIVELY_TS * timeout) + ON_TOP && !self.endpoint.writer.holds_up(self.now, group)
+            if idle > at_most(LIVELY_TS * timeout) + ON_TOP
+                && !self.endpoint.writer.holds_up(self.now, group)
+                && !self.judge.lively.is_unused_again(self.now, group)
             {
                 let idle = idle / MILLISECOND;
                 let what = format!("nobody has acted in {group} for {idle} ms; site {site} is in contact");

@@ -67,6 +67,14 @@ pub(crate) struct Member {
     pub(crate) uptime: u64,
 }
 
+impl Member {
+    /// How long its collector may take to stop, and to say so; whatever it does, it is over with the lease.
+    pub(crate) fn stops_within(&self, lease: Span) -> Span {
+        let stops = |stops: Stops| stops.after.map_or(lease, |after| (after + stops.says_after).min(lease));
+        self.collector.map_or(0, stops)
+    }
+}
+
 /// What may go wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {

@@ -112,6 +112,7 @@ impl World {
         }
         self.endpoint.power = Power::Down { refuses };
         self.endpoint.run += 1;
+        self.judge.lively.endpoint_stops(self.now);
         self.judge.endpoint_was_disturbed(self.now);
     }
 

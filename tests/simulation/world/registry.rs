@@ -20,6 +20,9 @@ use super::{
     store::Transaction,
 };
 
+/// So many steps of the store at the most until a seat that is on its way is on disk.
+const MOST_STEPS: u32 = 50;
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) enum Operation {
@@ -261,6 +264,15 @@ impl World {
         if let Some(cell) = self.endpoint.cells.get_mut(key) {
             cell.group.hurry();
             self.keep_books(key);
+        }
+        // Whoever deletes it waits for the seat that is on its way; here that takes no time, and a store that refuses for
+        // long is not waited for.
+        for _ in 0..MOST_STEPS {
+            if !self.endpoint.cells.get(key).is_some_and(|cell| cell.group.is_recording()) {
+                break;
+            }
+            self.reach_seat_disk();
+            self.seat_store_answered();
         }
         let Some(mut cell) = self.endpoint.cells.remove(key) else { return };
         self.endpoint.estates.insert(key.clone(), cell.group.leave_estate());

@@ -149,11 +149,7 @@ impl World {
     /// How long the Primary that is told may take to stop: it stops at the deadline at the latest.
     fn stop_takes(&self, change: &GroupChange, timeout: Span) -> Span {
         let told = |site: &&super::site::Site| Some(&site.disk.session) == change.session.as_ref();
-        let stops = |site: &super::site::Site| {
-            let stops = site.member.collector?;
-            Some(stops.after.map_or(timeout, |after| (after + stops.says_after).min(timeout)))
-        };
-        self.sites.iter().filter(told).filter_map(stops).max().unwrap_or_default()
+        self.sites.iter().filter(told).map(|site| site.member.stops_within(timeout)).max().unwrap_or_default()
     }
 
     fn group_timeout(&self, key: &GroupKey) -> Span {

@@ -158,10 +158,13 @@ impl World {
         }
     }
 
-    /// What happened and is not on disk is written, in no time, or the disk fails.
+    /// What happened and is not on disk is written, in no time, or the disk fails; unless it may follow from a seat that is
+    /// not on disk.
     fn write_at_once(&mut self, key: &GroupKey) {
         let fate = self.fate();
-        let Some(cell) = self.endpoint.cells.get_mut(key) else { return };
+        let Some(cell) = self.endpoint.cells.get_mut(key).filter(|cell| cell.group.is_recorded()) else {
+            return;
+        };
         let (rows, doubted) = (std::mem::take(&mut cell.unwritten), std::mem::take(&mut cell.doubted));
         if !fate.says_yes {
             (cell.unwritten, cell.doubted) = (rows.clone(), rows.len());
@@ -181,8 +184,7 @@ impl World {
     /// Writes rows that came with no write that the schedule draws for: what an earlier one failed to keep, and what the
     /// endpoint tells of itself. They take no time, so that whatever else happens stays as it was without them.
     pub(crate) fn write_quietly(&mut self, key: &GroupKey) {
-        let is_due =
-            |cell: &&Cell| !cell.unwritten.is_empty() && !cell.due && !cell.group.waits_for_successor();
+        let is_due = |cell: &&Cell| !cell.unwritten.is_empty() && !cell.due;
         if !self.endpoint.writer.is_at_work() && self.endpoint.cells.get(key).filter(is_due).is_some() {
             self.write_at_once(key);
         }
@@ -228,8 +230,10 @@ impl World {
     /// The endpoint is told to stop, if it runs and nothing is on its way to the disk; it has told its groups so before it
     /// ends, and whatever happened is on disk, unless the disk fails.
     pub(crate) fn stop_endpoint(&mut self) {
-        let at_work = self.endpoint.cells.values().any(|cell| cell.group.waits_for_successor());
-        if !self.endpoint.is_up() || self.endpoint.writer.is_at_work() || at_work {
+        // Where the store is well, what may wait is written in a moment; else the endpoint stops without it.
+        let well = !self.endpoint.mood.is_bad();
+        let waits = well && self.endpoint.cells.values().any(|cell| !cell.group.is_recorded());
+        if !self.endpoint.is_up() || self.endpoint.writer.is_at_work() || waits {
             return;
         }
         let now = self.endpoint_now();

@@ -66,8 +66,8 @@ enum Stage {
     Pause,
     /// The mark says that no group waits any more.
     Settle(Mark),
-    /// What happened in a group and needs no seat is committed; how much of it is doubted.
-    Changes(GroupKey, Vec<RowId>, usize),
+    /// What happened in a group, of this cell, and needs no seat is committed; how much of it is doubted.
+    Changes(GroupKey, u32, Vec<RowId>, usize),
 }
 
 /// What is under way.
@@ -108,12 +108,19 @@ impl Writer {
     pub(crate) fn leave_rows(&mut self, key: &GroupKey, cell: &mut Cell) -> Vec<RowId> {
         self.waiting.iter_mut().for_each(|job| job.take_rows(cell));
         let (rows, doubted) = cell.take_unwritten(RowId::MAX);
-        self.left.push((key.clone(), cell.id, rows, doubted));
+        // What follows from a seat that is not on disk is lost with it.
+        let lost = if cell.group.is_recorded() {
+            self.left.push((key.clone(), cell.id, rows, doubted));
+            Vec::new()
+        } else {
+            rows
+        };
         let running = self.running.iter().filter_map(|running| running.job.as_ref());
         running
             .chain(&self.waiting)
             .filter(|job| job.cell == cell.id)
             .filter_map(|job| job.promotion)
+            .chain(lost)
             .collect()
     }
 
@@ -181,10 +188,11 @@ impl World {
     /// Writes what happened and needs no seat, in the order in which seats are written.
     pub(crate) fn write_changes(&mut self, key: &GroupKey) {
         let free = self.endpoint.writer.running.is_none();
-        let cell = self.endpoint.cells.get_mut(key).filter(|cell| free && cell.due);
-        if let Some(cell) = cell {
+        let may = |cell: &&mut Cell| free && cell.due && cell.group.is_recorded();
+        if let Some(cell) = self.endpoint.cells.get_mut(key).filter(may) {
+            let id = cell.id;
             let (rows, doubted) = cell.take_unwritten(RowId::MAX);
-            self.enter(None, Stage::Changes(key.clone(), rows, doubted));
+            self.enter(None, Stage::Changes(key.clone(), id, rows, doubted));
         }
     }
 
@@ -263,7 +271,7 @@ impl World {
                     self.endpoint.writer.mark = mark.clone();
                 }
             }
-            (Stage::Changes(key, rows, doubted), _) => {
+            (Stage::Changes(key, _, rows, doubted), _) => {
                 kept = keeps.then(|| (key.clone(), rows.clone(), *doubted, false));
             }
             (Stage::Mark(mark) | Stage::MarkReadBack(mark) | Stage::Settle(mark), _) => {
@@ -299,7 +307,7 @@ impl World {
         let Some(job) = job else {
             match (stage, says_yes) {
                 (Stage::Settle(mark), true) => self.endpoint.writer.mark = mark,
-                (Stage::Changes(key, rows, _), false) => self.keep_trying(&key, rows),
+                (Stage::Changes(key, cell, rows, _), false) => self.keep_trying(&key, cell, rows),
                 _ => {}
             }
             return self.begin_writing();
@@ -332,10 +340,17 @@ impl World {
     }
 
     /// The store did not say yes to what happened in a group, which may be there all the same.
-    fn keep_trying(&mut self, key: &GroupKey, rows: Vec<RowId>) {
+    fn keep_trying(&mut self, key: &GroupKey, cell: u32, mut rows: Vec<RowId>) {
         let doubted = rows.len();
-        match self.endpoint.cells.get_mut(key) {
-            Some(cell) => cell.keep_first(rows, doubted),
+        if let Some(cell) = self.endpoint.cells.get_mut(key).filter(|known| known.id == cell) {
+            return cell.keep_first(rows, doubted);
+        }
+        // Its group was deleted: what is to be written of it is written with the seat that waits, if one does.
+        match self.endpoint.writer.waiting.iter_mut().find(|job| job.cell == cell) {
+            Some(job) => {
+                rows.append(&mut job.rows);
+                (job.rows, job.doubted) = (rows, doubted);
+            }
             None => self.judge.told.lose(&rows),
         }
     }

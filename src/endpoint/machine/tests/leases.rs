@@ -53,6 +53,67 @@ fn a_promotion_that_was_refused_did_not_happen_and_one_that_was_kept_after_all_d
     }
 }
 
+/// What the commit of A's grant is said to have failed for, and is kept all the same; nobody is answered.
+fn granted_in_doubt(plant: &mut Plant) {
+    let heartbeat = plant.compose("A");
+    let question = plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+    let record = plant.group.take_record(plant.now).unwrap();
+    plant.group.doubt();
+    assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Unsure));
+    plant.changes.extend(plant.group.take_changes());
+    assert!(plant.group.read_back(plant.now, Some(&record.seat)));
+    plant.disk = Some(record.seat);
+    plant.changes.extend(record.promotion);
+}
+
+#[test]
+fn whoever_is_to_stop_and_was_never_answered_primary_leaves_the_seat_free_at_once() {
+    // Whether A says at the grant that it acts, as one that keeps its role, and whether it has been answered since.
+    for (name, acts, answered, free) in [
+        ("nobody may act on it", false, false, true),
+        ("it may be acting", false, true, false),
+        ("it acts", true, false, false),
+    ] {
+        let mut plant = Plant::new().native("A", 50).native("B", 100);
+        plant.adapter("A").acting = acts;
+        granted_in_doubt(&mut plant);
+        if answered {
+            assert_eq!(plant.beat_unheard("A"), Primary, "{name}");
+        }
+        for millis in [100, 2_500, 5_000] {
+            plant.at(millis).beat("B");
+        }
+        assert_eq!(plant.at(5_100).beat("B"), PendingPrimary, "{name}");
+        assert_eq!(plant.beat("B"), PendingPrimary, "{name}: it has confirmed");
+        assert_eq!(plant.beat_unheard("A"), Secondary, "{name}");
+        let last = plant.changes.last().map(|change| change.kind);
+        assert_eq!(last == Some(GroupChangeKind::SeatFreed), free, "{name}");
+        assert_eq!(plant.beat("B"), if free { Primary } else { PendingPrimary }, "{name}");
+    }
+}
+
+#[test]
+fn whoever_acted_already_is_told_to_stop_although_the_endpoint_was_stalled_since() {
+    let mut plant = Plant::new().native("A", 50).native("B", 100);
+    plant.beat("A");
+    plant.beat("A");
+    plant.disk = None;
+    plant.at(1_000).restart_endpoint(false);
+    granted_in_doubt(plant.at(3_000));
+    let now = crate::domain::Now { uptime: plant.now.uptime, wall: plant.now.wall };
+    plant.group.note_away(plant.now, &Away::stalled(now, Duration::from_secs(6)));
+    for millis in [5_000, 8_000, 10_500, 11_000] {
+        plant.at(millis).beat("B");
+        // Whoever asks goes away before it is answered.
+        let heartbeat = plant.compose("A");
+        plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    }
+    assert_eq!((plant.beat("B"), plant.beat("B")), (PendingPrimary, PendingPrimary));
+    assert_eq!(plant.beat_unheard("A"), Secondary);
+    assert_eq!(plant.beat("B"), PendingPrimary, "A is told to stop, and acts until it hears it");
+}
+
 #[test]
 fn renewals_need_no_store() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
@@ -448,6 +509,26 @@ fn whom_answers_reach_late_is_chosen_after_whom_they_reach_in_time() {
         plant.beat("C");
     }
     assert_eq!(plant.primary().as_deref(), Some("C"));
+}
+
+#[test]
+fn a_free_seat_does_not_wait_for_whoever_has_missed_its_heartbeats() {
+    for (name, native, silent, waits) in [
+        ("B is heard every T/4", true, 2_600, true),
+        ("one heartbeat of B is missing", true, 5_100, true),
+        ("two are", true, 6_250, false),
+        ("a stock B is heard every T/2, and this one is a little late", false, 6_249, true),
+        ("it does not come", false, 6_250, false),
+    ] {
+        let mut plant = Plant::new().native("A", 100);
+        plant = if native { plant.native("B", 100) } else { plant.stock("B", 100) }.native("C", 50);
+        plant.run(&["A", "B", "C"], 0, 2_500);
+        (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
+        plant.at(2_600).beat("A");
+        assert_eq!(plant.at(2_600).beat("C"), Secondary, "{name}");
+        let expected = if waits { Secondary } else { Primary };
+        assert_eq!(plant.at(2_500 + silent).beat("C"), expected, "{name}");
+    }
 }
 
 #[test]

@@ -84,12 +84,12 @@ fn a_silent_primarys_seat_is_looked_at_when_its_t_is_over_and_not_before() {
 }
 
 #[test]
-fn when_the_nudged_falls_silent_too_the_next_is_nudged_at_that_moment() {
+fn when_the_nudged_falls_silent_too_the_next_is_nudged_as_soon_as_heartbeats_are_missed() {
     let mut plant = abc();
-    plant.at(2_500).beat("b");
-    plant.at(5_000).beat("c");
+    plant.at(5_000).beat("b");
+    plant.at(7_500).beat("c");
     assert_eq!(plant.until_nudge(), Some(("b".to_owned(), u128::from(T))));
-    assert_eq!(plant.until_nudge(), Some(("c".to_owned(), 2_500 + u128::from(T))));
+    assert_eq!(plant.until_nudge(), Some(("c".to_owned(), 5_000 + u128::from(T) * 5 / 8)));
     assert_eq!(plant.until_nudge(), None, "then nobody is left");
     assert_eq!(plant.beat("c"), Primary, "whoever comes back is chosen");
 }

@@ -13,7 +13,7 @@ fn the_best_score_is_chosen_then_the_earliest_registered() {
         plant.beat(name);
     }
     // A falls silent: the best is waited for, in the answer to its own heartbeat.
-    plant.at(9_000);
+    plant.at(6_000);
     assert_eq!((plant.beat("C"), plant.beat("B")), (Secondary, PendingPrimary));
     plant.at(10_000);
     assert_eq!(plant.beat("C"), Secondary);

@@ -1,7 +1,12 @@
 //! R3 and R5: what it is worth that a holder says that it has stopped.
 
 use super::{super::*, plant::*};
-use crate::domain::LastAct;
+use crate::domain::{Echo, LastAct};
+
+/// The echo of an answer that another run of the endpoint gave.
+fn another_runs_echo() -> Option<Box<Echo>> {
+    Echo::new("5e1f-2a-7".to_owned()).ok().map(Box::new)
+}
 
 /// A is Primary and acts, B stands by, and the endpoint begins anew a second later, on an exact store.
 fn after_a_restart() -> Plant {
@@ -50,6 +55,45 @@ fn an_answer_to_a_question_that_was_asked_without_acting_may_yet_be_acted_on() {
     assert_eq!(plant.beat("B"), Secondary);
 }
 
+/// The next heartbeat of A, on whose way an older answer still is.
+fn beat_while_an_answer_is_on_its_way(plant: &mut Plant) -> ClientRole {
+    let adapter = plant.adapter("A");
+    adapter.answered = adapter.sequence - 1;
+    plant.beat("A")
+}
+
+#[test]
+fn after_a_restart_the_primary_is_believed_once_it_has_heard_that_and_waits_for_no_older_answer() {
+    /// What the heartbeat says that follows the first answer after the restart.
+    type Says = fn(&mut Adapter);
+    let says: [(&str, Says, bool); 4] = [
+        ("all is answered, by this run last", |_| {}, true),
+        ("an older answer is on its way", |adapter| adapter.answered -= 1, false),
+        ("the last answer came from the run before", |adapter| adapter.echo = another_runs_echo(), false),
+        ("it says nothing of answers", |adapter| adapter.echo = None, false),
+    ];
+    for (name, says, believed) in says {
+        let mut plant = after_a_restart();
+        says(plant.adapter("A"));
+        assert_eq!(plant.at(2_000).beat("A"), Primary, "{name}");
+        plant.force("B", None);
+        let asked = plant.at(2_100).beat("B");
+        assert_eq!(asked, if believed { PendingPrimary } else { Secondary }, "{name}");
+        // It is stopped: two last words, of which the second is sure to wait for no answer, and is not the first to.
+        (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
+        says(plant.adapter("A"));
+        plant.at(2_200).beat("A");
+        assert_eq!(plant.beat("B"), if believed { Primary } else { Secondary }, "{name}");
+    }
+}
+
+#[test]
+fn the_last_word_alone_may_prove_itself() {
+    let mut plant = after_a_restart();
+    (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
+    assert_eq!((plant.at(1_100).beat("A"), plant.beat("B")), (Secondary, Primary));
+}
+
 #[test]
 fn for_t_after_a_restart_nobody_takes_over_because_the_primary_would_stop_too_early() {
     for better in [true, false] {
@@ -60,7 +104,9 @@ fn for_t_after_a_restart_nobody_takes_over_because_the_primary_would_stop_too_ea
             plant.force("B", None);
         }
         for millis in (1_500..11_000).step_by(2_375) {
-            assert_eq!((plant.at(millis).beat("A"), plant.beat("B")), (Primary, Secondary), "{millis}");
+            plant.at(millis);
+            let role = beat_while_an_answer_is_on_its_way(&mut plant);
+            assert_eq!((role, plant.beat("B")), (Primary, Secondary), "{millis}");
         }
         assert_eq!(plant.group.next_wake(plant.now), Some(moment(11_000).uptime));
         assert_eq!(plant.at(11_000).beat("B"), PendingPrimary);
@@ -73,12 +119,12 @@ fn for_t_after_a_restart_nobody_takes_over_because_the_primary_would_stop_too_ea
 #[test]
 fn a_stop_within_t_after_a_restart_is_remembered_and_believed_at_its_end() {
     let mut plant = after_a_restart();
-    plant.at(8_000).beat("A");
+    beat_while_an_answer_is_on_its_way(plant.at(8_000));
     (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
-    // Its two last words; then it is gone.
-    assert_eq!((plant.at(9_000).beat("A"), plant.beat("A")), (Secondary, Secondary));
+    // Its last word; then it is gone.
+    assert_eq!(beat_while_an_answer_is_on_its_way(plant.at(9_000)), Secondary);
     assert_eq!(plant.primary(), None, "nobody acts");
-    let why = "A says that it stopped; the endpoint has just begun, and believes that in 2.0 s";
+    let why = "A says that it stopped; the endpoint has just begun, and believes that in 2.0 s at most";
     assert_eq!((plant.group.status(plant.now).reason, plant.reason("B")), (why.to_owned(), why.to_owned()));
     plant.group.unregister(plant.now, &id("A"));
     assert_eq!((plant.beat("B"), plant.group.next_wake(plant.now)), (Secondary, Some(moment(11_000).uptime)));
@@ -98,7 +144,7 @@ fn a_stop_within_t_after_a_restart_is_remembered_and_believed_at_its_end() {
 fn whoever_acts_after_all_takes_back_that_it_stopped() {
     let mut plant = after_a_restart();
     plant.adapter("A").acting = false;
-    assert_eq!(plant.at(5_000).beat("A"), Secondary, "an old word");
+    assert_eq!(beat_while_an_answer_is_on_its_way(plant.at(5_000)), Secondary, "an old word");
     plant.adapter("A").acting = true;
     assert_eq!(plant.at(7_000).beat("A"), Primary);
     plant.at(11_000).tick();

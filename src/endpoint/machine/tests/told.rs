@@ -156,6 +156,48 @@ fn nobody_can_say_that_it_acted_before_it_was_made_primary() {
 }
 
 #[test]
+fn a_hand_over_is_told_once_the_grant_is_on_disk_and_a_stock_member_was_answered() {
+    for (native, recorded, answered, told) in [
+        (true, false, false, false),
+        (true, true, false, true),
+        (false, false, false, false),
+        (false, true, false, false),
+        (false, true, true, true),
+    ] {
+        let mut plant = Plant::new().native("A", 100);
+        plant = if native { plant.native("B", 100) } else { plant.stock("B", 100) };
+        plant.beat("A");
+        plant.beat("A");
+        plant.beat("B");
+        (plant.adapter("A").acting, plant.adapter("A").score) = (false, 0);
+        plant.at(1_000).beat("A");
+        let heartbeat = plant.compose("B");
+        let question = plant.group.hear(plant.now, &id("B"), &heartbeat, None).unwrap();
+        assert_eq!(plant.group.answer(plant.now, &question), Ok(Reply::Wait));
+        let record = plant.group.take_record(plant.now).unwrap();
+        plant.group.doubt();
+        if recorded {
+            assert!(plant.group.read_back(plant.now, Some(&record.seat)));
+        }
+        if answered {
+            assert_eq!(plant.beat("B"), Primary);
+        }
+        // A member that keeps its role acts although nobody told it so.
+        plant.adapter("B").acting = true;
+        let heartbeat = plant.at(1_100).compose("B");
+        plant.group.hear(plant.now, &id("B"), &heartbeat, None).unwrap();
+        plant.changes.extend(plant.group.take_changes());
+        assert_eq!(receipts(&plant).len(), usize::from(told), "native {native}, {recorded}, {answered}");
+        if !recorded {
+            assert!(!plant.group.read_back(plant.now, plant.disk.as_ref()));
+            assert_eq!(plant.beat("B"), Primary);
+            plant.at(1_200).beat("B");
+            assert_eq!(receipts(&plant).len(), 1, "once it did happen");
+        }
+    }
+}
+
+#[test]
 fn both_processes_that_use_one_session_are_told() {
     let mut plant = Plant::new().native("A", 100);
     plant.beat("A");

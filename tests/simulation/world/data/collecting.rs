@@ -35,6 +35,17 @@ pub(super) struct Collector {
     reads: Option<usize>,
 }
 
+impl Collector {
+    /// A gate begins that knows of nothing before. If its collector hangs, it keeps nothing older than that: what else it
+    /// kept would look fresher than it is, which is a limit that is named.
+    pub(super) fn keeps_from(&mut self, now: Instant) {
+        if let Some((since, _)) = &mut self.hangs {
+            *since = now;
+            self.backlog.clear();
+        }
+    }
+}
+
 impl World {
     /// Each source has something to say, and the collectors read it.
     pub(super) fn moment(&mut self) {

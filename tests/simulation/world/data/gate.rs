@@ -118,6 +118,10 @@ impl World {
         let place = &mut data.places[site];
         let targets = data.plan.members[site].targets.iter().enumerate();
         let configured = targets.filter_map(|(id, target)| target.map(|target| (id, target)));
+        let shows = |lane: &DiskLane| lane.blocks.iter().any(|block| block.boot == boot);
+        if !place.disk.lanes.iter().all(shows) {
+            place.collector.keeps_from(now);
+        }
         let lanes: Vec<Lane> = configured
             .zip(&place.disk.lanes)
             .map(|((id, target), disk)| {
