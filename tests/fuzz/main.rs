@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod maker;
 mod parsers;
 
 use std::{
@@ -10,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use parsers::{Maker, PARSERS};
+use maker::Maker;
+use parsers::PARSERS;
 use peak_alloc::PeakAlloc;
 use rustix::time::{ClockId, clock_gettime};
 

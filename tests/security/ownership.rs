@@ -67,8 +67,8 @@ impl Site {
     }
 
     fn sqlite(&self, sql: &str) {
-        let shell = std::process::Command::new("sqlite3").arg(self.folder.path().join("failover.db"));
-        let ran = { shell }.arg(sql).output().unwrap();
+        let mut shell = std::process::Command::new("sqlite3");
+        let ran = shell.arg(self.folder.path().join("failover.db")).arg(sql).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
 }
