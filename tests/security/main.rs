@@ -21,6 +21,7 @@ mod hostile;
 mod listening;
 mod logins;
 mod ownership;
+mod paths;
 mod planted;
 mod routes;
 mod tls;
