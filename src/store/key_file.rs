@@ -162,7 +162,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.is_ascii() {
+    if text.len() != 2 * N || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; N];
@@ -192,9 +192,11 @@ mod tests {
         let (path, again) = (folder.path().join("key"), folder.path().join("again"));
         let change = (any::<prop::sample::Index>(), any::<u8>());
         let changed = (lines(), prop::collection::vec(change, 0..3)).prop_map(|(mut bytes, changes)| {
-            for (at, byte) in changes.into_iter().filter(|_| !bytes.is_empty()) {
-                let at = at.index(bytes.len());
-                bytes[at] = byte;
+            for (at, byte) in changes {
+                let at = at.index(bytes.len().max(1));
+                if let Some(changed) = bytes.get_mut(at) {
+                    *changed = byte;
+                }
             }
             bytes
         });

@@ -77,34 +77,42 @@ fn work_done() -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap(), now.tv_nsec.try_into().unwrap())
 }
 
-/// How much work it is to read these bytes, at the least of three times.
+/// How much work it is to read these bytes.
 fn work(parse: fn(&[u8]), bytes: &[u8]) -> Duration {
-    let once = || {
-        let before = work_done();
-        parse(bytes);
-        work_done() - before
-    };
-    (0..3).map(|_| once()).min().unwrap()
+    let before = work_done();
+    parse(bytes);
+    work_done() - before
 }
 
 #[test]
 fn what_is_read_costs_memory_and_work_in_proportion_to_its_length() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for (what, parse) in PARSERS {
+        // What is made once and kept is made before.
+        parse(b"");
         for part in REPEATED {
             let said = String::from_utf8_lossy(part);
             let whole = part.repeat(LONGEST / part.len());
-            // What is made once and kept is made before.
-            parse(&whole);
             let before = ALLOCATOR.current_usage();
             ALLOCATOR.reset_peak_usage();
-            parse(&whole);
+            let mut all = work(*parse, &whole);
             let taken = ALLOCATOR.peak_usage().saturating_sub(before);
             assert!(taken <= MEMORY_FOR_A_BYTE * LONGEST, "{what} takes {taken} bytes for many {said:?}");
 
-            let (all, quarter) = (work(*parse, &whole), work(*parse, &whole[..whole.len() / 4]));
-            let linear = all <= quarter.max(HARDLY_ANY) * FOUR_TIMES;
-            assert!(linear, "{what}: a quarter takes {quarter:?}, all of it {all:?}, of many {said:?}");
+            // A machine that is busy makes work look like more, at one time or another.
+            let mut tries = 0;
+            loop {
+                let quarter = work(*parse, &whole[..whole.len() / 4]);
+                if all <= quarter.max(HARDLY_ANY) * FOUR_TIMES {
+                    break;
+                }
+                tries += 1;
+                assert!(
+                    tries < 3,
+                    "{what}: a quarter takes {quarter:?}, all of it {all:?}, of many {said:?}"
+                );
+                all = work(*parse, &whole);
+            }
         }
     }
 }

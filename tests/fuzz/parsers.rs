@@ -85,17 +85,20 @@ pub(crate) const PARSERS: &[Parser] = &[
 struct Served {
     runtime: tokio::runtime::Runtime,
     interface: Interface,
-    _folder: tempfile::TempDir,
 }
 
 thread_local! {
-    static SERVED: Served = {
+    /// Where it keeps all.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
+
+    /// It is never ended: a thread that ends has no runtime to do it in.
+    static SERVED: &'static Served = {
         rustls::crypto::ring::default_provider().install_default().ok();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = FOLDER.with(|folder| folder.path().to_owned());
         let listen = ([127, 0, 0, 1], 5590).into();
         let interface = runtime.block_on(async {
-            let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+            let store = Store::open(DataFolder::hold(&folder).unwrap()).await.unwrap();
             let logins = Logins::open(store.clone(), None, false).await.unwrap();
             let (trail, _) = Trail::new(store.clone());
             let notices = Notices::new(listen, None, logins.clone());
@@ -103,7 +106,7 @@ thread_local! {
             let endpoint = Endpoint::open(store.clone(), hosted::Settings::default()).await.unwrap();
             interfaces(&store, None, Some(endpoint)).build(door)
         });
-        Served { runtime, interface, _folder: folder }
+        Box::leak(Box::new(Served { runtime, interface }))
     };
 }
 
@@ -112,13 +115,13 @@ fn ask(target: &[u8]) {
     let Ok(uri) = Uri::try_from(target) else { return };
     SERVED.with(|served| {
         let request = Request::builder().uri(uri).header("host", "localhost").body(Body::empty()).unwrap();
-        let status = served.runtime.block_on(served.interface.answer(request)).status();
+        let status = served.runtime.block_on(async { served.interface.answer(request).await.status() });
         assert!(!status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
     });
 }
 
 fn path(bytes: &[u8]) {
-    ask(&[b"/api/v1/clientfailover/", bytes].concat());
+    ask(&[&b"/api/v1/clientfailover/"[..], bytes].concat());
     ask(bytes);
 }
 
@@ -132,7 +135,7 @@ fn query(bytes: &[u8]) {
 
 /// Whatever follows the destination's Id stays as it was written.
 fn gate_address(bytes: &[u8]) {
-    let Ok(uri) = Uri::try_from([b"/egress/", bytes].concat()) else { return };
+    let Ok(uri) = Uri::try_from([&b"/egress/"[..], bytes].concat().as_slice()) else { return };
     let (id, target) = egress::split(&uri).unwrap();
     assert_eq!(
         Some(format!("/egress/{id}{target}").as_str()),

@@ -322,7 +322,7 @@ fn right_of_every_kind() -> Vec<Vec<u8>> {
     ]
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn bytes_of_any_kind_make_no_server_error() {
     let folder = tempfile::tempdir().unwrap();
     add("plc-a", "administrator", folder.path());
@@ -364,7 +364,7 @@ async fn bytes_of_any_kind_make_no_server_error() {
         let answer = String::from_utf8_lossy(&answer);
         let status = answer.get(9..12).unwrap_or_default();
         // The gate may have nobody to send to, or not be the one to send, and says so.
-        let not_now = (status == "503" || status == "502") && bytes.windows(6).any(|part| part == b"egress");
+        let not_now = (status == "503" || status == "502") && which + 2 >= templates.len();
         assert!(!status.starts_with('5') || not_now, "{answer} to {:?}", String::from_utf8_lossy(&bytes));
         // What the door let in has an answer of its own interface.
         inside[which] += u32::from(!matches!(status, "" | "401" | "403" | "408" | "429" | "431"));
