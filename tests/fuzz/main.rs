@@ -17,7 +17,7 @@ use peak_alloc::PeakAlloc;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Enough for some seconds; the example goes on.
-const CASES: u64 = 5_000;
+const CASES: u64 = 1_000;
 
 /// Counts what is allocated.
 #[global_allocator]
