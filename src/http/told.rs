@@ -28,6 +28,7 @@ pub(super) fn told(mut answer: Response) -> Response {
 
 /// The same for an answer that is somebody else's: whatever he says. Nor is it shown as a page of this server.
 pub(super) fn told_of_another(mut answer: Response) -> Response {
+    answer.headers_mut().reserve(TOLD.len());
     for (name, value) in TOLD.into_iter().chain([(header::CONTENT_SECURITY_POLICY, SANDBOX)]) {
         answer.headers_mut().insert(name, value);
     }

@@ -286,3 +286,82 @@ async fn the_endpoint_may_be_named_by_its_whole_base_by_its_address_or_by_the_en
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_group_is_deleted_once_nobody_is_in_it() -> Outcome {
+    let plant = Plant::start()?;
+    plant.group("Line 1", "00:00:00.5").await;
+    plant.member("Line%201", "a", "a").await;
+    plant.member("Line%201", "never", "never").await;
+    plant.beat("Line%201", "a", 1, 100, false).await;
+    let refused = plant.ask(&["delete", "--group", "Line 1", "--with-silent"])?;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("sessions that are heard: a."), "{refused:?}");
+    let mut refused = plant.ask(&["delete", "--group", "Line 1"])?;
+    let deadline = clock::now().uptime + Duration::from_secs(30);
+    while refused.err.contains("are heard") && clock::now().uptime < deadline {
+        refused = plant.ask(&["delete", "--group", "Line 1"])?;
+    }
+    assert!(refused.err.contains("sessions that are silent: a, never."), "{refused:?}");
+    assert!(refused.err.contains("--with-silent"), "{refused:?}");
+    let deleted = plant.ask(&["delete", "--group", "Line 1", "--with-silent"])?;
+    assert_eq!((deleted.code, deleted.err.as_str()), (Some(0), ""), "{deleted:?}");
+    assert_eq!(deleted.out, "The group \"Line 1\" is deleted; `why` still tells its history.\n");
+    assert!(plant.ask(&["groups"])?.out.contains("There is no failover group."));
+    let gone = plant.ask(&["delete", "--group", "Line 1"])?;
+    assert!(gone.err.contains("The failover group is not known."), "{gone:?}");
+    plant.group("empty", "00:01:00").await;
+    assert_eq!(plant.ask(&["delete", "--group", "empty"])?.code, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_asks_the_wrong_half_is_told_which_one_it_is() -> Outcome {
+    let plant = Plant::start()?;
+    let folder = tempfile::tempdir()?;
+    let adapter = Server::serve(folder.path(), &[]);
+    for words in [["get", "failover"], ["get", "clientfailover"], ["history", "--all"]] {
+        let said = run_words(&[&words, ["--url", &plant.server.url].as_slice()].concat(), "", &[])?;
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains("this server is a failover endpoint, and no adapter"), "{said:?}");
+        assert!(said.err.contains("Say with --url where the adapter listens"), "{said:?}");
+    }
+    for words in [["groups"].as_slice(), &["sessions", "--group", "G"], &["why", "--group", "G"]] {
+        let said = run_words(&[words, &["--endpoint", &adapter.url]].concat(), "", &[])?;
+        assert!(said.err.contains("this server is an adapter, and hosts no failover endpoint"), "{said:?}");
+        assert!(said.err.contains("Say with --endpoint where the failover endpoint is"), "{said:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_by_tls_or_without_a_login_is_told_what_to_do() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let program = env!("CARGO_BIN_EXE_client-failover");
+    let added =
+        format!("echo a long password | {program} user add chief --role administrator --data-dir \"$0\"");
+    assert!(std::process::Command::new("sh").args(["-c", &added]).arg(folder.path()).status()?.success());
+    let server = Server::endpoint(folder.path(), &["--tls-self-signed"]);
+    let (https, http) = (server.url.clone(), server.url.replace("https:", "http:"));
+    let authority = folder.path().join("tls-cert.pem").display().to_string();
+    let other = tempfile::tempdir()?;
+    let in_clear = Server::endpoint(other.path(), &[]);
+    let plain = in_clear.url.replace("http:", "https:");
+    for (url, more, code, said) in [
+        (&https, [].as_slice(), 3, "Name the authority of its certificate with --ca-file"),
+        (&http, &[], 3, "If its port speaks TLS, write https in --endpoint"),
+        (&https, &["--ca-file", &authority], 1, "Log in with --user NAME: the password is asked for"),
+        (&plain, &[], 3, "It speaks no TLS: write http in its address"),
+    ] {
+        let ran = run_words(&[&["groups", "--endpoint", url], more].concat(), "", &[])?;
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        let (_, resolution) = ran.err.split_once("Resolution:").ok_or("there is no resolution")?;
+        assert!(resolution.contains(said) && !resolution.contains("client-failover endpoint`"), "{ran:?}");
+    }
+    for url in ["127.0.0.1:5591", "localhost:5591", "ftp://127.0.0.1:5591"] {
+        let ran = run_words(&["groups", "--endpoint", url], "", &[])?;
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains("it does not begin with http:// or https://"), "{ran:?}");
+    }
+    Ok(())
+}

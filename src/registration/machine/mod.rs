@@ -178,8 +178,9 @@ impl Machine {
     /// A machine that knows nothing of a configuration yet; `health` is what those who obey orders say at first.
     #[must_use]
     pub fn new(identity: Identity, loss: EndpointLoss, health: Health, now: Now) -> Self {
-        let may_take_back =
-            loss != EndpointLoss::StepDown && identity.known.as_ref().is_some_and(|known| known.was_primary);
+        let was_primary = identity.known.as_ref().is_some_and(|known| known.was_primary);
+        // In a copied folder that was another adapter, which may act.
+        let may_take_back = loss != EndpointLoss::StepDown && was_primary && !identity.copied;
         Self {
             loss,
             started: now,
