@@ -21,9 +21,9 @@ fn raw(server: &Server, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     // It may have refused before everything was sent.
     stream.write_all(bytes).ok();
-    let mut answer = [0; 64];
-    let read = stream.read(&mut answer).unwrap_or(0);
-    String::from_utf8_lossy(&answer[..read]).lines().next().unwrap_or_default().to_owned()
+    let mut answer = Vec::new();
+    stream.take(64).read_to_end(&mut answer).ok();
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
