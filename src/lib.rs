@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod collector;
 pub mod command;
+pub mod crowd;
 pub mod demo;
 pub mod domain;
 pub mod egress;

@@ -29,6 +29,8 @@ const ROOMS: &[Room] = &[
     Room { name: "metrics", may_import: &[], crates: &["prometheus_client"], files: &[] },
     // What a service manager is told, and whether loops go round.
     Room { name: "service", may_import: &["clock"], crates: &[], files: &[] },
+    // How many may be here at once, in all and of one source.
+    Room { name: "crowd", may_import: &["domain"], crates: &[], files: &[] },
     // Runs a command of the operator's within a time limit.
     Room { name: "command", may_import: &["service"], crates: &["rustix"], files: &[] },
     // What servers show of themselves, and whom clients trust.
@@ -123,11 +125,11 @@ const ROOMS: &[Room] = &[
     // Users, passwords, and what a login costs.
     Room {
         name: "auth",
-        may_import: &["domain", "clock", "store", "tls"],
+        may_import: &["domain", "clock", "crowd", "store", "tls"],
         crates: &[],
         files: &[
             ("password.rs", &["argon2"]),
-            ("logins.rs", &["ring"]),
+            ("memory.rs", &["ring"]),
             ("issuer.rs", &["reqwest", "serde_json"]),
             ("token.rs", &["jsonwebtoken", "serde_json"]),
         ],
@@ -139,6 +141,7 @@ const ROOMS: &[Room] = &[
             "domain",
             "wire",
             "clock",
+            "crowd",
             "metrics",
             "store",
             "tls",

@@ -34,15 +34,25 @@ impl Directory {
     /// Reads them again where they changed; says whether they did.
     pub(super) async fn refresh(&self) -> Result<bool, StoreError> {
         let revision = self.store.account_revision().await?;
-        if revision == self.with(|(read, _)| *read) {
+        if revision <= self.with(|(read, _)| *read) {
             return Ok(false);
         }
         // Read after the revision: what is newer than it is read once more, and nothing is missed.
         let accounts = self.store.accounts().await?;
         let accounts = accounts.into_iter().map(|account| (account.user.name.clone(), account)).collect();
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = (revision, accounts);
-        self.changed.send_replace(());
-        Ok(true)
+        let newer = {
+            let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
+            // Another may have read meanwhile, and later.
+            let newer = revision > read.0;
+            if newer {
+                *read = (revision, accounts);
+            }
+            newer
+        };
+        if newer {
+            self.changed.send_replace(());
+        }
+        Ok(newer)
     }
 
     /// What tells whenever they changed.

@@ -54,7 +54,7 @@ struct Inner {
     expected: Expected,
     discovery: Url,
     http: Client,
-    keys: Mutex<Keys>,
+    keys: Mutex<Arc<Keys>>,
     /// When the last fetch ended; held while one is under way, so that a crowd of tokens needs one.
     fetching: tokio::sync::Mutex<Option<Uptime>>,
 }
@@ -133,7 +133,7 @@ impl Issuer {
         // One that takes long must not be followed by another for each token that waits.
         *fetching = Some(clock::now().uptime);
         match asked {
-            Ok(keys) => *self.keys() = keys,
+            Ok(keys) => *self.lock() = Arc::new(keys),
             Err(why) => {
                 tracing::warn!(
                     issuer = self.0.expected.issuer,
@@ -171,7 +171,12 @@ impl Issuer {
         Ok(body)
     }
 
-    fn keys(&self) -> MutexGuard<'_, Keys> {
+    /// The keys as they are now. Signatures are checked without the lock.
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Keys>> {
         self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,6 @@
 //! Whether a request is somebody's.
 
 use std::{
-    collections::HashMap,
     io,
     net::IpAddr,
     num::NonZero,
@@ -13,32 +12,42 @@ use std::{
     time::Duration,
 };
 
-use ring::hmac;
-use secrecy::ExposeSecret;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     basic::{self, Claim},
     directory::Directory,
     issuer::Issuer,
-    machine::Slowing,
+    machine::{BURST, Slowing},
+    memory::{Digest, Known, Memory, Verified},
     password,
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{Uptime, User, UserName},
-    store::{Store, StoreError},
+    crowd::Crowd,
+    domain::{User, UserName, Wall},
+    store::{Account, Store, StoreError},
 };
-
-/// How long a login that was verified is known again, so that heartbeats stay cheap.
-const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// How often changed accounts are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Logins that wait for their verification, one after the other: a plant that comes back at once.
+/// How long that may take: less than a login should.
+const LOOK_LIMIT: Duration = Duration::from_millis(500);
+
+/// Logins that wait for their verification, one after the other: a plant that comes back at once. A quarter of the
+/// places is left for other sources.
 const WAITING: usize = 256;
+const WAITING_OF_A_SOURCE: usize = WAITING / 4 * 3;
+
+/// Logins that are verified at once, at the most: each counts as failed meanwhile, and those that are right must not
+/// keep each other out.
+const AT_ONCE: usize = 5;
+const _: () = assert!(AT_ONCE < BURST as usize);
+
+/// What is answered where too many wait.
+const BUSY: Denied = Denied::TooMany(Duration::from_secs(1));
 
 /// Why a request is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +67,8 @@ pub enum Denied {
 pub struct Login {
     /// Whose it is.
     pub user: User,
+    /// When the account was changed that it is of; a token has none.
+    pub since: Option<Wall>,
     /// After what time it is over by itself, as that of a token is.
     pub ends_in: Option<Duration>,
 }
@@ -73,22 +84,14 @@ struct Inner {
     always: bool,
     /// Whose tokens are logins, too.
     issuer: Option<Issuer>,
-    remembering: hmac::Key,
-    remembered: Mutex<HashMap<Digest, Remembered>>,
+    memory: Memory,
     slowing: Mutex<Slowing>,
-    verifying: Semaphore,
-    waiting: Semaphore,
+    /// Who waits for the first verification of a login.
+    waiting: Arc<Crowd>,
+    /// The turns of logins that nobody knows, and of those that were right before.
+    first: Semaphore,
+    again: Semaphore,
     verifications: AtomicU64,
-}
-
-type Digest = [u8; 32];
-
-#[derive(Debug)]
-struct Remembered {
-    name: UserName,
-    /// The hash that it was verified against: another one is another password.
-    password_hash: String,
-    until: Uptime,
 }
 
 impl Logins {
@@ -98,19 +101,18 @@ impl Logins {
     /// # Errors
     /// When the store or the system refuses.
     pub async fn open(store: Store, issuer: Option<Issuer>, always: bool) -> Result<Self, StoreError> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|error| StoreError::KeyUnusable(error.to_string()))?;
+        let memory = Memory::new().map_err(|error| StoreError::KeyUnusable(error.to_string()))?;
         // One may be verified for each two processors: the rest goes on meanwhile.
-        let at_once = thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2);
+        let at_once = thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2).min(AT_ONCE);
         Ok(Self(Arc::new(Inner {
             directory: Directory::open(store).await?,
             always,
             issuer,
-            remembering: hmac::Key::new(hmac::HMAC_SHA256, &key),
-            remembered: Mutex::default(),
+            memory,
             slowing: Mutex::default(),
-            verifying: Semaphore::new(at_once),
-            waiting: Semaphore::new(WAITING),
+            waiting: Crowd::new(WAITING, WAITING_OF_A_SOURCE),
+            first: Semaphore::new(at_once),
+            again: Semaphore::new(at_once),
             verifications: AtomicU64::new(0),
         })))
     }
@@ -155,33 +157,78 @@ impl Logins {
             return issuer.check(token).await;
         }
         let claim = header.and_then(basic::read).ok_or(Denied::NoLogin)?;
-        let user = self.of_password(claim, from).await?;
-        Ok(Login { user, ends_in: None })
+        let Account { user, changed, .. } = self.of_password(claim, from).await?;
+        Ok(Login { user, since: Some(changed), ends_in: None })
     }
 
-    async fn of_password(&self, claim: Claim, from: IpAddr) -> Result<User, Denied> {
-        let digest = self.digest(&claim);
-        if let Some(user) = self.known(&digest, clock::now().uptime) {
-            return Ok(user);
+    async fn of_password(&self, claim: Claim, from: IpAddr) -> Result<Account, Denied> {
+        let digest = self.0.memory.digest(&claim);
+        match self.known(&digest) {
+            Some(Known::Right(account)) => Ok(account),
+            Some(Known::Wrong) => Err(Denied::Wrong(claim.name)),
+            Some(Known::WasRight) => {
+                // It is no guess, and waits for nobody who guesses.
+                let Ok(_turn) = self.0.again.acquire().await else { return Err(BUSY) };
+                self.verify(claim, digest).await
+            }
+            None => self.verify_slowly(claim, digest, from).await,
         }
-        self.slowing().allowed(from, &claim.name, clock::now().uptime).map_err(Denied::TooMany)?;
-        let name = claim.name.clone();
-        let Some(user) = self.verify(claim, &digest).await? else {
-            self.slowing().failed(from, &name, clock::now().uptime);
-            return Err(Denied::Wrong(name));
-        };
-        self.slowing().succeeded(from, &name);
-        Ok(user)
     }
 
-    /// Returns once what `user` was let in for holds no more: his account changed, or, where nobody had to
+    /// Verifies a login of which nothing is known, unless too many failed from there.
+    async fn verify_slowly(&self, claim: Claim, digest: Digest, from: IpAddr) -> Result<Account, Denied> {
+        self.slowing().allowed(from, clock::now().uptime).map_err(Denied::TooMany)?;
+        let Some(_place) = self.0.waiting.admit(from) else { return Err(BUSY) };
+        self.look().await;
+        let Ok(_turn) = self.0.first.acquire().await else { return Err(BUSY) };
+        // Whoever had the turn before may have had the same login.
+        match self.known(&digest) {
+            Some(Known::Right(account)) => return Ok(account),
+            Some(Known::Wrong) => return Err(Denied::Wrong(claim.name)),
+            Some(Known::WasRight) | None => {}
+        }
+        let attempt = self.slowing().begin(from, clock::now().uptime).map_err(Denied::TooMany)?;
+        let account = self.verify(claim, digest).await?;
+        self.slowing().succeeded(attempt, clock::now().uptime);
+        Ok(account)
+    }
+
+    async fn verify(&self, claim: Claim, digest: Digest) -> Result<Account, Denied> {
+        let Claim { name, password } = claim;
+        let account = self.0.directory.account(&name);
+        let against = account.as_ref().map(|account| account.password_hash.clone());
+        let (hash, inner) = (against.clone(), Arc::clone(&self.0));
+        let verified = move || password::verify(&password, hash.as_deref(), &inner.verifications);
+        let right = spawn_blocking(verified).await.unwrap_or(false);
+        let account = account.filter(|_| right);
+        let verified = Verified { name: name.clone(), against, right: account.is_some() };
+        self.0.memory.keep(digest, verified, clock::now().uptime);
+        account.ok_or(Denied::Wrong(name))
+    }
+
+    /// Looks for changed accounts, so that one that was made or changed just now counts at once; but not for long: a
+    /// disk that hangs keeps nobody out.
+    async fn look(&self) {
+        match timeout(LOOK_LIMIT, self.0.directory.refresh()).await {
+            Ok(Ok(true)) => tracing::info!("users changed; their logins are verified anew"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "users cannot be read; those that were read before count")
+            }
+            Err(_elapsed) => {
+                tracing::warn!("users cannot be read in time; those that were read before count")
+            }
+        }
+    }
+
+    /// Returns once what `login` was let in for holds no more: its account is not what it was, or, where nobody had to
     /// log in, somebody has to now.
-    pub async fn until_changed(self, user: Option<UserName>) {
-        let account = |name: &UserName| self.0.directory.account(name);
+    pub async fn until_changed(self, login: Option<Login>) {
         let mut changes = self.0.directory.changes();
-        let before = user.as_ref().and_then(account);
-        while match &user {
-            Some(name) => account(name) == before,
+        while match &login {
+            Some(Login { user, since, .. }) => {
+                self.0.directory.account(&user.name).map(|account| account.changed) == *since
+            }
             None => !self.needed(),
         } {
             // The directory lives as long as this does.
@@ -189,55 +236,8 @@ impl Logins {
         }
     }
 
-    async fn verify(&self, claim: Claim, digest: &Digest) -> Result<Option<User>, Denied> {
-        let busy = Denied::TooMany(Duration::from_secs(1));
-        let Ok(_waiting) = self.0.waiting.try_acquire() else { return Err(busy) };
-        let Ok(_turn) = self.0.verifying.acquire().await else { return Err(busy) };
-        // Whoever had the turn before may have had the same login.
-        if let Some(user) = self.known(digest, clock::now().uptime) {
-            return Ok(Some(user));
-        }
-        // An account that was made or changed just now counts at once.
-        if let Err(error) = self.0.directory.refresh().await {
-            tracing::warn!(%error, "users cannot be read; those that were read before count");
-        }
-        let Claim { name, password } = claim;
-        let account = self.0.directory.account(&name);
-        let against = account.as_ref().map(|account| account.password_hash.clone());
-        self.0.verifications.fetch_add(1, Ordering::Relaxed);
-        let right = spawn_blocking(move || password::verify(&password, against.as_deref())).await;
-        let Some(account) = account.filter(|_| right.unwrap_or(false)) else { return Ok(None) };
-        let until = clock::now().uptime + REMEMBERED;
-        let remembered = Remembered { name, password_hash: account.password_hash, until };
-        self.remembered().insert(*digest, remembered);
-        Ok(Some(account.user))
-    }
-
-    /// The user of a login that was verified not long ago, if his account is as it was then.
-    fn known(&self, digest: &Digest, now: Uptime) -> Option<User> {
-        let mut all = self.remembered();
-        let remembered = all.get(digest)?;
-        let account = self.0.directory.account(&remembered.name);
-        let same = account.filter(|account| account.password_hash == remembered.password_hash);
-        if remembered.until > now
-            && let Some(account) = same
-        {
-            return Some(account.user);
-        }
-        all.remove(digest);
-        None
-    }
-
-    /// What a login is known again by: it cannot be guessed from without this process's key.
-    fn digest(&self, claim: &Claim) -> Digest {
-        let mut context = hmac::Context::with_key(&self.0.remembering);
-        // A name has no NUL, so that no other pair is the same.
-        context.update(claim.name.as_str().as_bytes());
-        context.update(&[0]);
-        context.update(claim.password.expose_secret().as_bytes());
-        let mut digest = [0; 32];
-        digest.copy_from_slice(context.sign().as_ref());
-        digest
+    fn known(&self, digest: &Digest) -> Option<Known> {
+        self.0.memory.known(digest, &self.0.directory, clock::now().uptime)
     }
 
     /// Looks for changed accounts, until `stop`.
@@ -251,20 +251,9 @@ impl Logins {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.after(LOOK_EVERY) => waited?,
             }
-            match self.0.directory.refresh().await {
-                Ok(true) => tracing::info!("users changed; their logins are verified anew"),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "users cannot be read; those that were read before count");
-                }
-            }
-            let now = clock::now().uptime;
-            self.remembered().retain(|_, remembered| remembered.until > now);
+            self.look().await;
+            self.0.memory.forget(&self.0.directory, clock::now().uptime);
         }
-    }
-
-    fn remembered(&self) -> MutexGuard<'_, HashMap<Digest, Remembered>> {
-        self.0.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn slowing(&self) -> MutexGuard<'_, Slowing> {
@@ -338,27 +327,94 @@ mod tests {
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
         let logins = Logins::open(store, None, false).await.unwrap();
         change(folder.path(), add("a", "password one")).await;
-        for (user, verifications) in [("a", 1), ("nobody", 2), ("a", 3)] {
-            assert_eq!(check(&logins, user, "wrong").await, Err(Denied::Wrong(name(user))));
-            assert_eq!(logins.verifications(), verifications);
+        for (user, password, verifications) in [
+            ("a", "wrong", 1),
+            ("nobody", "wrong", 2),
+            ("a", "also wrong", 3),
+            ("a", "wrong", 3),
+            ("nobody", "wrong", 3),
+        ] {
+            assert_eq!(check(&logins, user, password).await, Err(Denied::Wrong(name(user))));
+            assert_eq!(logins.verifications(), verifications, "what is sent again is no other guess");
         }
         assert_eq!(logins.check(None, HERE).await, Err(Denied::NoLogin));
         assert_eq!(logins.check(Some(b"Basic !"), HERE).await, Err(Denied::NoLogin));
         assert_eq!(logins.verifications(), 3, "what can be nobody's login is not verified");
     }
 
+    /// Guesses, all at one moment: how many were verified, and how many must wait.
+    async fn guess(logins: &Logins, guesses: usize) -> (u64, usize) {
+        let before = logins.verifications();
+        let all =
+            (0..guesses).map(|guess| async move { check(logins, "a", &format!("guess {guess}")).await });
+        let answers = futures_util::future::join_all(all).await;
+        let waits = answers.iter().filter(|answer| matches!(answer, Err(Denied::TooMany(_)))).count();
+        (logins.verifications() - before, waits)
+    }
+
     #[tokio::test]
-    async fn who_guesses_waits_and_who_is_remembered_does_not() {
+    async fn guesses_at_one_moment_are_slowed_as_those_one_after_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
+        change(folder.path(), add("a", "password one")).await;
+        let begun = clock::now().uptime;
+        let (verified, waits) = guess(&logins, 1_000).await;
+        // One more for each two seconds that it took.
+        let most = u64::from(BURST) + clock::now().uptime.since(begun).as_secs() / 2 + 1;
+        assert!((u64::from(BURST)..=most).contains(&verified), "{verified}");
+        assert_eq!(waits, 1_000 - usize::try_from(verified).unwrap());
+    }
+
+    #[tokio::test]
+    async fn logins_that_are_right_do_not_keep_each_other_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
+        let users = 30;
+        for user in 0..users {
+            change(folder.path(), add(&format!("plc-{user}"), "password one")).await;
+        }
+        let all = (0..users).map(|user| {
+            let logins = &logins;
+            async move { check(logins, &format!("plc-{user}"), "password one").await }
+        });
+        for answer in futures_util::future::join_all(all).await {
+            assert!(answer.is_ok(), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_guesses_keeps_nobody_out_whose_login_was_right_before() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
         let logins = Logins::open(store, None, false).await.unwrap();
         change(folder.path(), add("a", "password one")).await;
         assert!(check(&logins, "a", "password one").await.is_ok());
-        let mut waits = 0;
-        for _ in 0..30 {
-            waits += usize::from(matches!(check(&logins, "b", "guess").await, Err(Denied::TooMany(_))));
-        }
-        assert!(waits > 0);
+        assert!(guess(&logins, 30).await.1 > 0);
+        // Five minutes later it is verified once more.
+        let forget = || logins.0.memory.forget(&logins.0.directory, clock::now().uptime);
+        logins.0.memory.age();
+        forget();
+        let before = logins.verifications();
         assert!(check(&logins, "a", "password one").await.is_ok());
+        assert_eq!(logins.verifications(), before + 1);
+        change(folder.path(), UserChange::Remove { name: name("a") }).await;
+        logins.0.directory.refresh().await.unwrap();
+        forget();
+        assert!(logins.0.memory.is_empty(), "what was known of him is forgotten");
+    }
+
+    #[tokio::test]
+    async fn what_was_let_in_ends_with_its_account_also_if_that_went_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
+        change(folder.path(), add("a", "password one")).await;
+        let header = format!("Basic {}", STANDARD.encode("a:password one"));
+        let login = logins.check(Some(header.as_bytes()), HERE).await.unwrap();
+        change(folder.path(), UserChange::Remove { name: name("a") }).await;
+        logins.0.directory.refresh().await.unwrap();
+        logins.until_changed(Some(login)).await;
     }
 }

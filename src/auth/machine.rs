@@ -1,75 +1,80 @@
 //! Who may try to log in, and who must wait: pure.
 //!
-//! Each source may fail 10 times at once, and once every two seconds after that. Who has logged in from a
-//! source is counted for himself there, so that a neighbour who guesses does not keep him out; and a source
-//! never keeps out another.
+//! Each source may fail 10 times at once, and once every two seconds after that. An attempt counts as failed until it
+//! is known to be right, so that many at one moment are no way around it. A source never keeps out another.
 
-use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
-use crate::domain::{Uptime, UserName, network};
+use crate::domain::{Uptime, network};
 
 /// Failures at once.
-const BURST: u32 = 10;
+pub const BURST: u32 = 10;
 
 /// The time after which one more is allowed.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// Sources that are told apart, and logins that are known; more share what there is.
+/// Sources that are told apart; more share what there is.
 const MOST: usize = 4_096;
 
 /// Whose failures are counted together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Counted {
-    /// Of one that has logged in from there before.
-    Known(IpAddr, UserName),
-    /// Of everybody else there.
+    /// Of one source.
     Source(IpAddr),
     /// Of all sources for which there is no place.
     Others,
 }
+
+/// An attempt that is under way.
+#[derive(Debug)]
+pub struct Attempt(Counted);
 
 /// Failed logins, by where they came from.
 #[derive(Debug, Default)]
 pub struct Slowing {
     /// When as many failures as ever are allowed again.
     rested: HashMap<Counted, Uptime>,
-    known: HashSet<(IpAddr, UserName)>,
 }
 
 impl Slowing {
-    /// Whether `name` may try to log in from there.
+    /// Whether an attempt from there may begin.
     ///
     /// # Errors
     /// When too many failed: how long it must wait.
-    pub fn allowed(&mut self, from: IpAddr, name: &UserName, now: Uptime) -> Result<(), Duration> {
-        let counted = self.counted(from, name, now);
-        let rested = self.rested.get(&counted).copied().unwrap_or_default();
+    pub fn allowed(&mut self, from: IpAddr, now: Uptime) -> Result<(), Duration> {
+        let counted = self.counted(from, now);
+        self.allows(&counted, now)
+    }
+
+    /// An attempt from there begins.
+    ///
+    /// # Errors
+    /// When too many failed, or may yet: how long it must wait.
+    pub fn begin(&mut self, from: IpAddr, now: Uptime) -> Result<Attempt, Duration> {
+        let counted = self.counted(from, now);
+        self.allows(&counted, now)?;
+        let rested = self.rested.entry(counted.clone()).or_default();
+        *rested = (*rested).max(now) + EVERY;
+        Ok(Attempt(counted))
+    }
+
+    /// The attempt was right, and counts no more.
+    pub fn succeeded(&mut self, Attempt(counted): Attempt, now: Uptime) {
+        let Some(rested) = self.rested.get_mut(&counted) else { return };
+        *rested = *rested - EVERY;
+        if *rested <= now {
+            self.rested.remove(&counted);
+        }
+    }
+
+    fn allows(&self, counted: &Counted, now: Uptime) -> Result<(), Duration> {
+        let rested = self.rested.get(counted).copied().unwrap_or_default();
         let allowed_from = rested - EVERY * (BURST - 1);
         if now < allowed_from { Err(allowed_from.since(now)) } else { Ok(()) }
     }
 
-    /// A login of `name` from there failed.
-    pub fn failed(&mut self, from: IpAddr, name: &UserName, now: Uptime) {
-        let counted = self.counted(from, name, now);
-        let rested = self.rested.entry(counted).or_default();
-        *rested = (*rested).max(now) + EVERY;
-    }
-
-    /// A login of `name` from there was right.
-    pub fn succeeded(&mut self, from: IpAddr, name: &UserName) {
-        if self.known.len() < MOST {
-            self.known.insert((network(from), name.clone()));
-        }
-    }
-
-    fn counted(&mut self, from: IpAddr, name: &UserName, now: Uptime) -> Counted {
-        let own = (network(from), name.clone());
-        let counted =
-            if self.known.contains(&own) { Counted::Known(own.0, own.1) } else { Counted::Source(own.0) };
+    fn counted(&mut self, from: IpAddr, now: Uptime) -> Counted {
+        let counted = Counted::Source(network(from));
         if self.rested.contains_key(&counted) {
             return counted;
         }
@@ -88,70 +93,64 @@ mod tests {
         Uptime::new(Duration::from_secs(1_000 + seconds))
     }
 
-    fn name(name: &str) -> UserName {
-        UserName::new(name).unwrap()
-    }
-
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
-    /// How many of `attempts` are allowed, all of which fail.
-    fn allowed(slowing: &mut Slowing, from: IpAddr, user: &str, attempts: u32, now: Uptime) -> usize {
-        let mut attempt = || {
-            let allowed = slowing.allowed(from, &name(user), now).is_ok();
-            if allowed {
-                slowing.failed(from, &name(user), now);
-            }
-            allowed
-        };
-        (0..attempts).filter(|_| attempt()).count()
+    /// How many of `attempts` may begin, of which none is right.
+    fn begun(slowing: &mut Slowing, from: IpAddr, attempts: u32, now: Uptime) -> usize {
+        (0..attempts).filter(|_| slowing.begin(from, now).is_ok()).count()
     }
 
     #[test]
     fn a_source_that_guesses_waits_and_no_other_does() {
         let mut slowing = Slowing::default();
-        assert_eq!(allowed(&mut slowing, HERE, "a", 100, at(0)), 10);
-        assert_eq!(slowing.allowed(HERE, &name("b"), at(0)), Err(Duration::from_secs(2)), "of any name");
-        assert_eq!(allowed(&mut slowing, THERE, "a", 100, at(0)), 10);
-        assert_eq!(allowed(&mut slowing, HERE, "a", 100, at(20)), 10, "one every two seconds");
+        assert_eq!(begun(&mut slowing, HERE, 100, at(0)), 10);
+        assert_eq!(slowing.allowed(HERE, at(0)), Err(Duration::from_secs(2)));
+        assert_eq!(begun(&mut slowing, THERE, 100, at(0)), 10);
+        assert_eq!(begun(&mut slowing, HERE, 100, at(20)), 10, "one every two seconds");
     }
 
     #[test]
-    fn who_has_logged_in_is_not_kept_out_by_a_neighbour() {
+    fn attempts_at_one_moment_are_no_more_than_one_after_the_other() {
         let mut slowing = Slowing::default();
-        slowing.succeeded(HERE, &name("adapter"));
-        assert_eq!(allowed(&mut slowing, HERE, "guess", 100, at(0)), 10);
-        assert_eq!(allowed(&mut slowing, HERE, "adapter", 100, at(0)), 10);
+        let under_way: Vec<Attempt> = (0..100).filter_map(|_| slowing.begin(HERE, at(0)).ok()).collect();
+        assert_eq!(under_way.len(), 10);
+        for attempt in under_way {
+            slowing.succeeded(attempt, at(1));
+        }
+        assert_eq!(begun(&mut slowing, HERE, 100, at(1)), 10, "those that were right count no more");
     }
 
     #[test]
     fn a_plant_behind_one_address_may_log_in_all_at_once() {
         let mut slowing = Slowing::default();
         for adapter in 0..1_000 {
-            assert_eq!(slowing.allowed(HERE, &name(&format!("plc-{adapter}")), at(0)), Ok(()));
+            let attempt = slowing.begin(HERE, at(0));
+            slowing.succeeded(attempt.unwrap_or_else(|wait| panic!("{adapter} waits {wait:?}")), at(0));
         }
+        assert!(slowing.rested.is_empty(), "nothing is left of who was right");
     }
 
     #[test]
     fn a_network_of_addresses_is_one_source() {
         let mut slowing = Slowing::default();
         let of = |last: u16| IpAddr::from([0xfd00, 0, 0, 1, 9, 9, 9, last]);
-        assert_eq!((0..100).map(|last| allowed(&mut slowing, of(last), "a", 1, at(0))).sum::<usize>(), 10);
-        assert_eq!(allowed(&mut slowing, IpAddr::from([0xfd00, 0, 0, 2, 9, 9, 9, 1]), "a", 1, at(0)), 1);
+        assert_eq!((0..100).map(|last| begun(&mut slowing, of(last), 1, at(0))).sum::<usize>(), 10);
+        assert_eq!(begun(&mut slowing, IpAddr::from([0xfd00, 0, 0, 2, 9, 9, 9, 1]), 1, at(0)), 1);
         let mapped = IpAddr::from(std::net::Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped());
-        assert_eq!(allowed(&mut slowing, mapped, "a", 10, at(0)), 10);
-        assert_eq!(allowed(&mut slowing, HERE, "a", 1, at(0)), 0, "an address is the same in either form");
+        assert_eq!(begun(&mut slowing, mapped, 10, at(0)), 10);
+        assert_eq!(begun(&mut slowing, HERE, 1, at(0)), 0, "an address is the same in either form");
     }
 
     #[test]
-    fn many_sources_cost_bounded_memory_and_lock_nobody_out_who_is_known() {
+    fn many_sources_cost_bounded_memory_and_those_that_rest_make_room() {
         let mut slowing = Slowing::default();
-        slowing.succeeded(THERE, &name("adapter"));
-        slowing.failed(THERE, &name("adapter"), at(0));
-        for source in 0..20_000_u32 {
-            slowing.failed(IpAddr::from((0x0b00_0000 + source).to_be_bytes()), &name("a"), at(1));
+        let source = |number: u32| IpAddr::from((0x0b00_0000 + number).to_be_bytes());
+        for number in 0..20_000 {
+            slowing.begin(source(number), at(1)).ok();
         }
-        assert!(slowing.rested.len() <= MOST + 1);
-        assert_eq!(slowing.allowed(THERE, &name("adapter"), at(1)), Ok(()));
+        assert_eq!(slowing.rested.len(), MOST + 1);
+        assert!(slowing.allowed(source(20_000), at(1)).is_err(), "those without a place share one");
+        assert_eq!(slowing.allowed(source(20_000), at(4)), Ok(()));
     }
 }

@@ -1,6 +1,9 @@
 //! Passwords: argon2id.
 
-use std::sync::LazyLock;
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use secrecy::{ExposeSecret, SecretString};
@@ -24,10 +27,12 @@ pub(super) fn hash(password: &SecretString) -> Result<String, argon2::password_h
     Ok(hash.to_string())
 }
 
-/// Whether `password` is the one of `hash`, if there is one; it takes as long if there is none.
-pub(super) fn verify(password: &SecretString, hash: Option<&str>) -> bool {
+/// Whether `password` is the one of `hash`, if there is one; it takes as long if there is none. `counted` counts what
+/// took long.
+pub(super) fn verify(password: &SecretString, hash: Option<&str>, counted: &AtomicU64) -> bool {
     let against = hash.or(NOBODY.as_deref()).unwrap_or_default();
     let verified = PasswordHash::new(against).is_ok_and(|against| {
+        counted.fetch_add(1, Ordering::Relaxed);
         Argon2::default().verify_password(password.expose_secret().as_bytes(), &against).is_ok()
     });
     verified && hash.is_some()
@@ -43,9 +48,12 @@ mod tests {
         let hashed = hash(&password).unwrap();
         assert!(hashed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hashed}");
         assert_ne!(hashed, hash(&password).unwrap(), "salts are fresh");
+        let counted = AtomicU64::new(0);
+        let verify = |password: &SecretString, hash| verify(password, hash, &counted);
         assert!(verify(&password, Some(&hashed)));
         assert!(!verify(&SecretString::from("correct horse "), Some(&hashed)));
         assert!(!verify(&password, None));
+        assert_eq!(counted.load(Ordering::Relaxed), 3, "nobody's takes as long");
         assert!(!verify(&password, Some("no hash at all")));
     }
 }

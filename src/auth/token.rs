@@ -23,6 +23,10 @@ const LONGEST: usize = 16 * 1024;
 /// The most keys of an issuer that are kept.
 const KEYS: usize = 64;
 
+/// The most keys that a token is tried with which does not name one: a provider that names none has few, and each costs
+/// time that anybody can ask for.
+const UNNAMED_KEYS: usize = 4;
+
 /// What signs tokens: never a secret that both sides know.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
@@ -83,7 +87,7 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
     if !ALGORITHMS.contains(&header.alg) {
         return Err(Bad::Refused("it is not signed by a private key"));
     }
-    let mut fitting = keys.iter().filter(|key| match &header.kid {
+    let fitting = keys.iter().filter(|key| match &header.kid {
         Some(kid) => key.common.key_id.as_ref() == Some(kid),
         None => true,
     });
@@ -94,7 +98,7 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
     // Time is judged below, by a clock that is handed in.
     (validation.validate_exp, validation.validate_nbf) = (false, false);
     let mut refused = Bad::UnknownKey;
-    let claims = fitting.find_map(|key| {
+    let claims = fitting.take(UNNAMED_KEYS).find_map(|key| {
         let key = DecodingKey::from_jwk(key).ok()?;
         match decode::<Value>(token, &key, &validation) {
             Ok(token) => Some(token.claims),
@@ -106,7 +110,7 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
     });
     let claims = claims.ok_or(refused)?;
     let ends_in = time_left(&claims, now)?;
-    Ok(Login { user: user(&claims, expected)?, ends_in: Some(ends_in) })
+    Ok(Login { user: user(&claims, expected)?, since: None, ends_in: Some(ends_in) })
 }
 
 fn meaning(error: &jsonwebtoken::errors::Error) -> &'static str {

@@ -62,13 +62,9 @@ pub(super) async fn groups(args: GroupsArgs) -> Result<(), Failure> {
 }
 
 fn group_row(group: &Value, status: &Value) -> Value {
-    let timeout = group["FailoverTimeout"].as_str().and_then(parse_span);
-    let sessions = status["Members"].as_array().map(|members| {
-        let heard = |member: &&Value| {
-            member["HeardAgo"].as_str().and_then(parse_span).zip(timeout).is_some_and(|(ago, t)| ago < t)
-        };
-        format!("{} of {} live", members.iter().filter(heard).count(), members.len())
-    });
+    // A stock endpoint says neither.
+    let sessions = status["Heard"].as_u64().zip(status["Members"].as_array());
+    let sessions = sessions.map(|(heard, members)| format!("{heard} of {} live", members.len()));
     let forced = &status["RoleOverride"];
     let forced = forced.is_object().then(|| format!("{}, {}", text(&forced["SessionId"]), until(forced)));
     json!({

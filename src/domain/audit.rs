@@ -128,10 +128,11 @@ impl AuditRow {
     }
 }
 
-/// What one who acts from many addresses has at his disposal: an IPv4 address, or an IPv6 network.
+/// What one who acts from many addresses has at his disposal: an IPv4 address, an IPv6 network, all of this machine.
 #[must_use]
 pub fn network(from: IpAddr) -> IpAddr {
     match from.to_canonical() {
+        IpAddr::V4(address) if address.is_loopback() => IpAddr::from([127, 0, 0, 1]),
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -219,10 +219,14 @@ pub struct SessionView {
 }
 
 /// A group's state as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupStatus {
+    /// How it is, in one word.
+    pub health: super::GroupHealth,
     /// Who holds the seat.
     pub primary: Option<SessionId>,
+    /// When that was written down; empty where there is no Primary.
+    pub since: Option<Wall>,
     /// Who is to take over.
     pub pending: Option<SessionId>,
     /// Up to when a Primary of the group has processed data.
@@ -233,6 +237,8 @@ pub struct GroupStatus {
     pub reason: String,
     /// The role override that is in force.
     pub forced: Option<OverrideView>,
+    /// How many members were heard within T.
+    pub heard: usize,
     /// What is known of each member, in the order of registration.
     pub members: Vec<Seen>,
     /// What an operator should look at, each a sentence.

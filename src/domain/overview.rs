@@ -5,7 +5,7 @@ use super::{Epoch, FailoverScore, FailoverTimeout, GroupId, Name, SessionId};
 words! {
     /// How a group is, in one word: the first of these that is true of it.
     GroupHealth {
-        /// It has no member.
+        /// It has no member, and never had a Primary.
         NoMembers,
         /// Nobody is Primary.
         NoPrimary,
@@ -35,12 +35,16 @@ pub struct GroupOverview {
     pub health: GroupHealth,
     /// Who holds the seat.
     pub primary: Option<SessionId>,
+    /// What people call it, where it has a name.
+    pub primary_name: Option<Name>,
     /// The score of the Primary's last heartbeat.
     pub primary_score: Option<FailoverScore>,
     /// The best score of those who are heard and could take over.
     pub standby_score: Option<FailoverScore>,
     /// Who is to take over.
     pub pending: Option<SessionId>,
+    /// What people call that, where it has a name.
+    pub pending_name: Option<Name>,
     /// Whom an operator asks for.
     pub forced: Option<SessionId>,
     /// How many sessions it has.

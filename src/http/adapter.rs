@@ -15,13 +15,13 @@ use super::{
     facet::{created, fresh_id, of_id, together},
     kit::{Failure, Json, JsonBody, Path, Query, Routes, internal},
     live,
-    paging::{Asked, Page},
+    paging::{Asked, OF_HISTORY},
     secrets::check_reference,
 };
 use crate::{
     clock,
     domain::{Draft, FailoverConfig, Faults, SecretEntry, Standing, TransitionKind},
-    store::{Change, HistoryQuery, KeyState, Store, StoreError, StoredConfiguration},
+    store::{Change, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
         configuration::{ConfigurationBody, read_draft},
         state::{FailoverBody, FailoverStateBody, HistoryBody},
@@ -170,15 +170,10 @@ async fn watch_failover(
 }
 
 async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {
-    let page = adapter.store.history(&history_query(&query)?).await?;
+    let mut asked = Asked::new(&query, &OF_HISTORY);
+    let rows = asked.page(TransitionKind::ALL, TransitionKind::as_str);
+    let page = adapter.store.history(&asked.finish(rows)?).await?;
     Ok(Json(HistoryBody::new(&page.rows, page.next)).into_response())
-}
-
-fn history_query(query: &Query) -> Result<HistoryQuery, Faults> {
-    let mut asked = Asked::new(query, &["from", "to", "kind", "limit", "cursor"]);
-    let (from, to) = (asked.time("from"), asked.time("to"));
-    let Page { kind, before, limit } = asked.page(TransitionKind::ALL, TransitionKind::as_str);
-    asked.finish(HistoryQuery { from, to, kind, before, limit })
 }
 
 impl Adapter {

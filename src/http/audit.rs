@@ -4,13 +4,9 @@ use axum::{extract::State, routing::get};
 
 use super::{
     kit::{Failure, Json, Query, Routes},
-    paging::{Asked, Page},
+    paging::{Asked, OF_HISTORY},
 };
-use crate::{
-    domain::AuditKind,
-    store::{AuditQuery, Store},
-    wire::audit::AuditBody,
-};
+use crate::{domain::AuditKind, store::Store, wire::audit::AuditBody};
 
 /// The route of the audit trail.
 #[must_use]
@@ -19,9 +15,8 @@ pub fn routes(store: Store) -> Routes {
 }
 
 async fn audit(State(store): State<Store>, query: Query) -> Result<Json<AuditBody>, Failure> {
-    let mut asked = Asked::new(&query, &["from", "to", "kind", "limit", "cursor"]);
-    let (from, to) = (asked.time("from"), asked.time("to"));
-    let Page { kind, before, limit } = asked.page(AuditKind::ALL, AuditKind::as_str);
-    let page = store.audit(&asked.finish(AuditQuery { from, to, kind, before, limit })?).await?;
+    let mut asked = Asked::new(&query, &OF_HISTORY);
+    let rows = asked.page(AuditKind::ALL, AuditKind::as_str);
+    let page = store.audit(&asked.finish(rows)?).await?;
     Ok(Json(AuditBody::new(page.rows, page.next)))
 }

@@ -6,7 +6,6 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
@@ -31,7 +30,7 @@ use super::{
 use crate::{
     audit::Trail,
     auth::{Denied, Login, Logins},
-    domain::{AuditAction, Refusal, UserName, UserRole},
+    domain::{AuditAction, Refusal, UserRole},
 };
 
 /// Whom the audit trail names where nobody said who he is.
@@ -40,14 +39,6 @@ const NOBODY: &str = "nobody";
 /// How a client is asked to log in: by a name and a password, by a token.
 const PASSWORDS: HeaderValue = HeaderValue::from_static(r#"Basic realm="client-failover", charset="UTF-8""#);
 const TOKENS: HeaderValue = HeaderValue::from_static(r#"Bearer realm="client-failover""#);
-
-/// What is answered to what goes beyond a limit, whoever sent it.
-const LIMITS: [StatusCode; 4] = [
-    StatusCode::REQUEST_TIMEOUT,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::URI_TOO_LONG,
-    StatusCode::TOO_MANY_REQUESTS,
-];
 
 /// Who is let in, and what there is to know about the server.
 #[derive(Debug)]
@@ -137,17 +128,18 @@ impl Door {
         failure
     }
 
-    /// Tells what `answer` refused to who was let in: to the audit trail what is about others' sessions or would have
-    /// been a change, to the log what goes beyond a limit, too.
+    /// Tells what `answer` refused to who was let in: to the log, and to the audit trail what is about others' sessions
+    /// or would have been a change. What a destination of the gate answers is no refusal of ours.
     fn tell(&self, asked: &Asked, caller: &Caller, answer: &Response) {
+        let Some(failure) = Failure::of(answer) else { return };
+        let status = failure.status();
         let user = caller.name().map_or_else(|| ANONYMOUS.to_owned(), ToString::to_string);
-        let status = answer.status();
         let action = match status {
-            StatusCode::FORBIDDEN if asked.ours => AuditAction::NotTheOwner,
+            StatusCode::FORBIDDEN => AuditAction::NotTheOwner,
             _ if status.is_client_error() && asked.changes() => AuditAction::BadChange,
-            // What a destination of the gate answers is no refusal of ours.
-            _ if LIMITS.contains(&status) && Failure::is_in(answer) => {
-                return asked.say_beyond(&user, status);
+            _ if failure.is_beyond_a_limit() => return asked.say_beyond(&user, status),
+            _ if status.is_client_error() && !asked.was_only_looked_for(status) => {
+                return asked.say_refused(&user, status);
             }
             _ => return,
         };
@@ -157,17 +149,13 @@ impl Door {
     }
 
     /// The answer; one that goes on ends when the login does that it was given to.
-    fn end_with_login(
-        &self,
-        user: Option<UserName>,
-        ends_in: Option<Duration>,
-        answer: Response,
-    ) -> Response {
+    fn end_with_login(&self, login: Option<Login>, answer: Response) -> Response {
         let kind = answer.headers().get(header::CONTENT_TYPE);
         if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
             return answer;
         }
-        let changed = self.logins.clone().until_changed(user);
+        let ends_in = login.as_ref().and_then(|login| login.ends_in);
+        let changed = self.logins.clone().until_changed(login);
         let over = async move {
             tokio::select! {
                 () = changed => {}
@@ -200,14 +188,13 @@ impl Door {
         let asked = Asked::of(&parts);
         match self.admit(&parts, &asked).await {
             Ok(login) => {
-                let ends_in = login.as_ref().and_then(|login| login.ends_in);
-                let caller = Caller(login.map(|login| login.user));
+                let caller = Caller(login.as_ref().map(|login| login.user.clone()));
                 parts.extensions.insert(caller.clone());
                 parts.extensions.insert(self.notices.clone());
                 parts.extensions.insert(self.traffic.clone());
                 let answered = answer(Request::from_parts(parts, body)).await;
                 self.tell(&asked, &caller, &answered);
-                self.end_with_login(caller.name().cloned(), ends_in, answered)
+                self.end_with_login(login, answered)
             }
             Err(failure) => self.ask_for_login(failure.into_response()),
         }
@@ -220,8 +207,8 @@ struct Asked {
     method: Method,
     /// Method and route, for the audit trail: never what somebody wrote.
     subject: String,
-    /// Whether the answer is ours, and not a destination's of the gate.
-    ours: bool,
+    /// Whether it is for a route that there is.
+    known: bool,
     from: Option<SocketAddr>,
 }
 
@@ -232,7 +219,7 @@ impl Asked {
             need: need(&request.method, pattern),
             method: request.method.clone(),
             subject: format!("{} {}", request.method, pattern.unwrap_or("another path")),
-            ours: pattern.is_some(),
+            known: pattern.is_some(),
             from: request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
         }
     }
@@ -245,6 +232,17 @@ impl Asked {
     fn say_beyond(&self, user: &str, status: StatusCode) {
         let (asked, status) = (&self.subject, status.as_u16());
         tracing::warn!(from = %self.ip(), user, asked, status, "a request was refused: it goes beyond a limit");
+    }
+
+    /// Says that it was refused to `user`, as it cannot be carried out.
+    fn say_refused(&self, user: &str, status: StatusCode) {
+        let (asked, status) = (&self.subject, status.as_u16());
+        tracing::warn!(from = %self.ip(), user, asked, status, "a request was refused: it cannot be carried out");
+    }
+
+    /// Whether `status` only answers a question: what was looked for is not there.
+    fn was_only_looked_for(&self, status: StatusCode) -> bool {
+        self.known && self.method.is_safe() && status == StatusCode::NOT_FOUND
     }
 
     /// Whether it is a change that only an administrator may make.

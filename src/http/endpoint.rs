@@ -16,7 +16,7 @@ use super::{
     events,
     kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
     live,
-    paging::{Asked, Page},
+    paging::Asked,
     traffic::Cause,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
         Name, Place, RoleOverride, SessionId, TextError,
     },
     endpoint::{CallError, Created, Endpoint},
-    store::ChangeQuery,
+    store::{ChangeQuery, HistoryQuery},
     wire::{
         endpoint::{
             GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_override, read_session,
@@ -253,7 +253,7 @@ async fn history(
     query: Query,
 ) -> Result<Json<GroupHistoryBody>, Failure> {
     let mut asked = Asked::new(&query, &["kind", "limit", "cursor"]);
-    let Page { kind, before, limit } = asked.page(GroupChangeKind::ALL, GroupChangeKind::as_str);
+    let HistoryQuery { kind, before, limit, .. } = asked.page(GroupChangeKind::ALL, GroupChangeKind::as_str);
     let query = asked.finish(ChangeQuery { kind, before, limit })?;
     let page = endpoint.history(&key, &query).await?;
     Ok(Json(GroupHistoryBody::new(&page.rows, page.next)))
@@ -476,7 +476,8 @@ impl From<CallError> for Failure {
                 "The endpoint has no place left for another stream of events.",
                 "Post heartbeats at their pace; a stream only makes a hand-over faster.",
             )
-            .retry_after(60),
+            .retry_after(60)
+            .because(Cause::TooManyStreams),
             CallError::Store(error) => error.into(),
             CallError::NotRecorded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

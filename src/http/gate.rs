@@ -14,6 +14,7 @@ use super::{
     adapter::sentence,
     data_endpoints::unknown_id,
     kit::{Failure, Json, Routes},
+    traffic::Cause,
 };
 use crate::{
     egress::{Answer, Gate, LaneReport, Refusal, Unread},
@@ -140,7 +141,8 @@ fn not_read(unread: Unread) -> Failure {
             "The requests under way take all the memory that they may; nothing of this one was kept."
                 .to_owned(),
             "Send fewer at a time, or raise memory_mb in [egress].",
-        ),
+        )
+        .because(Cause::NoMemory),
     }
 }
 

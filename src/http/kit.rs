@@ -78,9 +78,20 @@ impl Failure {
         self
     }
 
-    /// Whether `answer` is a refusal that has no body yet.
-    pub(super) fn is_in(answer: &Response) -> bool {
-        answer.extensions().get::<Arc<Self>>().is_some()
+    /// The refusal that `answer` is, if it is one of ours.
+    pub(super) fn of(answer: &Response) -> Option<&Self> {
+        answer.extensions().get::<Arc<Self>>().map(AsRef::as_ref)
+    }
+
+    /// Whether it goes beyond a limit, whoever asked.
+    pub(super) const fn is_beyond_a_limit(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::REQUEST_TIMEOUT
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::URI_TOO_LONG
+                | StatusCode::TOO_MANY_REQUESTS
+        ) || matches!(self.cause, Some(Cause::TooManyStreams | Cause::NoMemory))
     }
 
     /// Its status, what was refused, and after how many seconds to come again.

@@ -17,6 +17,7 @@ use super::{
     caller::Warnings,
     events,
     kit::{Failure, internal, to_json},
+    traffic::Cause,
 };
 use crate::{
     clock::{self, Alarm},
@@ -70,6 +71,7 @@ pub(super) fn too_many() -> Failure {
         "Close pages that nobody looks at, or GET the state itself from time to time.",
     )
     .retry_after(10)
+    .because(Cause::TooManyStreams)
 }
 
 /// Something that is told in pieces, one after the other.

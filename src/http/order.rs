@@ -10,6 +10,7 @@ use axum::{
 use super::{
     events,
     kit::{Failure, Json, Routes},
+    traffic::Cause,
 };
 use crate::{
     clock,
@@ -42,5 +43,6 @@ impl From<TooManyListeners> for Failure {
             "End streams that nobody reads, or ask GET diagnostics/Order again and again.",
         )
         .retry_after(60)
+        .because(Cause::TooManyStreams)
     }
 }

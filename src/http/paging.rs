@@ -1,7 +1,10 @@
 //! What all histories read of a query: which kind, how many, from where on.
 
 use super::kit::Query;
-use crate::domain::{Fault, Faults, Wall};
+use crate::{
+    domain::{Fault, Faults, Wall},
+    store::HistoryQuery,
+};
 
 /// Rows of a page of history when nothing is said, and at the most.
 pub(super) const PAGE: u16 = 100;
@@ -14,13 +17,8 @@ pub(super) struct Asked<'a> {
     faults: Faults,
 }
 
-/// Which page of a history is asked for.
-#[derive(Debug)]
-pub(super) struct Page<K> {
-    pub(super) kind: Option<K>,
-    pub(super) before: Option<i64>,
-    pub(super) limit: u16,
-}
+/// What a history can be asked for by.
+pub(super) const OF_HISTORY: [&str; 5] = ["from", "to", "kind", "limit", "cursor"];
 
 impl<'a> Asked<'a> {
     /// A query that may have the parameters `known`.
@@ -42,13 +40,10 @@ impl<'a> Asked<'a> {
         value
     }
 
-    /// The time that is the value of `name`.
-    pub(super) fn time(&mut self, name: &str) -> Option<Wall> {
-        self.value(name, "A time is written like 2026-01-31T08:00:00Z.", Wall::parse)
-    }
-
-    /// The values of `limit`, `cursor` and `kind`, whose words are those of `kinds`.
-    pub(super) fn page<K: Copy>(&mut self, kinds: &[K], word: fn(K) -> &'static str) -> Page<K> {
+    /// The page of a history, which may be of one of `kinds`, whose words these are.
+    pub(super) fn page<K: Copy>(&mut self, kinds: &[K], word: fn(K) -> &'static str) -> HistoryQuery<K> {
+        let mut time = |name| self.value(name, "A time is written like 2026-01-31T08:00:00Z.", Wall::parse);
+        let (from, to) = (time("from"), time("to"));
         let limit = self.value("limit", "limit is a whole number from 1 to 1000.", |text| {
             let limit = text.parse().ok().filter(|limit| (1..=PAGE_LIMIT).contains(limit))?;
             u16::try_from(limit).ok()
@@ -63,7 +58,7 @@ impl<'a> Asked<'a> {
             })
         });
         let kind = kind.and_then(|kind| self.faults.take(kind));
-        Page { kind, before, limit: limit.unwrap_or(PAGE) }
+        HistoryQuery { from, to, kind, before, limit: limit.unwrap_or(PAGE) }
     }
 
     /// `value`, if nothing is wrong with the query.

@@ -39,6 +39,8 @@ const FRESH: u8 = 0;
 const FIRST: u8 = 4;
 /// An answer was not taken in time.
 const NOT_TAKEN: u8 = 5;
+/// Nothing was ever said, for as long as a first head may take.
+const SILENT: u8 = 6;
 /// A request was answered, and nothing of the next has been read.
 const RESTING: u8 = 1;
 /// A head is being read.
@@ -65,6 +67,11 @@ impl Pace {
     /// Whether an answer was not taken in time.
     pub(super) fn is_given_up(&self) -> bool {
         self.stage() == NOT_TAKEN
+    }
+
+    /// Whether nothing was ever said, and time was up.
+    pub(super) fn is_silent(&self) -> bool {
+        self.stage() == SILENT
     }
 
     fn stage(&self) -> u8 {
@@ -125,6 +132,7 @@ impl<S> Patience<S> {
                     other => &mut other.insert((stage, Box::pin(sleep(HEAD_LIMIT)))).1,
                 };
                 ready!(timer.as_mut().poll(cx));
+                self.pace.0.compare_exchange(FRESH, SILENT, Ordering::Relaxed, Ordering::Relaxed).ok();
             }
             RESTING => {
                 self.reading = None;
@@ -312,6 +320,15 @@ mod tests {
         assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
         assert_eq!(begun.elapsed(), 2 * REST_LIMIT, "longer than that since the last request");
         Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_is_said_is_ended() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let begun = tokio::time::Instant::now();
+        assert!(read(&mut connection).await.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert_eq!((begun.elapsed(), connection.pace().is_silent()), (HEAD_LIMIT, true));
     }
 
     #[tokio::test(start_paused = true)]

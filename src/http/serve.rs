@@ -159,19 +159,21 @@ async fn speak(
             connection.await
         }
     };
-    if let Err(error) = ended {
-        match unheard(&error, &at) {
-            Some((why, what)) => {
-                traffic.unheard(why);
-                tracing::warn!(from = %peer, %error, "a connection was ended: {what}");
-            }
-            None => tracing::debug!(from = %peer, %error, "a connection broke"),
-        }
+    let error = ended.err();
+    if let Some((why, what)) = unheard(error.as_ref(), &at) {
+        traffic.unheard(why);
+        tracing::warn!(from = %peer, error = error.map(tracing::field::display), "a connection was ended: {what}");
+    } else if let Some(error) = error {
+        tracing::debug!(from = %peer, %error, "a connection broke");
     }
 }
 
 /// Why a connection was ended that went beyond a limit or spoke no HTTP; it was at `pace` then.
-fn unheard(error: &hyper::Error, pace: &Pace) -> Option<(Unheard, &'static str)> {
+fn unheard(error: Option<&hyper::Error>, pace: &Pace) -> Option<(Unheard, &'static str)> {
+    if pace.is_silent() {
+        return Some((Unheard::Silent, "nothing was said on it"));
+    }
+    let error = error?;
     if error.is_parse() {
         return Some((Unheard::Malformed, "what it sent is no HTTP, or its head is too large"));
     }

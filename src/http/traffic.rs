@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
-use super::crowd::Crowd;
-use crate::metrics::{Counts, Exposition};
+use super::crowd;
+use crate::{
+    crowd::Crowd,
+    metrics::{Counts, Exposition},
+};
 
 /// Who is connected, and what was refused. Clones share it.
 #[derive(Debug, Clone)]
@@ -38,10 +41,14 @@ pub(super) enum Cause {
     OfAnotherUser,
     /// The session sends too many heartbeats.
     TooManyHeartbeats,
+    /// As many streams are open as there may be.
+    TooManyStreams,
+    /// The requests under way take all the memory that they may.
+    NoMemory,
 }
 
 impl Cause {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::NoLogin,
         Self::WrongLogin,
         Self::BadToken,
@@ -52,6 +59,8 @@ impl Cause {
         Self::OtherOrigin,
         Self::OfAnotherUser,
         Self::TooManyHeartbeats,
+        Self::TooManyStreams,
+        Self::NoMemory,
     ];
 
     /// The status it is refused with, and the word for it.
@@ -67,6 +76,8 @@ impl Cause {
             Self::OtherOrigin => (StatusCode::FORBIDDEN, "OtherOrigin"),
             Self::OfAnotherUser => (StatusCode::FORBIDDEN, "OfAnotherUser"),
             Self::TooManyHeartbeats => (StatusCode::TOO_MANY_REQUESTS, "TooManyHeartbeats"),
+            Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, "TooManyStreams"),
+            Self::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, "NoMemory"),
         }
     }
 }
@@ -80,6 +91,8 @@ pub(super) enum Unheard {
     Handshake,
     /// What it sent is no HTTP, or its head is too large.
     Malformed,
+    /// Nothing was said on it.
+    Silent,
     /// The head of a request was not complete in time.
     SlowHead,
     /// An answer was not taken in time.
@@ -87,13 +100,15 @@ pub(super) enum Unheard {
 }
 
 impl Unheard {
-    const ALL: [Self; 5] = [Self::TooMany, Self::Handshake, Self::Malformed, Self::SlowHead, Self::NotTaken];
+    const ALL: [Self; 6] =
+        [Self::TooMany, Self::Handshake, Self::Malformed, Self::Silent, Self::SlowHead, Self::NotTaken];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::TooMany => "TooMany",
             Self::Handshake => "Handshake",
             Self::Malformed => "Malformed",
+            Self::Silent => "Silent",
             Self::SlowHead => "SlowHead",
             Self::NotTaken => "NotTaken",
         }
@@ -110,7 +125,7 @@ impl Traffic {
             let (status, reason) = cause.told();
             refusals.from_zero([status.as_str(), reason])
         });
-        Self { crowd: Arc::new(Crowd::of_this_process()), refusals, unheard }
+        Self { crowd: crowd::of_this_process(), refusals, unheard }
     }
 
     /// A request was refused; a `cause` says more than the status.
@@ -128,7 +143,7 @@ impl Traffic {
     /// Tells about it.
     pub(super) fn expose(&self, to: &mut Exposition) {
         let means = "Connections that are open";
-        to.gauge("client_failover_http_connections", means, self.crowd.connected() as f64);
+        to.gauge("client_failover_http_connections", means, self.crowd.present() as f64);
         let means = "Connections that ended without an answer";
         to.counts("client_failover_http_connections_refused_total", means, &self.unheard);
         let means = "Requests that were refused or failed, by status and reason";

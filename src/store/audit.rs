@@ -4,26 +4,11 @@ use std::path::Path;
 
 use sqlx::{Connection, SqliteConnection};
 
-use super::{DATABASE, Page, Store, StoreError, options, page};
+use super::{DATABASE, HistoryQuery, Page, Store, StoreError, options, page};
 use crate::domain::{AuditAction, AuditKind, AuditRow, Wall};
 
 /// The most refusals that are kept, the newest: what strangers cause must not fill a disk, however long they go on.
 const MOST_REFUSALS: i64 = 100_000;
-
-/// Which rows of the audit trail are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditQuery {
-    /// Not before.
-    pub from: Option<Wall>,
-    /// Before.
-    pub to: Option<Wall>,
-    /// Of this kind only.
-    pub kind: Option<AuditKind>,
-    /// Only rows written before the one with this number.
-    pub before: Option<i64>,
-    /// How many at the most.
-    pub limit: u16,
-}
 
 impl Store {
     /// Writes rows of the audit trail in one transaction.
@@ -43,10 +28,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn audit(&self, query: &AuditQuery) -> Result<Page<AuditRow>, StoreError> {
-        let before = query.before.unwrap_or(i64::MAX);
-        let from = query.from.map_or(i64::MIN, Wall::micros);
-        let to = query.to.map_or(i64::MAX, Wall::micros);
+    pub async fn audit(&self, query: &HistoryQuery<AuditKind>) -> Result<Page<AuditRow>, StoreError> {
+        let (before, from, to) = query.bounds();
         let kind = query.kind.map(AuditKind::as_str);
         let limit = page::reads(query.limit);
         let found = sqlx::query!(

@@ -53,20 +53,10 @@ pub enum FolderError {
     FileExposed(PathBuf),
 }
 
-/// What is in it, and not for others: databases, key and certificate, the endpoint's marks, locks.
-const PRIVATE: [&str; 11] = [
-    "failover.db",
-    "failover.db-wal",
-    "failover.db-shm",
-    "egress.db",
-    "egress.db-wal",
-    "egress.db-shm",
-    "tls-key.pem",
-    "endpoint.mark",
-    "endpoint.alive",
-    "lock",
-    "guard.lock",
-];
+/// How the names of files begin that are in it and not for others: databases with what is beside them and what they
+/// replaced, keys and certificate, the endpoint's marks, locks.
+const PRIVATE: [&str; 7] =
+    ["failover.db", "egress.db", "key.", "tls-key.pem", "endpoint.", "lock", "guard.lock"];
 
 /// The rights of anybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -187,7 +177,13 @@ fn refuse_exposed(path: &Path) -> Result<(), FolderError> {
     if is_open(path) {
         return Err(FolderError::Exposed(path.to_owned()));
     }
-    match PRIVATE.iter().map(|name| path.join(name)).find(|file| file.is_file() && is_open(file)) {
+    let is_private = |file: &Path| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        PRIVATE.iter().any(|begin| name.starts_with(begin))
+    };
+    // One that cannot be listed is told of where it is used.
+    let mut files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    match files.find(|file| is_private(file) && file.is_file() && is_open(file)) {
         Some(file) => Err(FolderError::FileExposed(file)),
         None => Ok(()),
     }
@@ -235,7 +231,15 @@ mod tests {
             assert!(said().unwrap_err().ends_with(&format!("run: chmod 700 {}", outer.path().display())));
         }
         chmod(outer.path(), 0o700);
-        for name in PRIVATE {
+        let more = [
+            "failover.db-wal",
+            "failover.db.replaced",
+            "egress.db-shm",
+            "key.damaged",
+            "key.new",
+            "endpoint.mark",
+        ];
+        for name in PRIVATE.into_iter().chain(more) {
             let file = outer.path().join(name);
             fs::write(&file, "").unwrap();
             chmod(&file, 0o604);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Due, Page, Store, StoreError, Write, page};
+use super::{Due, HistoryQuery, Page, Store, StoreError, Write, page};
 use crate::domain::{
     AdapterState, Epoch, FailoverScore, GroupId, Known, Mode, Reason, Role, SessionId, Transition as Row,
     TransitionKind, Wall,
@@ -10,21 +10,6 @@ use crate::domain::{
 
 /// Rows that are pruned in one transaction: few enough that a configuration never waits long for it.
 const PRUNE_BATCH: i64 = 500;
-
-/// Which rows of the history are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryQuery {
-    /// Not before.
-    pub from: Option<Wall>,
-    /// Before.
-    pub to: Option<Wall>,
-    /// Of this kind only.
-    pub kind: Option<TransitionKind>,
-    /// Only rows written before the one with this number.
-    pub before: Option<i64>,
-    /// How many at the most.
-    pub limit: u16,
-}
 
 struct TransitionRow {
     sequence: i64,
@@ -75,10 +60,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn history(&self, query: &HistoryQuery) -> Result<Page<Row>, StoreError> {
-        let before = query.before.unwrap_or(i64::MAX);
-        let from = query.from.map_or(i64::MIN, Wall::micros);
-        let to = query.to.map_or(i64::MAX, Wall::micros);
+    pub async fn history(&self, query: &HistoryQuery<TransitionKind>) -> Result<Page<Row>, StoreError> {
+        let (before, from, to) = query.bounds();
         let kind = query.kind.map(|kind| kind.as_str());
         let limit = page::reads(query.limit);
         let found = sqlx::query_as!(

@@ -44,7 +44,7 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use audit::{AuditQuery, tell_audit};
+pub use audit::tell_audit;
 pub use buffer::{Buffer, BufferChange, BufferReader, Opened, PutAside};
 pub use configuration::{Change, Requester, StoredConfiguration};
 pub use copy::{Replacement, copy_database};
@@ -54,13 +54,12 @@ pub use endpoint::HostedRecords;
 pub use error::StoreError;
 pub use folder::{DataFolder, FolderError};
 pub use group_history::ChangeQuery;
-pub use history::HistoryQuery;
 pub use identity::StoredIdentity;
 pub use inspection::{Inspection, inspect};
 pub use key::{KeyState, Sealer};
 pub use key_file::KeyPlace;
 pub use metrics::{Told, Writes};
-pub use page::Page;
+pub use page::{HistoryQuery, Page};
 pub use secrets::SecretsChange;
 pub use space::Space;
 pub use users::{Account, Accounts, AccountsError};

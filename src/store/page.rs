@@ -1,5 +1,31 @@
 //! Pages of what is kept for long, newest first.
 
+use crate::domain::Wall;
+
+/// Which rows of a history are asked for, of kinds `K`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery<K> {
+    /// Not before.
+    pub from: Option<Wall>,
+    /// Before.
+    pub to: Option<Wall>,
+    /// Of this kind only.
+    pub kind: Option<K>,
+    /// Only rows written before the one with this number.
+    pub before: Option<i64>,
+    /// How many at the most.
+    pub limit: u16,
+}
+
+impl<K> HistoryQuery<K> {
+    /// Before which number, and from when until when, in microseconds.
+    pub(super) fn bounds(&self) -> (i64, i64, i64) {
+        let from = self.from.map_or(i64::MIN, Wall::micros);
+        let to = self.to.map_or(i64::MAX, Wall::micros);
+        (self.before.unwrap_or(i64::MAX), from, to)
+    }
+}
+
 /// A page of rows, newest first. Its cursor stays good while rows are added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<R> {

@@ -20,6 +20,13 @@ pub struct StatusBody {
     /// Up to when the Primary has processed data.
     #[schemars(with = "Option<schema::Time>")]
     last_data_processed_time: Option<String>,
+    /// How it is: the first of these words that is true of it.
+    #[schemars(with = "schema::HealthWord")]
+    health: &'static str,
+    /// When the Primary was promoted, under this epoch; null where there is none. The adapter's own RoleSince is later where
+    /// its lease ran out since then, and earlier where it acted already.
+    #[schemars(with = "Option<schema::Time>")]
+    primary_since: Option<String>,
     /// The group's highest epoch.
     #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
@@ -27,6 +34,8 @@ pub struct StatusBody {
     reason: String,
     /// What an operator asks for.
     role_override: Option<OverrideViewBody>,
+    /// How many sessions were heard within the FailoverTimeout.
+    heard: usize,
     /// What is known of each session, in the order of registration.
     members: Vec<MemberBody>,
     /// What an operator should look at, each a sentence.
@@ -78,9 +87,12 @@ impl From<GroupStatus> for StatusBody {
             primary: status.primary.map(|id| id.to_string()),
             pending_primary: status.pending.map(|id| id.to_string()),
             last_data_processed_time: status.last_data.map(|at| at.to_string()),
+            health: status.health.as_str(),
+            primary_since: status.since.map(|at| at.to_string()),
             epoch: status.epoch.map(Epoch::get),
             reason: status.reason,
             role_override: status.forced.map(OverrideViewBody::from),
+            heard: status.heard,
             members: status.members.iter().map(MemberBody::from).collect(),
             warnings: status.warnings,
         }
@@ -202,13 +214,26 @@ impl From<&Seen> for MemberBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::GroupHealth;
 
     #[test]
     fn a_status_says_the_documented_members_first() {
-        let text = serde_json::to_string(&StatusBody::from(GroupStatus::default())).unwrap();
+        let status = GroupStatus {
+            health: GroupHealth::NoMembers,
+            primary: None,
+            since: None,
+            pending: None,
+            last_data: None,
+            epoch: None,
+            reason: String::new(),
+            forced: None,
+            heard: 0,
+            members: Vec::new(),
+            warnings: Vec::new(),
+        };
         assert_eq!(
-            text,
-            r#"{"Primary":null,"PendingPrimary":null,"LastDataProcessedTime":null,"Epoch":null,"Reason":"","RoleOverride":null,"Members":[],"Warnings":[]}"#
+            serde_json::to_string(&StatusBody::from(status)).unwrap(),
+            r#"{"Primary":null,"PendingPrimary":null,"LastDataProcessedTime":null,"Health":"NoMembers","PrimarySince":null,"Epoch":null,"Reason":"","RoleOverride":null,"Heard":0,"Members":[],"Warnings":[]}"#
         );
     }
 }

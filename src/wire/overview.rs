@@ -29,12 +29,18 @@ pub struct OverviewBody {
     /// The session that is Primary.
     #[schemars(with = "Option<schema::Id>")]
     primary: Option<String>,
+    /// What people call it.
+    #[schemars(with = "Option<schema::Label>")]
+    primary_name: Option<String>,
     /// The score of its last heartbeat.
     #[schemars(with = "Option<schema::Score>")]
     primary_score: Option<u8>,
     /// The session that is to take over.
     #[schemars(with = "Option<schema::Id>")]
     pending_primary: Option<String>,
+    /// What people call that.
+    #[schemars(with = "Option<schema::Label>")]
+    pending_primary_name: Option<String>,
     /// The session that an operator asks for.
     #[schemars(with = "Option<schema::Id>")]
     role_override: Option<String>,
@@ -57,8 +63,10 @@ impl From<&GroupOverview> for OverviewBody {
             failover_timeout: group.timeout.to_string(),
             health: group.health.as_str(),
             primary: group.primary.as_ref().map(ToString::to_string),
+            primary_name: group.primary_name.as_ref().map(ToString::to_string),
             primary_score: group.primary_score.map(FailoverScore::get),
             pending_primary: group.pending.as_ref().map(ToString::to_string),
+            pending_primary_name: group.pending_name.as_ref().map(ToString::to_string),
             role_override: group.forced.as_ref().map(ToString::to_string),
             epoch: group.epoch.map(Epoch::get),
             members: group.members,
@@ -104,9 +112,11 @@ mod tests {
             timeout: FailoverTimeout::DEFAULT,
             health: GroupHealth::NoMembers,
             primary: None,
+            primary_name: None,
             primary_score: None,
             standby_score: None,
             pending: None,
+            pending_name: None,
             forced: None,
             members: 0,
             heard: 0,
@@ -115,7 +125,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&OverviewBody::from(&group)).unwrap(),
-            r#"{"Id":"g","Name":null,"FailoverTimeout":"00:01:00","Health":"NoMembers","Primary":null,"PrimaryScore":null,"PendingPrimary":null,"RoleOverride":null,"Epoch":null,"Members":0,"Heard":0,"Warnings":[]}"#
+            r#"{"Id":"g","Name":null,"FailoverTimeout":"00:01:00","Health":"NoMembers","Primary":null,"PrimaryName":null,"PrimaryScore":null,"PendingPrimary":null,"PendingPrimaryName":null,"RoleOverride":null,"Epoch":null,"Members":0,"Heard":0,"Warnings":[]}"#
         );
     }
 }

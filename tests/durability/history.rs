@@ -59,7 +59,7 @@ fn configuration() -> client_failover::domain::FailoverConfig {
     draft.complete(None, ConfigurationId::new("C").unwrap()).unwrap()
 }
 
-const EVERYTHING: HistoryQuery =
+const EVERYTHING: HistoryQuery<TransitionKind> =
     HistoryQuery { from: None, to: None, kind: None, before: None, limit: 10_000 };
 
 #[tokio::test]

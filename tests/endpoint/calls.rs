@@ -401,3 +401,34 @@ async fn the_servers_margin_and_dwell_hold_where_a_group_says_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn heartbeats_are_limited_but_not_those_of_a_primary_or_of_whom_the_group_waits_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = App::open(folder.path()).await;
+    app.group(ON_PREMISES, "G", "01:00:00").await;
+    for id in ["a", "b"] {
+        app.member(ON_PREMISES, "G", id).await;
+    }
+    let beat = async |id: &str| app.beat(ON_PREMISES, "G", id, json!({"FailoverScore": 100})).await;
+    let many = async |id: &str, role: u64| {
+        for _ in 0..200 {
+            let answer = beat(id).await;
+            assert_eq!((answer.status, &answer.body["Role"]), (StatusCode::OK, &json!(role)), "{id}");
+        }
+    };
+    many("a", 1).await;
+    let mut told_to_wait = None;
+    support::until("a Secondary is told to wait", async || {
+        let at_once = futures_util::future::join_all((0..100).map(|_| beat("b"))).await;
+        told_to_wait = at_once.into_iter().find(|answer| answer.status == StatusCode::TOO_MANY_REQUESTS);
+        told_to_wait.is_some()
+    })
+    .await;
+    assert_eq!(told_to_wait.unwrap().headers["retry-after"], "1");
+    // Once its heartbeat is waited for, it counts no more: neither the one that a nudge asks for, nor those after it.
+    let forced = json!({"Value": "Primary"});
+    let forced = app.post(&format!("{ON_PREMISES}/groups/G/clientsessions/b/roleoverride"), forced).await;
+    assert_eq!(forced.status, StatusCode::OK, "{}", forced.body);
+    many("b", 2).await;
+}

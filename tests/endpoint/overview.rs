@@ -15,7 +15,10 @@ impl App {
     async fn health(&self, group: &str) -> Value {
         let all = self.overview(ON_PREMISES, "").await;
         let found = all.as_array().unwrap().iter().find(|one| one["Id"] == group);
-        found.unwrap_or_else(|| panic!("{group} in {all}"))["Health"].clone()
+        let health = found.unwrap_or_else(|| panic!("{group} in {all}"))["Health"].clone();
+        let status = self.get(&format!("{ON_PREMISES}/groups/{group}/status")).await.body;
+        assert_eq!(status["Health"], health, "the group's own page says the same");
+        health
     }
 
     /// A group of `a`, which acts, and `b`.
@@ -51,12 +54,12 @@ async fn an_overview_says_of_each_group_who_is_primary_how_well_and_who_could_ta
     let expected = json!([
         {
             "Id": "empty", "Name": "Hall 2", "FailoverTimeout": "00:00:10", "Health": "NoMembers", "Primary": null,
-            "PrimaryScore": null, "PendingPrimary": null, "RoleOverride": null, "Epoch": null, "Members": 0,
+            "PrimaryName": null, "PrimaryScore": null, "PendingPrimary": null, "PendingPrimaryName": null, "RoleOverride": null, "Epoch": null, "Members": 0,
             "Heard": 0, "Warnings": [],
         },
         {
             "Id": "pair", "Name": null, "FailoverTimeout": "00:01:00", "Health": "Protected", "Primary": "a",
-            "PrimaryScore": 100, "PendingPrimary": null, "RoleOverride": null, "Epoch": null, "Members": 2,
+            "PrimaryName": "a", "PrimaryScore": 100, "PendingPrimary": null, "PendingPrimaryName": null, "RoleOverride": null, "Epoch": null, "Members": 2,
             "Heard": 2, "Warnings": [],
         },
     ]);

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    plant::{Plant, scrape, scrape_by},
+    plant::{Plant, Scraped, scrape, scrape_by},
     promtool::promtool,
     support::Server,
 };
@@ -31,6 +31,29 @@ fn names(text: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
     let starts = text.match_indices("client_failover_").map(|(at, _)| &text[at..]);
     starts.map(|rest| &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())]).collect()
+}
+
+/// Every label of a sample or a query of ours that must have one of these words: the metric's name, the label's, and the word.
+fn words(text: &str) -> BTreeSet<(&str, &str, &str)> {
+    // What a plant calls its own things is no word of ours.
+    const FREE: [&str; 8] =
+        ["job", "instance", "group", "session", "destination", "tenant", "namespace", "le"];
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("client_failover_") {
+        let Some((name, labels)) = text[at..].split_once('{') else { continue };
+        if names(name) != BTreeSet::from([name]) {
+            continue;
+        }
+        let labels = labels.split_once('}').map_or(labels, |(labels, _)| labels);
+        for label in labels.split("\",").filter_map(|label| label.split_once('=')) {
+            let (key, value) =
+                (label.0.trim().trim_end_matches('!'), label.1.trim_start_matches('~').trim_matches('"'));
+            if !FREE.contains(&key) && !value.contains('$') {
+                found.extend(value.split('|').map(|word| (name, key, word)));
+            }
+        }
+    }
+    found
 }
 
 /// Every query of the dashboard, as Prometheus gets it.
@@ -63,19 +86,21 @@ pub(crate) fn alerts() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_metric_that_rules_and_dashboard_name_is_told() {
+async fn every_metric_that_rules_and_dashboard_name_is_told_and_so_is_every_word_they_look_for() {
     let plant = Plant::start().await;
     plant.send_to_gate().await;
     let folder = tempfile::tempdir().unwrap();
     let encrypted = Server::endpoint(folder.path(), &["--tls-self-signed"]);
-    let mut told = BTreeSet::new();
+    let mut scrapes = Vec::new();
     for server in [&plant.endpoint, &plant.a, &plant.b] {
-        told.extend(scrape(server).await.names().map(str::to_owned));
+        scrapes.push(scrape(server).await);
     }
     let trusting =
         reqwest::Certificate::from_pem(&fs::read(folder.path().join("tls-cert.pem")).unwrap()).unwrap();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusting]).build().unwrap();
-    told.extend(scrape_by(&client, &encrypted, "").await.names().map(str::to_owned));
+    scrapes.push(scrape_by(&client, &encrypted, "").await);
+    let told: BTreeSet<&str> = scrapes.iter().flat_map(Scraped::names).collect();
+    let said: BTreeSet<_> = scrapes.iter().flat_map(|scraped| words(&scraped.text)).collect();
     let dashboard = queries().join("\n");
     let (rules, rules_test) =
         (read(&format!("prometheus/{RULES}")), read(&format!("prometheus/{RULES_TEST}")));
@@ -83,8 +108,18 @@ async fn every_metric_that_rules_and_dashboard_name_is_told() {
         let named = names(text);
         assert!(named.len() > 10, "{file}: {named:?}");
         for name in named {
-            let tells = |told: &String| told == name;
-            assert!(told.iter().any(tells), "{file} names {name}, which nobody tells: {told:#?}");
+            assert!(told.contains(name), "{file} names {name}, which nobody tells: {told:#?}");
+        }
+        let asked = words(text);
+        assert!(asked.len() > 5, "{file}: {asked:?}");
+        for (name, label, word) in asked {
+            // A group has one health of those by which groups are counted.
+            let teller =
+                if name == "client_failover_group_health" { "client_failover_endpoint_groups" } else { name };
+            assert!(
+                said.contains(&(teller, label, word)),
+                "{file} asks {name} for the {label} {word}, which is none"
+            );
         }
     }
 }

@@ -77,13 +77,20 @@ impl Drop for Prometheus {
     }
 }
 
+/// `query` without the condition by which the dashboard shows only what is wrong: there is an answer if all is well, too.
+fn whatever_it_comes_to(query: &str) -> String {
+    query.trim_end_matches(" > 0").replace(r#"health!="Protected""#, r#"health=~".+""#)
+}
+
 #[tokio::test]
 async fn a_real_prometheus_scrapes_all_and_sees_a_primary_that_is_killed() {
     let mut plant = Plant::start().await;
     let prometheus = Prometheus::start(&[&plant.endpoint, &plant.a, &plant.b]).await;
     until("all three are scraped", async || prometheus.ask("up == 1").await.len() == 3).await;
-    for query in queries() {
-        prometheus.ask(&query).await;
+    // Nobody here shows a certificate.
+    for query in queries().iter().filter(|query| !query.contains("_tls_certificate_")) {
+        let query = whatever_it_comes_to(query);
+        until(&query, async || !prometheus.ask(&query).await.is_empty()).await;
     }
     let rules = prometheus.get("rules", &[]).await.to_string();
     for alert in alerts() {

@@ -107,9 +107,15 @@ async fn every_refusal_is_counted_once_by_status_and_reason() {
     assert_eq!(of_another.send().await.unwrap().status(), StatusCode::OK, "the page itself is for everybody");
     let of_another = client().get(format!("{}{STATE}", server.url)).header("host", "plant.example");
     assert_eq!(of_another.send().await.unwrap().status(), StatusCode::FORBIDDEN);
+    let of_another = client().get(format!("{}/metrics", server.url)).header("host", "plant.example");
+    assert_eq!(
+        of_another.send().await.unwrap().status(),
+        StatusCode::FORBIDDEN,
+        "Prometheus' name for it, too"
+    );
     let told = scrape(&server).await;
     for (status, reason, times) in [
-        (403, "OtherHost", 1.0),
+        (403, "OtherHost", 2.0),
         (401, "WrongLogin", 0.0),
         (404, "NotFound", 4.0),
         (405, "MethodNotAllowed", 1.0),

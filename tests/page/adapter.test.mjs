@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, isTime, launch, quit, shows, visit } from './browser.mjs';
 import { FACET, Server } from './server.mjs';
 
 before(launch);
@@ -86,6 +86,28 @@ test('times are local, and UTC on hover', async (t) => {
   assert.ok(shown.startsWith(local), `${shown} is ${local}`);
 });
 
+test('what is shown over midnight has its date from then on', async (t) => {
+  const adapter = await Server.start(t, 'serve');
+  const page = await visit(t, adapter);
+  const time = page.locator('.timeline time').first();
+  const shown = new Date(await time.getAttribute('datetime'));
+  // The clock of the browser's tests is that of all pages.
+  const setClock = (at) =>
+    page.evaluate((at) => {
+      globalThis.RealDate ??= Date;
+      globalThis.Date = class extends RealDate {
+        constructor(...given) {
+          super(...(given.length ? given : [at]));
+        }
+        static now = () => at;
+      };
+    }, at);
+  await setClock(shown.getTime());
+  await shows(page, '.timeline time', /^\d\d:\d\d:\d\d\.\d{3}$/);
+  await setClock(shown.getTime() + 86_400e3);
+  await shows(page, '.timeline time', /\d{4}, \d\d:\d\d:\d\d\.\d{3}$/);
+});
+
 test('a change is told without moving what somebody reads', async (t) => {
   const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
   const page = await visit(t, adapter, '#adapter');
@@ -110,6 +132,7 @@ test('a lost server is told, nothing of it is shown as live, and it is found aga
   page.expected = LOST;
   await adapter.end();
   await shows(page, '#lost', /The server cannot be reached since .*\d\d:\d\d/);
+  await isTime(page.locator('#lost time'));
   await shows(page, '#connection', 'Not live');
   await shows(page, '#role', 'Last known: Primary');
   await shows(page, '#lease-text', 'Not known');

@@ -125,6 +125,13 @@ export async function accessible(page) {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
+/** What is shown by these elements is a moment: local, and UTC on hover. */
+export async function isTime(locator) {
+  await locator.waitFor();
+  assert.match(await locator.innerText(), /\d\d:\d\d:\d\d/);
+  assert.match(await locator.getAttribute('title'), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$/);
+}
+
 /** Nothing is wider than the screen. */
 export async function fits(page) {
   for (const [name, [width, height]] of Object.entries(WIDTHS)) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, isTime, launch, quit, shows, visit } from './browser.mjs';
 import { BASE, Server, until } from './server.mjs';
 
 before(launch);
@@ -77,13 +77,11 @@ test('adapters are called by the names that they were given, and what a silent o
   await shows(page, '.explanation', 'No heartbeat from North');
   await shows(page, '.members td', 'yes, when last heard');
   await shows(page, '.timeline', 'South acts as Primary');
-  assert.deepEqual(await page.locator('svg.lanes .session').allTextContents().then((all) => all.map((text) => text.split(' ')[0])), [
-    'North',
-    'South',
-  ]);
+  assert.deepEqual(await page.locator('svg.lanes .session .name').allTextContents(), ['North', 'South']);
   const adapter = await visit(t, second);
   const row = await shows(adapter, '.timeline .what', 'South took over from');
   assert.doesNotMatch(await row.innerText(), /\dT\d/, 'its times are local');
+  await isTime(row.locator('time').first());
 });
 
 test('an override says what will happen, happens, is shown with its end, and can be ended', async (t) => {
@@ -98,6 +96,7 @@ test('an override says what will happen, happens, is shown with its end, and can
   const dialog = page.getByRole('dialog', { name: `Make ${b} Primary?` });
   await dialog.getByText(`${a}, which is Primary now, is told to stop.`).waitFor();
   await dialog.getByText(/It holds until .*\d\d:\d\d/).waitFor();
+  await isTime(dialog.locator('time'));
   await accessible(page);
   // Nothing happens before it is confirmed.
   await page.keyboard.press('Escape');
@@ -143,14 +142,42 @@ test('an override that can do no good is warned of, and one that is refused says
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, '.effects .warns', 'b scores 0');
-  page.expected = LOST;
-  await server.end();
+  page.expected = /ERR_FAILED/;
+  await page.route('**/roleoverride', (route) => route.abort());
   await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, 'dialog .failed', 'It was not done. The server cannot be reached.');
+});
+
+test('a question that stands says what would happen now, and nothing while that is not known', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g', '00:00:03');
+  const [a, b, c] = [await server.member('g', 'a'), await server.member('g', 'b'), await server.member('g', 'c')];
+  for (const member of [a, a, b, c]) await member.beat();
+  const page = await visit(t, server, '#groups/g');
+  await page.getByRole('button', { name: 'Make c Primary' }).click();
+  await shows(page, '.effects', 'a, which is Primary now, is told to stop.');
+  // a falls silent, and b takes over.
+  await until('b is Primary', async () => (await c.beat(), (await b.beat()) === 1));
+  await b.beat();
+  await shows(page, '.effects', 'b, which is Primary now, is told to stop.');
+  const yes = page.getByRole('dialog').getByRole('button', { name: 'Make c Primary' });
+  assert.equal(await yes.getAttribute('aria-disabled'), null);
+  page.expected = LOST;
+  await server.end();
+  await shows(page, 'dialog', 'The server cannot be reached: what would happen now is not known.');
+  assert.equal(await page.locator('.effects li').count(), 0);
+  assert.equal(await yes.getAttribute('aria-disabled'), 'true');
   await page.keyboard.press('Escape');
-  await shows(page, '#role', 'a was Primary');
+  await shows(page, '#role', 'b was Primary');
   await shows(page, '.members td', 'not known');
-  assert.equal(await page.getByRole('button', { name: 'Make b Primary' }).getAttribute('aria-disabled'), 'true');
+  assert.equal(await page.getByRole('button', { name: 'Make c Primary' }).getAttribute('aria-disabled'), 'true');
+  await server.again();
+  await shows(page, '#connection', /^Live$/);
+  await page.getByRole('button', { name: 'Make c Primary' }).click();
+  await shows(page, 'dialog', 'This will happen:');
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/c`);
+  await shows(page, 'dialog', 'c is not registered in the group any more.');
+  await accessible(page);
 });
 
 test('an empty group and one that is gone say so', async (t) => {
@@ -186,7 +213,10 @@ test('what happened while the endpoint was away is unknown, and not an unbroken 
   await server.end();
   await shows(page, '#connection', 'Not live');
   await server.again();
-  await shows(page, '.timeline', 'The endpoint was away');
+  const away = await shows(page, '.timeline li', 'The endpoint was away');
+  await away.getByText('Why?').click();
+  await isTime(away.locator('.why p time'));
+  assert.doesNotMatch(await away.innerText(), /\dT\d/, 'all times are local');
   await page.locator('.lanes .away').first().waitFor();
   await page.getByText('The picture as a table').click();
   await shows(page, 'table', /Unknown for .*: the endpoint was away/);
@@ -201,6 +231,67 @@ test('until the server has said something, the page says that it asks', async (t
   await page.evaluate(() => (location.hash = '#groups/g'));
   await shows(page, 'main', 'Asking the server…');
   assert.equal(await page.locator('h1').isVisible(), false, 'nothing is shown of what is not known');
+});
+
+test('a Primary whose promotion is in no row any more is shown all the same, with since when', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server);
+  // As after `--history-days`.
+  await page.route('**/history?*', (route) => route.fulfill({ json: { Items: [], NextCursor: null } }));
+  await page.evaluate(() => (location.hash = '#groups/g'));
+  await shows(page, '.empty', 'Nothing has happened yet.');
+  await isTime(page.locator('.since time'));
+  assert.equal(await page.locator('.since time').getAttribute('datetime'), (await server.status('g')).PrimarySince);
+  assert.equal(await page.locator('svg.lanes .tenure').count(), 1);
+  assert.match(
+    await page.locator('svg.lanes .tenure title').textContent(),
+    /^Primary, epoch \d+, from .*\d\d:\d\d.* \(.* UTC\) to now$/,
+  );
+});
+
+test('as long as a history is not known, the page does not say that it is empty', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  await server.member('g', 'a');
+  const page = await visit(t, server);
+  await page.route('**/history?*', () => {});
+  await page.evaluate(() => (location.hash = '#groups/g'));
+  await shows(page, '.members', 'a');
+  assert.ok(await page.getByText('Nothing has happened yet.').isHidden());
+  assert.ok(await page.getByRole('button', { name: 'Load older' }).isHidden());
+});
+
+test('the longest names there can be fit on every screen', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  const long = (letter) => letter.repeat(256);
+  await server.group(long('g'), '00:01:00', { Name: long('G'), Description: long('d') });
+  const [a, b] = [
+    await server.member(long('g'), long('a'), 100, long('W')),
+    await server.member(long('g'), long('b'), 100, long('M')),
+  ];
+  for (const member of [a, a, b]) await member.beat();
+  const forced = { Value: 'Primary', RequestedBy: long('o'), Reason: 'r'.repeat(1_024) };
+  await server.send('POST', `${BASE}/groups/${long('g')}/clientsessions/${long('b')}/roleoverride`, forced);
+  const page = await visit(t, server);
+  await shows(page, '.tile', long('W'));
+  await fits(page);
+  await page.getByRole('link', { name: long('g') }).click();
+  await shows(page, '.forced', long('o'));
+  await page.locator('svg.lanes .score-word').nth(1).waitFor();
+  await fits(page);
+  const cut = await page.evaluate(() => {
+    const right = document.querySelector('svg.lanes').getBoundingClientRect().right;
+    return [...document.querySelectorAll('svg.lanes .score-word')].every((one) => one.getBoundingClientRect().right <= right);
+  });
+  assert.ok(cut, 'a name is cut so that the score beside it is seen');
+  await page.getByRole('button', { name: `Make ${long('W')} Primary` }).click();
+  await shows(page, 'dialog .effects', long('W'));
+  await fits(page);
+  const over = await page.locator('dialog').evaluate((dialog) => dialog.scrollWidth - dialog.clientWidth);
+  assert.ok(over <= 0, `the question is ${over} px too wide`);
 });
 
 test('a long history is read page by page', async (t) => {

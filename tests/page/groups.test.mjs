@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { LOST, accessible, fits, launch, quit, shows, visit } from './browser.mjs';
+import { LOST, accessible, fits, isTime, launch, quit, shows, visit } from './browser.mjs';
 import { BASE, Server } from './server.mjs';
 
 before(launch);
@@ -89,6 +89,20 @@ test('a group that changes moves without a reload, and keeps the focus', async (
   await shows(page, '#announcer', 'Every group has a Primary that works.');
 });
 
+test('adapters are called by their names', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const [a, b] = [await server.member('g', 'id-a', 100, 'North'), await server.member('g', 'id-b', 100, 'South')];
+  for (const member of [a, a, b]) await member.beat();
+  const page = await visit(t, server);
+  await shows(page, '.tile .primary', /^North, score 100$/);
+  assert.equal(await page.locator('.tile .primary').getAttribute('title'), 'id-a');
+  await force(server, 'g', 'id-b', 'Primary');
+  await shows(page, '.tile .primary', /^North → South$/);
+  await page.getByRole('searchbox').fill('south');
+  await shows(page, '#count', /^1 group$/);
+});
+
 test('two thousand groups are searched, filtered and kept up to date', async (t) => {
   const server = await Server.start(t, 'endpoint');
   const names = Array.from({ length: 2_000 }, (_, index) => `line-${String(index).padStart(4, '0')}`);
@@ -124,6 +138,7 @@ test('groups that are gone while the server was lost are not shown any more', as
   await server.end();
   await shows(page, '#lost', 'The server cannot be reached since');
   await shows(page, '#count', /^2 groups, as they were at .*\d\d:\d\d/);
+  await isTime(page.locator('#count time'));
   const elsewhere = await Server.start(t, 'endpoint', { data: server.data });
   await elsewhere.send('DELETE', `${BASE}/groups/goes`);
   await elsewhere.end('SIGTERM');

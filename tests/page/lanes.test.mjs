@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lanesOf } from '../../src/http/page/assets/lanes.js';
-import { millis, span } from '../../src/http/page/assets/time.js';
+import { millis, span, ticks } from '../../src/http/page/assets/time.js';
 
 const T = 10_000;
 const at = (seconds) => new Date(seconds * 1_000).toISOString();
@@ -56,6 +56,29 @@ test('who was Primary before what is known is so from the beginning', () => {
   );
 });
 
+test('who is Primary without a row that says so has been since its promotion, or since ever', () => {
+  const now = { session: 'b', epoch: 9, since: at(-1_000) };
+  const rows = (found) => found.lanes.map((one) => one.tenures.map(({ from, to, open, epoch }) => [from, to, open, epoch]));
+  assert.deepEqual(rows(lanes([], { primary: now })), [[], [[-1_000_000, 100_000, true, 9]]], 'its row was removed');
+  const other = item(50, 'ChallengeDropped', 'a');
+  assert.deepEqual(
+    rows(lanes([other], { whole: false, primary: { ...now, since: null } })),
+    [[], [[-Infinity, 100_000, true, 9]]],
+    'what was read has no change of the seat',
+  );
+  const older = item(10, 'Promoted', 'a');
+  assert.deepEqual(
+    rows(lanes([older], { primary: { ...now, since: at(60) } })),
+    [[[10_000, 60_000, false, 7]], [[60_000, 100_000, true, 9]]],
+    'the newest row is not read yet',
+  );
+  assert.deepEqual(
+    rows(lanes([item(10, 'Promoted', 'a', { Epoch: 9 })], { primary: { ...now, session: 'a' } })),
+    [[[10_000, 100_000, true, 9]], []],
+    'a promotion that is known is shown once',
+  );
+});
+
 test('a promotion without a row of the end before it ends the tenure before', () => {
   const {
     lanes: [a, b],
@@ -87,6 +110,8 @@ test('a silence begins with the last heartbeat, is one however often it is seen,
   } = lanes([], { samples });
   assert.deepEqual(a.silences, [{ from: 10_000, to: 18_000, missed: 1 }]);
   assert.deepEqual(b.silences, []);
+  const native = samples.map(({ at, members }) => ({ at, members: members.map((one) => ({ ...one, Acting: true })) }));
+  assert.equal(lanes([], { samples: native }).lanes[0].silences[0].missed, 3, 'a native adapter beats each T/4');
   const heard = [{ at: 14_000, members: [member('a', 100, '00:00:04')] }];
   assert.deepEqual(lanes([], { samples: heard }).lanes[0].silences, [], 'a heartbeat may be T/2 old');
 });
@@ -153,4 +178,38 @@ test('spans are read as the server writes them', () => {
     '3 h 5 min',
     '2 d 4 h',
   ]);
+});
+
+test('the times of an axis are round by the clock on the wall, also where that is set within', (t) => {
+  const before = { ...process.env };
+  t.after(() => (process.env = before));
+  process.env.TZ = 'Europe/Berlin';
+  const [hour, day] = [3_600e3, 86_400e3];
+  const shown = (from, to, step) => ticks(Date.parse(from), Date.parse(to), step).map((at) => new Date(at).toString().slice(4, 21));
+  // Summer time ends on 25 October 2026, at 03:00, and began on 29 March, at 02:00.
+  assert.deepEqual(shown('2026-10-23T12:00', '2026-10-26T12:00', day), [
+    'Oct 24 2026 00:00',
+    'Oct 25 2026 00:00',
+    'Oct 26 2026 00:00',
+  ]);
+  assert.deepEqual(shown('2026-03-28T12:00', '2026-03-29T17:00', 4 * hour), [
+    'Mar 28 2026 12:00',
+    'Mar 28 2026 16:00',
+    'Mar 28 2026 20:00',
+    'Mar 29 2026 00:00',
+    'Mar 29 2026 04:00',
+    'Mar 29 2026 08:00',
+    'Mar 29 2026 12:00',
+    'Mar 29 2026 16:00',
+  ]);
+  assert.deepEqual(shown('2026-03-29T01:00', '2026-03-29T04:00', hour), [
+    'Mar 29 2026 01:00',
+    'Mar 29 2026 03:00',
+    'Mar 29 2026 04:00',
+  ]);
+  const days = shown('2026-10-20T12:00', '2026-10-28T12:00', 2 * day);
+  assert.deepEqual(days, shown('2026-10-20T18:00', '2026-10-28T18:00', 2 * day), 'they do not move with the present');
+  assert.deepEqual(shown('2026-03-28T12:00:01', '2026-03-28T12:01:00', 30e3), ['Mar 28 2026 12:00', 'Mar 28 2026 12:01']);
+  process.env.TZ = 'Asia/Kathmandu';
+  assert.deepEqual(shown('2026-03-28T12:10', '2026-03-28T13:10', 30 * 60e3), ['Mar 28 2026 12:30', 'Mar 28 2026 13:00']);
 });

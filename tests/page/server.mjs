@@ -116,9 +116,9 @@ export class Server {
     return this.send('GET', `${BASE}/groups/${encodeURIComponent(group)}/status`);
   }
 
-  async member(group, id, score = 100) {
+  async member(group, id, score = 100, name = id) {
     const path = `${BASE}/groups/${encodeURIComponent(group)}/clientsessions`;
-    await this.send('POST', path, { Id: id, Name: id });
+    await this.send('POST', path, { Id: id, Name: name });
     return new Member(this, `${path}/${encodeURIComponent(id)}`, id, score);
   }
 }
@@ -134,7 +134,7 @@ class Member {
     const answer = await this.server.send('POST', `${this.path}/heartbeat`, {
       FailoverScore: this.score,
       LastDataProcessedTime: new Date().toISOString(),
-      Incarnation: this.id,
+      Incarnation: this.id.slice(0, 64),
       BootId: 'b',
       Sequence: this.sequence,
       Answered: this.answered,

@@ -157,6 +157,7 @@ async fn unheard(server: &Server, reason: &str) -> String {
 async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    let _silent = TcpStream::connect(server.address()).unwrap();
     let mut slow = TcpStream::connect(server.address()).unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").unwrap();
     // Answers that fill every buffer, to who takes none.
@@ -176,12 +177,14 @@ async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where()
     assert_eq!(large.status, 413);
     assert_eq!(server.get(&format!("/{}", "a".repeat(20_000))).await.status, 414);
     until("the slow one is cut off", async || unheard(&server, "SlowHead").await == "1").await;
+    until("and so is the silent one", async || unheard(&server, "Silent").await == "1").await;
     until("and so is the deaf one", async || unheard(&server, "NotTaken").await == "1").await;
     assert_eq!(unheard(&server, "Malformed").await, "2");
     let log = server.log();
     for (what, of) in [
         ("a connection was ended: what it sent is no HTTP, or its head is too large", ""),
         ("a connection was ended: the head of a request was not complete in time", ""),
+        ("a connection was ended: nothing was said on it", ""),
         ("a connection was ended: an answer was not taken in time", ""),
         ("a request was refused: BadChange", "PUT /api/v1/configuration/system/clientfailover"),
         ("a request was refused: it goes beyond a limit", "POST /api/v1/clientfailover/groups"),
@@ -204,6 +207,12 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
         answer(request.header("content-type", "application/json").body(body.to_owned())).await.status
     };
     assert_eq!(post("", r#"{"Id": "G", "FailoverTimeout": "01:00:00"}"#).await, 201);
+    assert_eq!(post("", r#"{"Id": "G", "FailoverTimeout": "02:00:00"}"#).await, 409);
+    assert_eq!(post("", "[]").await, 400);
+    assert_eq!(post("/other/clientsessions", r#"{"Id": "a"}"#).await, 404);
+    for path in [format!("{groups}/other"), format!("{}/nowhere", server.url)] {
+        assert_eq!(answer(client().get(path).basic_auth("user", Some(PASSWORD))).await.status, 404);
+    }
     for id in ["a", "b"] {
         assert_eq!(post("/G/clientsessions", &format!(r#"{{"Id": "{id}"}}"#)).await, 201);
     }
@@ -211,8 +220,11 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
         post("/G/clientsessions/a/heartbeat", r#"{"FailoverScore": 100}"#).await == 200
     })
     .await;
-    let beat = async || post("/G/clientsessions/b/heartbeat", r#"{"FailoverScore": 1}"#).await;
-    until("it is told to wait", async || beat().await == 429).await;
+    let beat = || post("/G/clientsessions/b/heartbeat", r#"{"FailoverScore": 1}"#);
+    until("it is told to wait", async || {
+        futures_util::future::join_all((0..100).map(|_| beat())).await.into_iter().any(|status| status == 429)
+    })
+    .await;
     let log = server.log();
     let told = |what: &str, of: &str| {
         let found = log
@@ -221,6 +233,17 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
         assert!(found.is_some_and(|line| line.contains("WARN")), "{what}: {log}");
     };
     told("a request without a login was refused", "GET /api/v1/diagnostics/failoverstate");
+    told("a request was refused: it cannot be carried out", "status=409");
+    told("a request was refused: it cannot be carried out", "status=400");
+    told(
+        "a request was refused: it cannot be carried out",
+        "asked=\"POST /api/v1/clientfailover/groups/{group}/clientsessions\" status=404",
+    );
+    told("a request was refused: it cannot be carried out", "asked=\"GET another path\" status=404");
+    assert!(
+        !log.contains("asked=\"GET /api/v1/clientfailover/groups/{group}\""),
+        "who only looks is refused nothing"
+    );
     told("a request was refused: it goes beyond a limit", "user=\"user\"");
 }
 

@@ -13,6 +13,7 @@ mod guarded;
 mod hostile;
 mod listening;
 mod logins;
+mod paths;
 mod planted;
 mod routes;
 mod tls;

@@ -8,8 +8,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use client_failover::clock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -40,12 +42,17 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), file, folder }
     }
 
-    /// Writes a certificate that ends in this year, and its key; the later one replaces the former.
+    /// Writes a certificate that ends with the begin of this year, and its key; the later one replaces the former.
     fn issue(&self, last_year: i32) -> [String; 4] {
+        self.issue_until((last_year, 1, 1))
+    }
+
+    /// The same for any day.
+    fn issue_until(&self, (year, month, day): (i32, u8, u8)) -> [String; 4] {
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, "an endpoint of the plant");
         params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(last_year, 1, 1);
+        params.not_after = date_time_ymd(year, month, day);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let path = |name: &str| self.folder.path().join(name).to_str().unwrap().to_owned();
@@ -183,6 +190,38 @@ async fn a_certificate_that_has_ended_is_said_in_log_and_diagnostics() {
     answer(client.post(&groups).header("content-type", "application/json").body(body)).await;
     let status = answer(client.get(format!("{groups}/G/status"))).await.json();
     assert_eq!(status["Warnings"][0], json!(warning));
+}
+
+/// The day that begins so many days from now.
+fn in_days(days: u64) -> (i32, u8, u8) {
+    let at = clock::now().wall.plus(Duration::from_secs(days * 86_400)).to_string();
+    let mut parts = at.split(['-', 'T']);
+    let mut part = || parts.next().unwrap();
+    (part().parse().unwrap(), part().parse().unwrap(), part().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_certificate_that_ends_within_thirty_days_is_warned_about_and_one_that_ends_later_is_not() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let issued = authority.issue_until(in_days(20));
+    let server = Server::serve(folder.path(), &issued.each_ref().map(String::as_str));
+    let client = client_trusting(&authority.file);
+    let said = async |path: &str| answer(client.get(format!("{}{path}", server.url))).await;
+    let warnings = async || said(FAILOVER).await.json()["Warnings"].clone();
+    let warning = warnings().await[0].as_str().unwrap().to_owned();
+    assert!(warning.contains("ends at"), "{warning}");
+    until("the log warns", async || {
+        server.log().lines().any(|line| line.contains("WARN") && line.contains(&warning))
+    })
+    .await;
+    let metric = "client_failover_tls_certificate_end_timestamp_seconds";
+    let told = said("/metrics").await.body;
+    let end = told.lines().find_map(|line| line.strip_prefix(metric)).unwrap_or_else(|| panic!("{told}"));
+    let end: f64 = end.rsplit(' ').next().unwrap().parse().unwrap();
+    let left = end - clock::now().wall.micros() as f64 / 1e6;
+    assert!((19.0..=20.0).contains(&(left / 86_400.0)), "{left} s");
+    authority.issue_until(in_days(40));
+    until("nothing is warned about any more", async || warnings().await == json!([])).await;
 }
 
 #[tokio::test]

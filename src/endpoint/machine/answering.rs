@@ -157,6 +157,7 @@ impl Group {
             unrecorded: true,
             granted: now.uptime,
             granted_at: now.clock,
+            since: None,
             cause: why.reason,
             before: std::mem::replace(&mut self.why, why),
             last_heard: member.heard.as_ref().map(|heard| heard.at),

@@ -155,6 +155,7 @@ impl Group {
         let Some(on_record) = tenure.on_record.take() else { return };
         if !renewing {
             tenure.epoch = Epoch::next(self.floor.max(self.mark), now.wall);
+            tenure.since = Some(now.wall);
             self.floor = Some(tenure.epoch);
             self.books.write_floor();
         }

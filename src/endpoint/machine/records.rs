@@ -132,6 +132,7 @@ impl Group {
             && record.epoch == Some(tenure.epoch)
         {
             tenure.unrecorded = false;
+            tenure.since = Some(record.at);
             (tenure.granted, tenure.granted_at, tenure.acted) = (now.uptime, now.clock, now.uptime);
             tenure.starting_since = now.uptime;
             if tenure.cause.is_trouble() {

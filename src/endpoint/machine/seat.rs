@@ -26,6 +26,8 @@ pub(super) struct Tenure {
     pub(super) granted: Uptime,
     /// The same by the boot clock.
     pub(super) granted_at: Uptime,
+    /// Since when it is held under its epoch, for whoever looks at the group; empty while that is not on disk.
+    pub(super) since: Option<Wall>,
     /// Why it was granted.
     pub(super) cause: GroupReason,
     /// Why the seat was free until then: so it is again where the grant does not reach the disk.
@@ -195,6 +197,7 @@ impl Estate {
                 unrecorded: false,
                 granted: now.uptime,
                 granted_at: now.clock,
+                since: Some(record.at),
                 cause: GroupReason::ActsAlready,
                 before: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
                 last_heard: None,

@@ -8,6 +8,7 @@ mod nudges;
 mod plant;
 mod restarts;
 mod scores;
+mod shown;
 mod simulation;
 mod stops;
 mod told;

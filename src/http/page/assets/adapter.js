@@ -3,7 +3,7 @@
 import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
 import { ADAPTER, get, watch } from './server.js';
-import { local, millis, setTime, span, time } from './time.js';
+import { millis, setTime, span, time, timed } from './time.js';
 import { ROLES, callByName, shape, short, spaced, tone } from './words.js';
 import { workCards } from './work.js';
 
@@ -13,9 +13,6 @@ const HISTORY = `${ADAPTER}/diagnostics/FailoverHistory`;
 
 /** The lease is this part of the group's T. */
 const LEASE = 0.9;
-
-/** A moment as the server writes it. */
-const MOMENT = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 
 const POLICIES = {
   'step-down': 'stop acting: never two, perhaps a gap',
@@ -74,11 +71,10 @@ export function adapterView(page) {
   let stale = false;
   let told = null;
 
-  /** A sentence of the adapter; its endpoint's address is in a card of its own, and its times are local as all are here. */
+  /** A sentence of the adapter; its endpoint's address is in a card of its own. */
   function plain(text) {
     const address = state?.Configuration?.Endpoint;
-    const told = (text ?? '').replace(MOMENT, (at) => local(at, true));
-    return sentence(short(address ? told.replaceAll(address, 'the endpoint') : told));
+    return sentence(short(address ? (text ?? '').replaceAll(address, 'the endpoint') : text));
   }
 
   function row(item) {
@@ -94,7 +90,7 @@ export function adapterView(page) {
     ].filter(([, value]) => value !== null && value !== undefined);
     const what = item.Kind === 'Role' ? `Role: ${spaced(item.Role)}` : spaced(item.Kind);
     return {
-      what: [h('strong', {}, what), ' ', plain(item.Explanation)],
+      what: [h('strong', {}, what), ' ', timed(plain(item.Explanation), true)],
       tone: item.Kind === 'Role' && item.Role === 'Primary' ? 'good' : tone(item.Kind),
       why: [facts(details.map(([label, value]) => [label, String(value)]))],
     };
@@ -111,17 +107,17 @@ export function adapterView(page) {
     mark(role, 'class', `role ${stale ? 'quiet' : look.tone}`);
     sinceLine.hidden = !RoleSince;
     setTime(since, RoleSince);
-    say(why, plain(Explanation));
+    fill(why, plain(Explanation), () => timed(plain(Explanation), true));
     const alerts = [
       ...(AdapterState === 'Faulted' ? ['The adapter cannot work (Faulted).'] : []),
-      ...(LastError ? [`The endpoint: ${LastError}`] : []),
+      ...(LastError && !Warnings.some((warning) => warning.includes(LastError)) ? [`The endpoint: ${LastError}`] : []),
       ...Warnings,
     ];
     list(
       warnings,
       alerts,
       (text) => text,
-      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, plain(text))) }),
+      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, timed(plain(text), true))) }),
     );
     warnings.hidden = alerts.length === 0;
     updateCards();
@@ -133,7 +129,7 @@ export function adapterView(page) {
     const heartbeat = () => [
       ['Last answered heartbeat', time(state.LastHeartbeat, true)],
       ['Its round trip', span(millis(state.RoundTrip))],
-      ['Last error', state.LastError ?? 'none'],
+      ['Last error', h('span', {}, timed(state.LastError ?? 'none', true))],
       ['Address', state.Configuration?.Endpoint ?? '–'],
       [
         'Kind',

@@ -3,6 +3,7 @@
 import { facts, h, say } from './dom.js';
 import { History, timeline } from './history.js';
 import { ADAPTER } from './server.js';
+import { timed } from './time.js';
 import { spaced } from './words.js';
 
 /** How often it is read again. */
@@ -54,7 +55,7 @@ function row(item) {
     ['From', RequestedFrom ?? (refused ? 'several addresses' : 'this server’s machine')],
     [refused ? 'Asked for' : 'What', Subject],
     ...(refused ? [['Answered', String(Status)]] : []),
-    ...(Changes ?? []).map(({ Member, From, To }) => [spaced(Member), `${From ?? 'not set'} → ${To ?? 'not set'}`]),
+    ...(Changes ?? []).map(({ Member, From, To }) => [spaced(Member), timed(`${From ?? 'not set'} → ${To ?? 'not set'}`, true)]),
   ]);
   return { what, tone: refused ? 'warn' : 'quiet', why };
 }

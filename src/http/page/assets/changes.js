@@ -1,12 +1,12 @@
 // What happened in a group, a row each: a sentence, and on demand why, and what was known then.
 
 import { facts, h, sentence } from './dom.js';
-import { millis, span, time } from './time.js';
+import { millis, span, time, timed } from './time.js';
 import { change, gapWords, reason, short, tone } from './words.js';
 
 /** A row of the timeline for an item of a group's history. */
 export function changeRow(item) {
-  const why = [h('p', {}, sentence(short(item.Explanation)))];
+  const why = [h('p', {}, timed(sentence(short(item.Explanation)), true))];
   const rows = [
     ['Reason', reason(item)],
     ['Epoch', item.Epoch === null ? '–' : String(item.Epoch)],

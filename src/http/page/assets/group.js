@@ -4,11 +4,11 @@ import { changeRow } from './changes.js';
 import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
 import { lanesOf } from './lanes.js';
-import { isSilent, membersTable } from './members.js';
+import { membersTable } from './members.js';
 import { askEnd, askOverride } from './override.js';
 import { picture, table } from './picture.js';
 import { get, groupPath, now, watch } from './server.js';
-import { millis, time } from './time.js';
+import { millis, time, timed } from './time.js';
 import { HEALTH, callByName, shape, short } from './words.js';
 
 const RANGES = [
@@ -25,6 +25,9 @@ const SAMPLES = 3_600;
 
 /** Rows of history that the picture reads by itself, so that a long range has them. */
 const ROWS = 600;
+
+/** Whose sessions a group has. */
+const ids = (status) => JSON.stringify(status.Members.map((member) => member.SessionId));
 
 export function groupView(page, id) {
   const health = h('p', { class: 'health', id: 'health' });
@@ -111,6 +114,7 @@ export function groupView(page, id) {
   let named = null;
   let told;
   let drawn = 0;
+  let asking = null;
   let width = 0;
 
   for (const [ms, words] of RANGES) {
@@ -142,22 +146,11 @@ export function groupView(page, id) {
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
-  const context = () => ({ status, timeout: timeout() });
-
-  function word() {
-    const heard = status.Members.filter((member) => !isSilent(member, timeout())).length;
-    const primary = status.Members.find((member) => member.SessionId === status.Primary);
-    if (!status.Members.length && !status.Primary) return 'NoMembers';
-    if (!status.Primary) return 'NoPrimary';
-    if (primary?.FailoverScore === 0) return 'CannotWork';
-    if (status.PendingPrimary) return 'HandOver';
-    if (heard < 2) return 'OneMember';
-    return status.RoleOverride ? 'Forced' : 'Protected';
-  }
+  const context = () => ({ status, timeout: timeout(), stale });
 
   function update() {
     if (!status || !group) return;
-    const look = HEALTH[word()];
+    const look = HEALTH[status.Health];
     fill(health, [look.words, stale], () => [
       shape(look.shape),
       h('span', {}, `${stale ? 'Last known: ' : ''}${look.words}`),
@@ -172,19 +165,18 @@ export function groupView(page, id) {
         : `Nobody ${stale ? 'was' : 'is'} Primary`,
     );
     mark(headline, 'class', `role ${stale ? 'quiet' : status.Primary ? '' : 'bad'}`);
-    const promoted = history.items.find((item) => item.Kind === 'Promoted' && item.SessionId === status.Primary);
-    const at = status.Primary ? promoted?.Time : null;
-    fill(since, [at, status.Epoch], () => [
-      at && h('span', {}, 'since ', time(at)),
-      at && status.Epoch !== null && ', ',
-      status.Epoch !== null && `epoch ${status.Epoch}`,
+    const { PrimarySince, Epoch } = status;
+    fill(since, [PrimarySince, Epoch], () => [
+      PrimarySince && h('span', {}, 'since ', time(PrimarySince), ' under '),
+      Epoch !== null && `epoch ${Epoch}`,
     ]);
-    say(explanation, sentence(short(status.Reason)));
+    const reason = sentence(short(status.Reason));
+    fill(explanation, reason, () => timed(reason, true));
     list(
       warnings,
       status.Warnings,
       (text) => text,
-      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, short(text))) }),
+      (text) => ({ node: h('li', {}, shape('warning'), h('span', {}, timed(short(text), true))) }),
     );
     warnings.hidden = !status.Warnings.length;
     updateForced();
@@ -197,6 +189,7 @@ export function groupView(page, id) {
       ['Data processed up to', time(status.LastDataProcessedTime)],
     ];
     fill(about, [group, status.LastDataProcessedTime], () => facts(rows));
+    asking?.refresh();
   }
 
   function updateForced() {
@@ -220,14 +213,14 @@ export function groupView(page, id) {
   function act(me) {
     if (stale || !status) return;
     if (status.RoleOverride?.SessionId === me) end();
-    else askOverride(id, me, context);
+    else asking = askOverride(id, me, context);
   }
 
   function end() {
-    if (!stale && status?.RoleOverride) askEnd(id, status.RoleOverride.SessionId, context);
+    if (!stale && status?.RoleOverride) asking = askEnd(id, status.RoleOverride.SessionId, context);
   }
 
-  /** Draws at most twice a second, unless something happened. */
+  /** Draws at most once a second, unless something happened. */
   function draw(happened = false) {
     if (!group || !status || !width || !range) return;
     const moment = Date.now();
@@ -240,6 +233,7 @@ export function groupView(page, id) {
       whole: !history.next,
       samples,
       members: status.Members,
+      primary: status.Primary && { session: status.Primary, epoch: status.Epoch, since: status.PrimarySince },
       timeout: timeout(),
       from: to - range,
       to,
@@ -298,7 +292,7 @@ export function groupView(page, id) {
     `${groupPath(id)}/status/events`,
     {
       Status(data) {
-        const changed = status && data.Members.length !== status.Members.length;
+        const changed = status && ids(data) !== ids(status);
         status = data;
         samples.push({ at: now(), members: data.Members });
         if (samples.length > SAMPLES) samples = samples.slice(-SAMPLES);
@@ -325,7 +319,7 @@ export function groupView(page, id) {
       watching();
       callByName([]);
       resized.disconnect();
-      document.querySelector('dialog')?.close();
+      asking?.close();
     },
     stale(isStale) {
       stale = isStale;

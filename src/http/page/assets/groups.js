@@ -2,7 +2,7 @@
 
 import { fill, h, list, mark, say } from './dom.js';
 import { ENDPOINT, watch } from './server.js';
-import { local } from './time.js';
+import { iso, timed } from './time.js';
 import { HEALTH, ORDER, shape, short } from './words.js';
 
 /** Groups that are shown before more are asked for: as many as a browser lays out at once without a pause. */
@@ -51,7 +51,9 @@ export function groupsView(page) {
 
   const matches = (group, text) =>
     !text ||
-    [group.Id, group.Name, group.Primary, group.PendingPrimary].some((value) => value?.toLowerCase().includes(text));
+    [group.Id, group.Name, group.Primary, group.PrimaryName, group.PendingPrimary, group.PendingPrimaryName].some(
+      (value) => value?.toLowerCase().includes(text),
+    );
 
   function updateFilters() {
     const counts = new Map();
@@ -87,13 +89,14 @@ export function groupsView(page) {
           : 'Every group has a Primary that works.',
       );
     bad = troubled;
-    const text = search.value.trim().toLowerCase();
-    const found = [...groups.values()].filter((group) => (!wanted || group.Health === wanted) && matches(group, text));
+    const asked = search.value.trim().toLowerCase();
+    const found = [...groups.values()].filter((group) => (!wanted || group.Health === wanted) && matches(group, asked));
     found.sort((a, b) => ORDER.indexOf(a.Health) - ORDER.indexOf(b.Health) || (a.Id < b.Id ? -1 : 1));
     list(tiles, found.slice(0, shown), (group) => group.Id, tile);
     const all = `${groups.size} ${groups.size === 1 ? 'group' : 'groups'}`;
     const shownOf = found.length === groups.size ? all : `${found.length} of ${groups.size} groups`;
-    say(count, shownOf + (stale ? `, as they were at ${local(since)}` : ''));
+    const text = shownOf + (stale ? `, as they were at ${iso(since)}` : '');
+    fill(count, text, () => timed(text));
     more.hidden = found.length <= shown;
     say(more, `Show ${Math.min(PAGE, found.length - shown)} more`);
     empty.hidden = found.length > 0;
@@ -133,6 +136,9 @@ export function groupsView(page) {
   };
 }
 
+/** A session as people call it. */
+const called = (id, name) => name ?? short(id);
+
 function tile() {
   const health = h('p', { class: 'health' });
   const name = h('span', { class: 'name' });
@@ -156,9 +162,9 @@ function tile() {
       say(
         primary,
         group.PendingPrimary
-          ? `${short(group.Primary ?? 'Nobody')} → ${short(group.PendingPrimary)}`
+          ? `${called(group.Primary ?? 'Nobody', group.PrimaryName)} → ${called(group.PendingPrimary, group.PendingPrimaryName)}`
           : group.Primary
-            ? `${short(group.Primary)}${score}`
+            ? `${called(group.Primary, group.PrimaryName)}${score}`
             : 'Nobody is Primary',
       );
       say(members, `${group.Heard} of ${group.Members} heard`);

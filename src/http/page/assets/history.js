@@ -74,8 +74,8 @@ export class History {
  */
 export function timeline(history, row, changed, nothing = 'Nothing has happened yet.') {
   const rows = h('ol', { class: 'timeline' });
-  const empty = h('p', { class: 'empty' }, nothing);
-  const older = h('button', { type: 'button', onclick: readOlder }, 'Load older');
+  const empty = h('p', { class: 'empty', hidden: true }, nothing);
+  const older = h('button', { type: 'button', hidden: true, onclick: readOlder }, 'Load older');
   const failed = h('p', { class: 'failed', role: 'alert' });
 
   async function readOlder() {

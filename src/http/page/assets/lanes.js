@@ -6,6 +6,9 @@ import { millis } from './time.js';
 /** A member beats every T/2 at the least; a heartbeat that is later than this was missed. */
 const LATE = 1.1;
 
+/** In which part of T a member beats: one that says whether it acts is native. */
+const pace = (member, timeout) => timeout / (member.Acting === null ? 2 : 4);
+
 const at = (text) => Date.parse(text);
 
 /**
@@ -14,15 +17,17 @@ const at = (text) => Date.parse(text);
  * - `items`: its history, newest first, as far as it is known; `whole` if nothing is older.
  * - `samples`: what was seen of the members while the page was open, `{ at, members }`, oldest first.
  * - `members`: those it has now, in order.
+ * - `primary`: who is Primary now, `{ session, epoch, since }`, if anybody is: its promotion may be older than what the
+ *   history knows, or newer.
  */
-export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
+export function lanesOf({ items, whole, samples, members, primary = null, timeout, from, to }) {
   const lanes = new Map(members.map((member) => [member.SessionId, lane(member.SessionId)]));
   const of = (session) => {
     if (!lanes.has(session)) lanes.set(session, lane(session));
     return lanes.get(session);
   };
   const story = items.toReversed();
-  tenures(story, whole, of, to);
+  tenures(story, whole, primary, of, to);
   const handOvers = story.filter((item) => item.HandOver).map(handOver);
   const marks = story
     .filter((item) => item.SessionId && MARKED[item.Kind])
@@ -45,7 +50,7 @@ export function lanesOf({ items, whole, samples, members, timeout, from, to }) {
     tenures: outside(one.tenures, aways).filter(within),
     silences: outside(one.silences, aways)
       .filter(within)
-      .map((silence) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / (timeout / 2))) })),
+      .map(({ pace, ...silence }) => ({ ...silence, missed: Math.max(1, Math.floor((silence.to - silence.from) / pace)) })),
     scores: clip(one.scores, from, to),
     marks: marks.filter((mark) => mark.session === one.session && mark.at >= from && mark.at <= to),
   }));
@@ -85,7 +90,7 @@ const MARKED = {
 const lane = (session) => ({ session, tenures: [], silences: [], scores: [] });
 
 /** Who held the seat from when to when. */
-function tenures(story, whole, of, to) {
+function tenures(story, whole, primary, of, to) {
   let open = null;
   const end = (moment) => {
     if (open) Object.assign(open, { to: moment, open: false });
@@ -107,7 +112,10 @@ function tenures(story, whole, of, to) {
     }
     begun = true;
   }
-  for (const one of [open].filter(Boolean)) one.to = to;
+  if (!primary || open?.epoch >= primary.epoch) return;
+  const from = primary.since === null ? -Infinity : at(primary.since);
+  end(from);
+  of(primary.session).tenures.push({ from, to, epoch: primary.epoch, open: true });
 }
 
 function handOver({ HandOver: said, SessionId }) {
@@ -135,7 +143,7 @@ function observe(one, moment, member, timeout) {
   const [from, last] = [moment - ago, one.silences.at(-1)];
   // The same silence, seen again; the moments of two looks differ by some milliseconds.
   if (last && from <= last.to + 50) last.to = Math.max(last.to, moment);
-  else one.silences.push({ from, to: moment });
+  else one.silences.push({ from, to: moment, pace: pace(member, timeout) });
 }
 
 /** The points within, and the one before, moved to the edge. */

@@ -2,10 +2,10 @@
 
 import { adapterView } from './adapter.js';
 import { auditView } from './audit.js';
-import { h, mark, say } from './dom.js';
+import { fill, h, mark, say } from './dom.js';
 import { groupView } from './group.js';
 import { groupsView } from './groups.js';
-import { local, span } from './time.js';
+import { iso, renewTimes, span, timed } from './time.js';
 import { onLogin } from './token.js';
 
 const halves = document.querySelector('meta[name="halves"]').content.split(' ');
@@ -36,6 +36,7 @@ function announce(text) {
 }
 
 const howLong = h('span', { 'aria-hidden': 'true' });
+const lostText = h('p');
 
 function showConnection() {
   const { live, since, refused } = connection;
@@ -47,12 +48,10 @@ function showConnection() {
   }
   const from = since ? 'What is shown is from then, and may not be true any more.' : 'Nothing is known yet.';
   const text = refused
-    ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${local(since)}.` : ''}`
-    : `The server cannot be reached${since ? ` since ${local(since)}` : ''}. ${from}`;
-  if (lost.dataset.text !== text || !lost.firstChild) {
-    lost.dataset.text = text;
-    lost.replaceChildren(h('p', {}, text, ' ', howLong));
-  }
+    ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${iso(since)}.` : ''}`
+    : `The server cannot be reached${since ? ` since ${iso(since)}` : ''}. ${from}`;
+  fill(lostText, text, () => [...timed(text), ' ', howLong]);
+  if (!lost.firstChild) lost.append(lostText);
   tellHowLong();
 }
 
@@ -62,7 +61,10 @@ function tellHowLong() {
   const seconds = Math.max(0, Math.floor((Date.now() - since) / 1_000));
   say(howLong, since ? `(${seconds < 60 ? `${seconds} s` : span(seconds * 1_000)})` : '');
 }
-setInterval(tellHowLong, 1_000);
+setInterval(() => {
+  tellHowLong();
+  renewTimes();
+}, 1_000);
 
 const page = {
   announce,

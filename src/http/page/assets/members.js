@@ -7,7 +7,7 @@ import { shape, short } from './words.js';
 const COLUMNS = ['Adapter', 'Role', 'Score', 'Heard', 'Acts', 'Override'];
 
 /** Whether a member was not heard within the group's T, in ms. */
-export const isSilent = (member, timeout) => (millis(member.HeardAgo) ?? Infinity) >= timeout;
+const isSilent = (member, timeout) => (millis(member.HeardAgo) ?? Infinity) >= timeout;
 
 /** The table; `act(session)` is called for the button of a row. */
 export function membersTable(act) {

@@ -1,8 +1,8 @@
 // Asks for a role override, or its end, after it has said what will happen.
 
-import { h, mark, say } from './dom.js';
+import { fill, h, mark, say } from './dom.js';
 import { groupPath, now, post } from './server.js';
-import { local, millis, span } from './time.js';
+import { iso, millis, span, timed } from './time.js';
 import { short } from './words.js';
 
 const PERIODS = [
@@ -16,61 +16,69 @@ const PERIODS = [
 /** Who asked last on this page; nothing keeps it. */
 let lastAsker = '';
 
-/** What an override for `target` will do, as sentences; those that warn are marked. */
-export function consequences({ status, timeout, target, period }) {
+/** What an override for `target` will do, as sentences; those that warn are marked. Null if it can do nothing. */
+function consequences({ status, timeout, target, period }) {
   const said = [];
-  const tell = (text, warns = false) => said.push({ text: short(text), warns });
+  const tell = (text, warns = false) => said.push({ text, warns });
   const member = status.Members.find((one) => one.SessionId === target);
-  const ago = millis(member?.HeardAgo);
+  if (!member) return null;
+  const ago = millis(member.HeardAgo);
   const silent = ago === null || ago >= timeout;
   const [primary, forced] = [status.Primary, status.RoleOverride?.SessionId];
-  if (primary === target) tell(`${target} is Primary already. It stays Primary, whatever the scores say.`);
+  const [me, incumbent] = [short(target), short(primary)];
+  if (primary === target) tell(`${me} is Primary already. It stays Primary, whatever the scores say.`);
   else if (primary) {
     tell(
-      `${primary}, which is Primary now, is told to stop. ${target} takes over as soon as ${primary} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${primary} does not answer, after ${span(timeout)}.`,
+      `${incumbent}, which is Primary now, is told to stop. ${me} takes over as soon as ${incumbent} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${incumbent} does not answer, after ${span(timeout)}.`,
     );
-  } else tell(`Nobody is Primary now. ${target} becomes Primary with its next heartbeat.`);
+  } else tell(`Nobody is Primary now. ${me} becomes Primary with its next heartbeat.`);
   if (silent)
     tell(
       ago === null
-        ? `${target} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
-        : `${target} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
+        ? `${me} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
+        : `${me} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
       true,
     );
   else if (member.FailoverScore === 0)
-    tell(`${target} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
-  if (forced && forced !== target) tell(`This replaces the override for ${forced}.`);
+    tell(`${me} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
+  if (forced && forced !== target) tell(`This replaces the override for ${short(forced)}.`);
   tell(
     period
-      ? `It holds until ${local(now() + millis(period))} or until somebody ends it; then scores decide again.`
+      ? `It holds until ${iso(now() + millis(period))} or until somebody ends it; then scores decide again.`
       : 'It holds until somebody ends it: better scores of others change nothing until then.',
   );
   return said;
 }
 
-/** What the end of an override will do. */
-export function endConsequences({ status }) {
-  const forced = short(status.RoleOverride.SessionId);
+/** What the end of the override of `target` will do. Null if it has ended. */
+function endConsequences({ status, target }) {
+  if (status.RoleOverride?.SessionId !== target) return null;
+  const forced = short(target);
   const stays =
-    status.Primary === status.RoleOverride.SessionId
+    status.Primary === target
       ? `${forced} stays Primary unless another adapter scores better by the group’s margin.`
       : `${forced} is not Primary; nothing changes at once.`;
   return [{ text: 'Scores decide again who is Primary.' }, { text: stays }];
 }
 
-/** Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout }`. */
+/**
+ * Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout, stale }`; call `refresh` of
+ * what is returned when that is another, and `close` when the group is not shown any more.
+ */
 export function askOverride(group, target, context) {
   const period = h(
     'select',
-    { id: 'period', onchange: refresh },
+    { id: 'period', onchange: () => asked.refresh() },
     PERIODS.map(([value, words]) => h('option', { value, selected: value === '08:00:00' }, words)),
   );
   const fields = [h('label', { for: 'period' }, 'For how long'), period];
-  const { dialog, refresh: refreshList } = open({
+  const asked = open({
     title: `Make ${short(target)} Primary?`,
     action: `Make ${short(target)} Primary`,
     fields,
+    context,
     what: () => consequences({ ...context(), target, period: period.value }),
+    nothing: `${short(target)} is not registered in the group any more.`,
     send: (asked) =>
       post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, {
         Value: 'Primary',
@@ -78,25 +86,25 @@ export function askOverride(group, target, context) {
         ...asked,
       }),
   });
-  function refresh() {
-    refreshList();
-  }
-  return dialog;
+  return asked;
 }
 
-/** Opens the dialog to end the override of `target`. */
+/** Opens the dialog to end the override of `target`; see `askOverride`. */
 export function askEnd(group, target, context) {
   return open({
     title: `End the override for ${short(target)}?`,
     action: 'End the override',
     fields: [],
-    what: () => endConsequences(context()),
+    context,
+    what: () => endConsequences({ ...context(), target }),
+    nothing: `The override for ${short(target)} has ended.`,
     send: (asked) =>
       post(`${groupPath(group)}/clientsessions/${encodeURIComponent(target)}/roleoverride`, { Value: 'Off', ...asked }),
-  }).dialog;
+  });
 }
 
-function open({ title, action, fields, what, send }) {
+function open({ title, action, fields, context, what, nothing, send }) {
+  const lead = h('p', { role: 'status' });
   const effects = h('ul', { class: 'effects' });
   const failed = h('p', { class: 'failed', role: 'alert' });
   const by = h('input', { id: 'by', maxlength: 256, autocomplete: 'name', value: lastAsker });
@@ -106,7 +114,7 @@ function open({ title, action, fields, what, send }) {
     'form',
     { method: 'dialog', onsubmit: submit },
     h('h2', { id: 'ask-title' }, title),
-    h('p', { id: 'ask-lead' }, 'This will happen:'),
+    lead,
     effects,
     h(
       'div',
@@ -122,14 +130,25 @@ function open({ title, action, fields, what, send }) {
   );
   const dialog = h('dialog', { 'aria-labelledby': 'ask-title', onclose: () => dialog.remove() }, form);
 
+  let sending = false;
+
+  /** Says what would happen now, and lets nobody confirm what is not known. */
   function refresh() {
-    effects.replaceChildren(...what().map(({ text, warns }) => h('li', { class: warns ? 'warns' : null }, text)));
+    const said = context().stale ? null : what();
+    const lost = 'The server cannot be reached: what would happen now is not known.';
+    say(lead, said ? 'This will happen:' : context().stale ? lost : nothing);
+    mark(lead, 'class', said ? null : 'unknown');
+    fill(effects, said, () =>
+      (said ?? []).map(({ text, warns }) => h('li', { class: warns ? 'warns' : null }, timed(text))),
+    );
+    mark(yes, 'aria-disabled', sending || !said ? 'true' : null);
   }
 
   async function submit(event) {
     event.preventDefault();
     if (yes.getAttribute('aria-disabled')) return;
-    mark(yes, 'aria-disabled', 'true');
+    sending = true;
+    refresh();
     lastAsker = by.value.trim();
     const asked = {
       ...(lastAsker ? { RequestedBy: lastAsker } : {}),
@@ -140,12 +159,13 @@ function open({ title, action, fields, what, send }) {
       dialog.close();
     } catch (refused) {
       say(failed, `It was not done. ${refused.sentences?.join(' ') ?? refused.message}`);
-      mark(yes, 'aria-disabled', null);
     }
+    sending = false;
+    refresh();
   }
 
   refresh();
   document.body.append(dialog);
   dialog.showModal();
-  return { dialog, refresh };
+  return { refresh, close: () => dialog.close() };
 }

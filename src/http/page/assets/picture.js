@@ -1,7 +1,7 @@
 // Draws lanes: as a picture, and as a table that says the same.
 
-import { h, s } from './dom.js';
-import { local, second, span, tick, time } from './time.js';
+import { h, s, sentence } from './dom.js';
+import { both, bothTimed, iso, second, span, tick, ticks, time } from './time.js';
 import { gapWords, short } from './words.js';
 
 const [TOP, LANE, LABEL, BAND, BOTTOM, SIDE] = [22, 62, 20, 30, 24, 2];
@@ -39,9 +39,8 @@ export function picture(lanes, pixels, scaled) {
 function axis(lanes, x, width, height) {
   const most = Math.max(2, Math.floor(width / 95));
   const step = STEPS.find((step) => (lanes.to - lanes.from) / step <= most) ?? STEPS.at(-1);
-  const zone = new Date(lanes.to).getTimezoneOffset() * 60_000;
   const lines = [];
-  for (let moment = Math.ceil((lanes.from - zone) / step) * step + zone; moment <= lanes.to; moment += step) {
+  for (const moment of ticks(lanes.from, lanes.to, step)) {
     const at = x(moment);
     const anchor = at < 30 ? 'start' : at > width - 30 ? 'end' : 'middle';
     lines.push(s('line', { class: 'grid', x1: at, x2: at, y1: TOP, y2: height - BOTTOM + 4 }));
@@ -50,6 +49,7 @@ function axis(lanes, x, width, height) {
         'text',
         { class: 'time', x: at, y: height - 6, 'text-anchor': anchor },
         step < 60e3 ? second(moment) : tick(moment, step >= 86_400e3),
+        s('title', {}, both(moment)),
       ),
     );
   }
@@ -60,12 +60,16 @@ function drawLane(one, top, x, lanes) {
   const [band, base, last] = [top + LABEL, top + LABEL + BAND, one.scores.at(-1)];
   const parts = [
     s('rect', { class: 'lane', x: x(lanes.from), y: band, width: x(lanes.to) - x(lanes.from), height: BAND, rx: 3 }),
+    // An element of HTML, because text of a picture cannot be cut where it does not fit.
     s(
-      'text',
-      { class: 'session', x: x(lanes.from) + 2, y: band - 6 },
-      short(one.session),
-      last && s('tspan', { class: 'score-word' }, ` score ${last.score}`),
-      s('title', {}, one.session),
+      'foreignObject',
+      { x: x(lanes.from) + 2, y: top, width: x(lanes.to) - x(lanes.from) - 4, height: LABEL },
+      h(
+        'div',
+        { class: 'session', title: one.session },
+        h('span', { class: 'name' }, short(one.session)),
+        last && h('span', { class: 'score-word' }, ` score ${last.score}`),
+      ),
     ),
   ];
   for (const tenure of one.tenures) {
@@ -77,7 +81,7 @@ function drawLane(one, top, x, lanes) {
         s(
           'title',
           {},
-          `Primary, epoch ${tenure.epoch ?? '–'}, from ${spanStart(tenure)} to ${tenure.open ? 'now' : local(tenure.to, true)}`,
+          `Primary, epoch ${tenure.epoch ?? '–'}, from ${spanStart(tenure)} to ${tenure.open ? 'now' : both(tenure.to)}`,
         ),
       ),
     );
@@ -118,7 +122,7 @@ function drawLane(one, top, x, lanes) {
       s(
         'path',
         { class: 'mark', d: `M${x(mark.at)} ${band - 2}l-4 -6h8z` },
-        s('title', {}, `${mark.words}, ${local(mark.at, true)}`),
+        s('title', {}, `${mark.words}, ${both(mark.at)}`),
       ),
     );
   return s('g', {}, parts);
@@ -128,7 +132,7 @@ function drawLane(one, top, x, lanes) {
 function drawAway(one, x, band) {
   const [left, right] = [x(one.from), Math.max(x(one.to), x(one.from) + 2)];
   const parts = [
-    s('title', {}, `${awayWords(one)}. ${one.why}`),
+    s('title', {}, `${awayWords(one)}: ${sentence(bothTimed(one.why))}`),
     s('rect', { x: left, y: band, width: right - left, height: BAND }),
   ];
   if (right - left > 60)
@@ -179,7 +183,7 @@ function drawHandOvers(lanes, x, height) {
     });
 }
 
-const spanStart = (tenure) => (tenure.from === -Infinity ? 'before what is shown' : local(tenure.from, true));
+const spanStart = (tenure) => (tenure.from === -Infinity ? 'before what is shown' : both(tenure.from));
 
 const silenceWords = (silence) =>
   `Not heard for ${span(silence.to - silence.from)}: ${silence.missed} ${silence.missed === 1 ? 'heartbeat' : 'heartbeats'} missed`;
@@ -202,7 +206,7 @@ export function table(lanes) {
   for (const one of lanes.aways) rows.push([one.from, 'all adapters', awayWords(one), one.to]);
   for (const one of lanes.handOvers) rows.push([one.from, one.first, handOverWords(one), one.to]);
   rows.sort((a, b) => a[0] - b[0]);
-  const moment = (at) => (at === -Infinity ? 'before' : at === null ? 'now' : time(new Date(at).toISOString(), true));
+  const moment = (at) => (at === -Infinity ? 'before' : at === null ? 'now' : time(iso(at), true));
   return h(
     'table',
     {},

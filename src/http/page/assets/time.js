@@ -20,20 +20,70 @@ export const tick = (at, ofDays) => (ofDays ? day : minutes).format(new Date(at)
 
 export const second = (at) => clock.format(new Date(at));
 
-const utc = (iso) => `${new Date(iso).toISOString().replace('T', ' ').replace('Z', '')} UTC`;
+const utc = (at) => `${iso(at).replace('T', ' ').replace('Z', '')} UTC`;
+
+/** A moment as the server writes it. */
+export const iso = (at) => new Date(at).toISOString();
+
+/** The same within a sentence. */
+const MOMENT = /\b(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
 
 /** An element that shows a moment in local time, and in UTC on hover. */
-export function time(iso, precise = false) {
+export function time(at, precise = false) {
   const node = h('time');
-  setTime(node, iso, precise);
+  setTime(node, at, precise);
   return node;
 }
 
 /** Shows another moment in such an element. */
-export function setTime(node, iso, precise = false) {
-  mark(node, 'datetime', iso ?? null);
-  mark(node, 'title', iso ? utc(iso) : null);
-  say(node, iso ? local(iso, precise) : '–');
+export function setTime(node, at, precise = false) {
+  mark(node, 'datetime', at ?? null);
+  mark(node, 'title', at ? utc(at) : null);
+  mark(node, 'data-precise', at ? precise : null);
+  say(node, at ? local(at, precise) : '–');
+}
+
+/** A sentence of which the moments are such elements. */
+export const timed = (text, precise = false) =>
+  (text ?? '').split(MOMENT).map((part, index) => (index % 2 ? time(part, precise) : part));
+
+/** A moment where there can be no element, as in a title of a picture. */
+export const both = (at) => `${local(at, true)} (${utc(at)})`;
+
+/** A sentence, there. */
+export const bothTimed = (text) => (text ?? '').replace(new RegExp(MOMENT, 'g'), both);
+
+let today = new Date().toDateString();
+
+/** Shows all moments anew once the day is another: those of yesterday have a date from then on. */
+export function renewTimes() {
+  if (today === new Date().toDateString()) return;
+  today = new Date().toDateString();
+  for (const node of document.querySelectorAll('time[datetime]'))
+    say(node, local(node.dateTime, node.dataset.precise === 'true'));
+}
+
+const DAY = 86_400e3;
+
+/** The moments of an axis from `from` to `to`, `step` ms apart by the clock on the wall, which may be set within. */
+export function ticks(from, to, step) {
+  if (step < 3_600e3) {
+    const zone = new Date(to).getTimezoneOffset() * 60_000;
+    const first = Math.ceil((from - zone) / step) * step + zone;
+    return Array.from({ length: Math.max(0, Math.floor((to - first) / step) + 1) }, (_, index) => first + index * step);
+  }
+  const found = new Set();
+  const start = new Date(from);
+  const [year, month, date] = [start.getFullYear(), start.getMonth(), start.getDate()];
+  for (let days = 0; ; days += 1) {
+    const midnight = new Date(year, month, date + days);
+    if (midnight > to) break;
+    const number = Date.UTC(midnight.getFullYear(), midnight.getMonth(), midnight.getDate()) / DAY;
+    if (number % Math.max(1, step / DAY)) continue;
+    for (let hours = 0; hours < 24; hours += step / 3_600e3)
+      found.add(new Date(year, month, date + days, hours).getTime());
+  }
+  return [...found].filter((moment) => moment >= from && moment <= to);
 }
 
 /** Milliseconds of a span as the server writes it, `[d.]hh:mm:ss[.fffffff]`; null where there is none. */

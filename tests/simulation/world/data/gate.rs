@@ -21,7 +21,7 @@ use super::{
     },
     Moment,
     plan::CollectorPlan,
-    sending::Flight,
+    sending::{Flight, Turn},
     writing::Work,
 };
 
@@ -57,8 +57,11 @@ pub(super) struct Lane {
     pub(super) target: usize,
     pub(super) key: DestinationKey,
     pub(super) ledger: Ledger,
-    /// Whether what waits is being sent.
-    pub(super) sending: bool,
+    /// What of the first block is being sent.
+    pub(super) turn: Option<Turn>,
+    pub(super) turns: u64,
+    /// Whether the destination settled nothing, and is asked again a little later.
+    pub(super) pauses: bool,
     /// How many waited when it was permitted to send.
     pub(super) waited: u64,
     pub(super) attempts: u32,
@@ -131,7 +134,9 @@ impl World {
                     target,
                     key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
                     ledger: Ledger::new(Some(waiting), hold_back, &boot, uptime),
-                    sending: false,
+                    turn: None,
+                    turns: 0,
+                    pauses: false,
                     waited: 0,
                     attempts: 0,
                 }
@@ -265,6 +270,8 @@ impl World {
                 lane.ledger.cover_anew();
             }
             if may_send {
+                // What was read before may be gone.
+                (lane.turn, lane.pauses, lane.attempts) = (None, false, 0);
                 lane.waited = lane.ledger.load().0;
             }
         }

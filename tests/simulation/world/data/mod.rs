@@ -117,7 +117,7 @@ impl World {
             DataEvent::Moment => self.moment(),
             DataEvent::HandIn(site, run, moment, lanes) => self.hand_in(site, run, moment, lanes),
             DataEvent::Reaches(site, pid, flight) => self.reaches(site, pid, flight),
-            DataEvent::Send(site, pid, lane) => self.send_front(site, pid, lane),
+            DataEvent::Send(site, pid, lane) => self.send_again(site, pid, lane),
             DataEvent::Committed(site, pid) => self.committed(site, pid),
             DataEvent::Break(site) => self.break_collector(site),
             DataEvent::Resume(site, run) => self.resume_collector(site, run),

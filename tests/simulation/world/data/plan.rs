@@ -11,6 +11,9 @@ use super::super::{
 /// Other dice than those of the plant: what goes wrong with roles does not change with what data there is.
 const OTHER_DICE: u64 = 0x5eed_da7a;
 
+/// Other dice again: where one at a time is sent, all is as it was before more were.
+const DRAIN_DICE: u64 = 0x000d_7a11;
+
 /// How many Ids of destinations there are at the most; each may have two addresses.
 pub(super) const MOST_IDS: usize = 3;
 
@@ -34,6 +37,8 @@ pub(crate) struct DataPlan {
     pub(super) breaks: bool,
     /// Whether destinations go down, are slow, or answer nonsense.
     pub(super) outages: bool,
+    /// How many requests that wait are sent to a destination at a time.
+    pub(super) at_once: usize,
     /// One moment in so many is refused by destinations for good; none if 0.
     pub(super) refuses: u32,
 }
@@ -64,7 +69,7 @@ impl DataPlan {
 
     /// The data side of the schedule of `seed`, if it has one, and its dice.
     pub(crate) fn draw(seed: u64, plan: &Plan) -> Option<(Self, Dice)> {
-        let mut dice = Dice::new(seed ^ OTHER_DICE);
+        let (mut dice, mut drain) = (Dice::new(seed ^ OTHER_DICE), Dice::new(seed ^ DRAIN_DICE));
         let keep = |group| {
             plan.members.iter().filter(|of| of.native && of.mode == Mode::Hot && of.group == group).count()
         };
@@ -111,6 +116,7 @@ impl DataPlan {
             breaks: !calm && dice.percent(60),
             outages: !calm && dice.percent(60),
             refuses: if dice.percent(70) { 0 } else { 7 },
+            at_once: if drain.percent(50) { 1 } else { drain.index(15) + 2 },
         };
         Some((plan, dice))
     }

@@ -1,4 +1,7 @@
-//! What is sent to destinations: by the collector's request as it comes, and what waits, one after the other.
+//! What is sent to destinations: by the collector's request as it comes, and what waits, block by block, some of a block
+//! at a time, as `egress::sender` does.
+
+use std::collections::BTreeSet;
 
 use client_failover::{
     domain::{Epoch, Now},
@@ -39,8 +42,31 @@ pub(super) struct Flight {
 enum What {
     /// A collector waits for the answer; which run of it.
     Passed(Ticket, Now, u32),
-    /// The first open request of this block.
-    Front(i64),
+    /// The request of this index, of the block that is sent in this turn.
+    Front(u64, usize),
+}
+
+/// A block that is being sent.
+#[derive(Debug)]
+pub(super) struct Turn {
+    number: u64,
+    block: i64,
+    moments: Vec<Moment>,
+    /// How each was settled, once it was; those before `next` are the ledger's.
+    outcomes: Vec<Option<Settlement>>,
+    next: usize,
+    flying: BTreeSet<usize>,
+    /// Whether one of them was not settled: no more are sent then.
+    open: bool,
+}
+
+impl Turn {
+    /// The next that is to be sent, while no more than `most` are under way.
+    fn due(&self, most: usize) -> Option<usize> {
+        let due = |index: &usize| self.outcomes[*index].is_none() && !self.flying.contains(index);
+        let more = !self.open && self.flying.len() < most;
+        (self.next..self.moments.len()).filter(|_| more).find(due)
+    }
 }
 
 impl World {
@@ -69,21 +95,42 @@ impl World {
         }
     }
 
-    /// What waits first in a lane is sent, if it may be and nothing is under way.
+    /// The destination is asked again.
+    pub(super) fn send_again(&mut self, site: SiteId, pid: Pid, lane: usize) {
+        if let Some(gate) = self.place(site).gate.as_mut().filter(|gate| gate.pid == pid) {
+            gate.lanes[lane].pauses = false;
+        }
+        self.send_front(site, pid, lane);
+    }
+
+    /// What waits first in a lane is sent, if it may be: some of a block at a time, one while the destination settles
+    /// nothing.
     pub(super) fn send_front(&mut self, site: SiteId, pid: Pid, lane: usize) {
         if !self.attend_gate(site) || self.tenure(site).is_none() {
             return;
         }
-        let place = self.place(site);
-        let Some(gate) = place.gate.as_mut().filter(|gate| gate.pid == pid) else { return };
-        let Some(front) = gate.lanes[lane].ledger.front() else { return };
-        let (block, settled) = (front.id, usize::try_from(front.settled).unwrap_or(usize::MAX));
-        let moments = place.disk.lanes[lane].contents.get(&block);
-        let Some(moment) = moments.and_then(|moments| moments.get(settled)).copied() else { return };
-        if std::mem::replace(&mut gate.lanes[lane].sending, true) {
-            return;
+        let at_once = self.data().plan.at_once;
+        loop {
+            let place = self.place(site);
+            let Some(gate) = place.gate.as_mut().filter(|gate| gate.pid == pid) else { return };
+            let of = &mut gate.lanes[lane];
+            if of.turn.is_none() && !of.pauses {
+                of.turns += 1;
+                of.turn = of.ledger.front().and_then(|front| {
+                    let moments = place.disk.lanes[lane].contents.get(&front.id)?.clone();
+                    let next = usize::try_from(front.settled).ok()?;
+                    let outcomes = vec![None; moments.len()];
+                    let (number, block, flying) = (of.turns, front.id, BTreeSet::new());
+                    Some(Turn { number, block, moments, outcomes, next, flying, open: false })
+                });
+            }
+            let most = if of.attempts == 0 { at_once } else { 1 };
+            let Some(turn) = of.turn.as_mut().filter(|_| !of.pauses) else { return };
+            let Some(index) = turn.due(most) else { return };
+            turn.flying.insert(index);
+            let (moment, number) = (turn.moments[index], turn.number);
+            self.fly(site, lane, moment, What::Front(number, index));
         }
-        self.fly(site, lane, moment, What::Front(block));
     }
 
     /// A request has reached its destination, or not; the answer comes back to a process that runs.
@@ -119,7 +166,8 @@ impl World {
                 gate.lanes[lane].ledger.arrived(ticket);
                 self.data().truth.accepted(site, lane, moment);
             }
-            What::Front(block) => self.front_answered(site, lane, block, settled, is_over),
+            What::Front(turn, _) if is_over => self.end_turn(site, lane, turn),
+            What::Front(turn, index) => self.front_answered(site, lane, (turn, index), settled),
         }
     }
 
@@ -136,27 +184,61 @@ impl World {
         }
     }
 
-    fn front_answered(&mut self, site: SiteId, lane: usize, block: i64, settled: Settlement, is_over: bool) {
+    /// Who may send no more, or another now, reads anew what waits.
+    fn end_turn(&mut self, site: SiteId, lane: usize, number: u64) {
+        let Some(gate) = self.place(site).gate.as_mut() else { return };
+        let (pid, turn) = (gate.pid, &mut gate.lanes[lane].turn);
+        if turn.as_ref().is_some_and(|turn| turn.number == number) {
+            *turn = None;
+        }
+        self.send_front(site, pid, lane);
+    }
+
+    fn front_answered(
+        &mut self,
+        site: SiteId,
+        lane: usize,
+        (number, index): (u64, usize),
+        settled: Settlement,
+    ) {
         let now = self.site_now(site);
         let Some(gate) = self.place(site).gate.as_mut() else { return };
         let (pid, of) = (gate.pid, &mut gate.lanes[lane]);
-        of.sending = false;
+        let Some(turn) = of.turn.as_mut().filter(|turn| turn.number == number) else { return };
+        turn.flying.remove(&index);
+        let mut works = Vec::new();
         if settled == Settlement::Open {
-            if !is_over {
-                let wait = retry_wait(of.attempts, None);
-                of.attempts += 1;
-                let wait = self.sites[site].clock.true_span(wait);
-                return self.push_data(wait, DataEvent::Send(site, pid, lane));
-            }
+            turn.open = true;
         } else {
             of.attempts = 0;
-            match of.ledger.settle_front(block, settled, 0, now) {
-                Some((_, true)) => self.write(site, Work::Over(lane, block)),
+            turn.outcomes[index] = Some(settled);
+        }
+        let mut is_gone = false;
+        while let Some(Some(settled)) = turn.outcomes.get(turn.next) {
+            let block = turn.block;
+            match of.ledger.settle_front(block, *settled, 0, now) {
+                Some((_, true)) => works.push(Work::Over(lane, block)),
                 Some((count, false)) if count % WRITE_EVERY == 0 => {
-                    self.write(site, Work::Settled(lane, block, count));
+                    works.push(Work::Settled(lane, block, count));
                 }
-                Some(_) | None => {}
+                Some(_) => {}
+                // It made room for another, or was proved.
+                None => is_gone = true,
             }
+            turn.next += 1;
+        }
+        let waits = turn.flying.is_empty() && turn.open;
+        if is_gone || (turn.flying.is_empty() && !turn.open && turn.next == turn.moments.len()) {
+            of.turn = None;
+        } else if waits {
+            (turn.open, of.pauses) = (false, true);
+            let wait = retry_wait(of.attempts, None);
+            of.attempts += 1;
+            let wait = self.sites[site].clock.true_span(wait);
+            self.push_data(wait, DataEvent::Send(site, pid, lane));
+        }
+        for work in works {
+            self.write(site, work);
         }
         self.send_front(site, pid, lane);
     }
