@@ -2,13 +2,18 @@
 //!
 //! Usage: `cargo run --example manual FOLDER`
 
-use std::{env, fs, io, path::PathBuf};
+use std::{env, fs, io, path::Path};
 
 use clap::Command;
 use clap_complete::Shell;
 
 fn main() -> io::Result<()> {
-    let folder = PathBuf::from(env::args_os().nth(1).ok_or_else(|| io::Error::other("name a folder"))?);
+    let folder = env::args_os().nth(1).ok_or_else(|| io::Error::other("name a folder"))?;
+    write(Path::new(&folder))
+}
+
+/// Writes pages to `man` and completions to `completions` in `folder`.
+pub fn write(folder: &Path) -> io::Result<()> {
     let (pages, completions) = (folder.join("man"), folder.join("completions"));
     fs::create_dir_all(&pages)?;
     fs::create_dir_all(&completions)?;

@@ -77,7 +77,7 @@ const ROOMS: &[Room] = &[
         name: "collector",
         may_import: &["domain", "clock", "service", "store", "recorder"],
         crates: &["rustix"],
-        files: &[("launcher.rs", &["nix"])],
+        files: &[("launcher.rs", &["nix"]), ("fitness.rs", &["nix"])],
     },
     // Tells collectors that listen what role and mode demand of them.
     Room { name: "orders", may_import: &["domain", "clock", "command"], crates: &[], files: &[] },

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
+
 use client_failover::domain::Wall;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -155,4 +157,36 @@ async fn one_file_on_two_machines_makes_two_sessions() {
     assert_eq!(sessions.as_array().unwrap().len(), 2);
     let ids = |server: Value| server["SessionId"].clone();
     assert_ne!(ids(pair.a.get(FAILOVER).await.json()), ids(pair.b.get(FAILOVER).await.json()));
+}
+
+#[tokio::test]
+async fn a_copied_data_folder_takes_nothing_from_its_original_and_says_that_it_is_a_copy() {
+    let pair = Pair::start("00:00:01", &[]).await;
+    let before = pair.a.get(FAILOVER).await.json();
+    let copy = tempdir().unwrap();
+    std::fs::set_permissions(copy.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in std::fs::read_dir(pair.folders[1].path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let copied = Server::serve(copy.path(), &[]);
+    let said = copied.until_diagnostics("Reason", |reason| *reason == json!("Conflict")).await;
+    let explanation = said["Explanation"].as_str().unwrap();
+    assert!(explanation.starts_with("this adapter's data folder is a copy"), "{explanation}");
+    assert!(explanation.ends_with("stop this one, and start it with an empty folder"), "{explanation}");
+    assert_eq!((&said["Role"], &said["SessionId"]), (&json!("Secondary"), &before["SessionId"]));
+    assert!(
+        copied.log().contains("the data folder was copied, or moved to another disk"),
+        "{}",
+        copied.log()
+    );
+
+    // The original has lost nothing, and hears of it.
+    let after = pair.a.until_diagnostics("Warnings", |warnings| !warnings[0].is_null()).await;
+    assert!(
+        after["Warnings"][0].as_str().unwrap().starts_with("Another process sends heartbeats"),
+        "{after}"
+    );
+    assert_eq!((&after["Role"], &after["Epoch"]), (&before["Role"], &before["Epoch"]));
+    assert!(rows(&pair.a, "EndpointFailed").await.is_empty());
 }

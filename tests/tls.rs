@@ -78,6 +78,7 @@ async fn a_self_signed_certificate_is_accepted_only_when_checking_is_switched_of
     let endpoint = endpoint(&certificate("127.0.0.1")).await;
     let (server, _data) = adapter_trusting(&certificate("127.0.0.1"));
     is_refused(&server, &endpoint).await;
+    server.until_error("certificate with --ca-file").await;
     // Switching checks off gives the secret to whoever answers there: it has to be given again.
     let changes = json!({ "ValidateEndpointCertificate": false, "UserName": "a", "Password": "b" });
     server.change(&changes).await;

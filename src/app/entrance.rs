@@ -73,8 +73,9 @@ impl Entrance {
                 Some(Files { certificate: certificate.clone(), key: key.clone() })
             }
             Some(Certificate::SelfSigned) => {
-                let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-                Some(tls::self_signed(store.folder(), &host, listen.ip(), clock::now().wall)?)
+                let host = host();
+                let names = tls::self_signed_names(&host, listen.ip(), settings.allow_host.names());
+                Some(tls::self_signed(store.folder(), &host, names, clock::now().wall)?)
             }
         };
         let certificate = match files {
@@ -134,6 +135,11 @@ impl Open {
         }
         services.spawn(remind(self.notices.clone(), standing, stop.clone()));
     }
+}
+
+/// What this machine calls itself.
+pub(super) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 pub(super) fn refuse_exposure(listen: SocketAddr, tls: bool, login: bool) -> Result<(), AppError> {

@@ -15,6 +15,7 @@ mod file;
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 pub use crate::store::KeyState;
@@ -84,8 +85,10 @@ pub struct Made {
 pub struct Restored {
     /// When the backup was made.
     pub made: Wall,
-    /// Whether the folder keeps the session it had; else it gets a new one.
-    pub keeps_session: bool,
+    /// Whether the folder keeps the session it had, else it gets a new one; empty where the backup is of no adapter.
+    pub keeps_session: Option<bool>,
+    /// For how long a failover endpoint will wait for whoever acts already; empty where the backup is of none.
+    pub waits: Option<Duration>,
     /// Whether the server's key opens the secrets in it.
     pub key: KeyState,
     /// Where the database is that was there before.
@@ -171,22 +174,26 @@ async fn replace(
 ) -> Result<Restored, RestoreError> {
     file::extract(file, new)?;
     let replacement = Replacement::prepare(held, told).await?;
-    let (keeps_session, key) = (replacement.keeps_session, replacement.key.clone());
+    let keeps_session = replacement.is_adapter.then_some(replacement.keeps_session);
+    let (key, longest) = (replacement.key.clone(), replacement.longest.unwrap_or_default());
     // Before the database: should this end in between, the old one is not believed either, which costs T.
-    doubt(held.path(), about)?;
+    let longest = doubt(held.path(), about)?.max(longest);
     let replaced = replacement.commit().await?;
-    Ok(Restored { made: about.made, keeps_session, key, replaced })
+    let waits = Some(longest).filter(|longest| !longest.is_zero());
+    Ok(Restored { made: about.made, keeps_session, waits, key, replaced })
 }
 
-/// Leaves a mark that proves nothing, so that the next start waits, and that has the highest of what is known.
-fn doubt(folder: &Path, about: &About) -> io::Result<()> {
+/// Leaves a mark that proves nothing, so that the next start waits, and that has the highest of what is known; gives for
+/// how long.
+fn doubt(folder: &Path, about: &About) -> io::Result<Duration> {
     let found = Mark::read(folder);
-    Mark {
+    let mark = Mark {
         boot: clock::boot_id()?,
         seat_records: 0,
         epoch: found.as_ref().and_then(|mark| mark.epoch).max(about.epoch),
         longest: found.map(|mark| mark.longest).unwrap_or_default().max(about.longest),
         settled: false,
-    }
-    .write(folder)
+    };
+    mark.write(folder)?;
+    Ok(mark.longest)
 }

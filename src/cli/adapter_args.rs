@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use url::Url;
+use url::{ParseError, Url};
 
 use super::access_args::AccessArgs;
 use crate::domain::ConfigurationId;
@@ -70,28 +70,15 @@ pub(super) struct GetArgs {
     pub(super) remote: RemoteArgs,
 }
 
+/// What `set` and `edit` write: the command says whether it is a whole configuration.
 #[derive(Debug, Args)]
-pub(super) struct SetArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The Id of the configuration.
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    /// The file with the configuration in JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct EditArgs {
+pub(super) struct WriteArgs {
     #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
     what: Option<Writable>,
     /// The Id of the configuration [default: that of the one there is]
     #[arg(long, value_parser = identifier)]
     pub(super) id: Option<ConfigurationId>,
-    /// The file with the members to change in JSON; `-` is standard input.
+    /// The file with what is written, in JSON; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(super) file: PathBuf,
     #[command(flatten)]
@@ -153,11 +140,17 @@ pub(super) fn segment(text: &str) -> Option<&str> {
     Some(text).filter(|text| !matches!(*text, "." | ".."))
 }
 
+const NO_SCHEME: &str = "it does not begin with http:// or https://, as http://127.0.0.1:5590 does";
+
 /// The address of a server.
 pub(super) fn server(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(ParseError::RelativeUrlWithoutBase) => return Err(NO_SCHEME.to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        Err("it is not an http or https address, such as http://127.0.0.1:5590".to_owned())
+        Err(NO_SCHEME.to_owned())
     } else if url.query().is_some() || url.fragment().is_some() {
         Err("it has a query or fragment".to_owned())
     } else {

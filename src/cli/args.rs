@@ -6,12 +6,12 @@ use clap::{Parser, Subcommand};
 use url::Url;
 
 use super::{
-    adapter_args::{AddArgs, EditArgs, GetArgs, HistoryArgs, Readable, RemoveArgs, SetArgs},
+    adapter_args::{AddArgs, GetArgs, HistoryArgs, Readable, RemoveArgs, WriteArgs},
     backup::{BackupArgs, RestoreArgs},
     check::CheckArgs,
     collector_args::CollectorProcess,
     demo_args::{DemoArgs, DemoCollectorArgs},
-    group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    group_args::{DeleteArgs, GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     half_args::{EndpointArgs, ServeArgs},
     key::KeyArgs,
     secret::SecretArgs,
@@ -58,11 +58,11 @@ pub(super) enum Command {
     /// gate.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
-    Set(SetArgs),
+    Set(WriteArgs),
     /// Add the configuration of a file, where there is none (POST).
     Add(AddArgs),
     /// Change what a file says and keep the rest (PATCH).
-    Edit(EditArgs),
+    Edit(WriteArgs),
     /// Remove the configuration (DELETE).
     Remove(RemoveArgs),
     /// Show what happened, the newest first.
@@ -75,11 +75,14 @@ pub(super) enum Command {
     Override(OverrideArgs),
     /// Say why the roles of a group changed, the newest first.
     Why(WhyArgs),
+    /// Delete a group that no adapter is in any more: an adapter that names it makes it anew.
+    Delete(DeleteArgs),
     /// Keep secrets that configurations refer to by {{ID}}: set, remove or list them.
     Secret(Box<SecretArgs>),
     /// Change the key that seals what a data folder keeps secret.
     Key(KeyArgs),
-    /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, endpoint.
+    /// Look at what a half needs, whether it runs or not: folder, key, database, clocks, certificate, logins, collector,
+    /// endpoint.
     Check(Box<CheckArgs>),
     /// Copy everything in a data folder but its key to one file, beside a running server.
     Backup(BackupArgs),
@@ -118,6 +121,7 @@ impl Command {
             Self::Sessions(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Override(args) => Some(("--endpoint", &args.remote.endpoint)),
             Self::Why(args) => Some(("--endpoint", &args.remote.endpoint)),
+            Self::Delete(args) => Some(("--endpoint", &args.remote.endpoint)),
         }
     }
 }
@@ -200,12 +204,14 @@ mod tests {
             "override --group G --session S",
             "override --group G --session S --for 08:00:00 --reason Maintenance --by shift-lead",
             "override --group G --session S --off",
+            "delete --group G --with-silent",
             "why --group G --limit 1000 --endpoint https://h/api/v1/Tenants/t/Namespaces/n/ClientFailover",
         ] {
             assert!(line(words).is_ok(), "{words}: {:?}", line(words));
         }
         for (words, said) in [
             ("sessions", "--group"),
+            ("delete", "--group"),
             ("override --group G", "--session"),
             ("override --group G --session S --off --for 01:00:00", "--for"),
             ("override --group G --session S --for 8h", "08:00:00"),

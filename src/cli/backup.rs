@@ -7,7 +7,7 @@ use clap::Args;
 use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs, who};
 use crate::{
     backup::{self, KeyState, Made, Restored},
-    domain::chain,
+    domain::{chain, format_span},
 };
 
 #[derive(Debug, Args)]
@@ -47,14 +47,23 @@ pub(super) async fn back_up(args: BackupArgs) -> Result<(), Failure> {
 pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let (file, folder, key_file) = (args.file, args.place.folder.data_dir, args.place.key_file);
     let restored = backup::restore(&file, &folder, key_file.as_deref(), who::asker()).await;
-    let Restored { made, keeps_session, key, replaced } =
+    let Restored { made, keeps_session, waits, key, replaced } =
         restored.map_err(|error| Failure::failed("Nothing was restored", &error))?;
-    let session = if keeps_session {
-        "The adapter keeps the session of this folder."
-    } else {
-        "The adapter gets a new session at its next start: the old one may still be another's."
-    };
-    let mut text = format!("{} has what {} had at {made}. {session}", folder.display(), file.display());
+    let mut text = format!("{} has what {} had at {made}.", folder.display(), file.display());
+    match keeps_session {
+        Some(true) => text += " The adapter keeps the session of this folder.",
+        Some(false) => {
+            text += " The adapter gets a new session at its next start: the old one may still be another's.";
+        }
+        None => {}
+    }
+    if let Some(waits) = waits {
+        text += &format!(
+            " The failover endpoint will wait {} for whoever acts already before it makes anybody Primary, and no epoch \
+             goes back.",
+            format_span(waits)
+        );
+    }
     if let Some(replaced) = replaced {
         text +=
             &format!("\nWhat was there before is {}; remove it when nobody misses it.", replaced.display());

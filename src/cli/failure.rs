@@ -59,8 +59,8 @@ impl Failure {
             Self::Settings(faults) => eprintln!("{faults}"),
             Self::Stopped => {}
             Self::Failed(what) => eprintln!("Error:       {what}"),
-            Self::Remote(RemoteError::NotReached { url, reason, half }) => {
-                tell(&format!("{url} was not reached."), reason, half.start_it());
+            Self::Remote(RemoteError::NotReached { url, reason, resolution }) => {
+                tell(&format!("{url} was not reached."), reason, resolution);
             }
             Self::Remote(RemoteError::Refused(Refusal { error, reason, resolution })) => {
                 tell(error, reason, resolution);

@@ -64,6 +64,18 @@ pub(super) struct OverrideArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct DeleteArgs {
+    /// The failover group.
+    #[arg(long, value_name = "ID", value_parser = group)]
+    pub(super) group: GroupId,
+    /// Delete its sessions first that have been silent for its FailoverTimeout.
+    #[arg(long)]
+    pub(super) with_silent: bool,
+    #[command(flatten)]
+    pub(super) remote: EndpointRemoteArgs,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct WhyArgs {
     /// The failover group, also one that was deleted.
     #[arg(long, value_name = "ID", value_parser = group)]

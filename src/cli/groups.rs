@@ -1,12 +1,14 @@
 //! The commands that ask a running failover endpoint about its groups.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     adapter_args::Output,
-    client::{output, parse, parse_as, print},
+    client::{done, output, parse, parse_as, print},
     failure::Failure,
-    group_args::{GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
+    group_args::{DeleteArgs, GroupsArgs, OverrideArgs, SessionsArgs, WhyArgs},
     remote::{Method, Refusal, Remote, RemoteError},
     table, who,
     why::{self, NOTHING, Names, ago, text},
@@ -199,6 +201,50 @@ fn warn_about(target: &Value, status: &Value, group: &Value) {
             "the score of {id} is 0: it says that it cannot do its work, and is made Primary all the same."
         ));
     }
+}
+
+/// `delete`: deletes a group that nobody is in.
+pub(super) async fn delete(args: DeleteArgs) -> Result<(), Failure> {
+    let DeleteArgs { group, with_silent, remote } = args;
+    let (output, remote) = (output(remote.output), Remote::endpoint(remote.endpoint, &remote.access)?);
+    let get = async |below: &[&str]| -> Result<Value, Failure> {
+        let answer = remote.call(Method::GET, remote.group(&group, below), None).await?;
+        parse(&remote, &answer)
+    };
+    let (of, status) = (get(&[]).await?, get(&["status"]).await?);
+    let timeout = of["FailoverTimeout"].as_str().and_then(parse_span);
+    let members = status["Members"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (live, silent): (Vec<_>, Vec<_>) = members.iter().partition(|member| is_heard(member, timeout));
+    let names = |members: &[&Value]| {
+        members.iter().map(|member| text(&member["SessionId"])).collect::<Vec<_>>().join(", ")
+    };
+    let refused = |reason: String, resolution: &str| {
+        let (error, resolution) = ("The group was not deleted.".to_owned(), resolution.to_owned());
+        Err(RemoteError::Refused(Refusal { error, reason, resolution }).into())
+    };
+    if !live.is_empty() {
+        return refused(
+            format!("It has sessions that are heard: {}.", names(&live)),
+            "Stop their adapters, or configure another FailoverGroupId in them.",
+        );
+    }
+    if !silent.is_empty() && !with_silent {
+        return refused(
+            format!("It has sessions that are silent: {}.", names(&silent)),
+            "If their adapters will not come back to it, delete them with it: --with-silent.",
+        );
+    }
+    for member in &silent {
+        let url = remote.group(&group, &["clientsessions", &text(&member["SessionId"])]);
+        remote.call(Method::DELETE, url, None).await?;
+    }
+    remote.call(Method::DELETE, remote.group(&group, &[]), None).await?;
+    done(output, &format!("The group {:?} is deleted; `why` still tells its history.", group.as_str()))
+}
+
+/// Whether a member was heard within its group's FailoverTimeout.
+fn is_heard(member: &Value, timeout: Option<Duration>) -> bool {
+    member["HeardAgo"].as_str().and_then(parse_span).zip(timeout).is_some_and(|(ago, timeout)| ago < timeout)
 }
 
 /// `why`: says why the roles of a group changed.

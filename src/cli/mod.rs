@@ -116,6 +116,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => runtime.block_on(check::check(*args)),
         Command::User(args) => runtime.block_on(user::user(args)),
         Command::Why(args) => runtime.block_on(groups::why(args)),
+        Command::Delete(args) => runtime.block_on(groups::delete(args)),
         Command::Demo(args) => runtime.block_on(demo::run(args.plan())).map_err(Failure::from),
         Command::DemoCollector(args) => demo_collector(&runtime, &args),
     };

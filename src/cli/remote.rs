@@ -5,7 +5,7 @@ use std::{error::Error, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 pub(super) use reqwest::Method;
 use reqwest::{
-    Certificate, Client,
+    Certificate, Client, StatusCode,
     header::{self, HeaderValue},
     redirect::Policy,
 };
@@ -16,11 +16,15 @@ use url::{Host, Url};
 use super::{access_args::AccessArgs, failure::Failure, password};
 use crate::{
     domain::{ConfigurationId, GroupId, SecretId, root_cause},
-    tls::Authorities,
+    tls::{Authorities, handshake},
 };
 
 /// How long a request may take. A person waits, and a server answers from memory or its disk.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to do where a login is needed and none was given.
+const LOGIN: &str = "Log in with --user NAME: the password is asked for, or read from the file of --password-file. On the \
+                     server, `client-failover user add` makes a user.";
 
 /// The longest answer that is read: many times the largest page of history.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
@@ -31,11 +35,11 @@ pub(super) enum RemoteError {
     /// Nobody answered there, or not in time, or not in full.
     NotReached {
         /// Where.
-        url: Url,
+        url: String,
         /// What was observed.
         reason: String,
-        /// Who was asked there.
-        half: Half,
+        /// What to do.
+        resolution: String,
     },
     /// The server refused it, or answered what its interface does not.
     Refused(Refusal),
@@ -74,6 +78,20 @@ impl Half {
             }
             Self::Endpoint => {
                 "Start the failover endpoint with `client-failover endpoint`, or say with --endpoint where it is."
+            }
+        }
+    }
+
+    /// What to do where the other half answers.
+    const fn find_it(self) -> &'static str {
+        match self {
+            Self::Adapter => {
+                "Say with --url where the adapter listens (http://127.0.0.1:5590 by default); a failover endpoint is asked \
+                 by groups, sessions, why and override."
+            }
+            Self::Endpoint => {
+                "Say with --endpoint where the failover endpoint is (http://127.0.0.1:5591 by default), or start this \
+                 adapter with --with-endpoint."
             }
         }
     }
@@ -119,7 +137,7 @@ impl Remote {
         }
         match builder.build() {
             Ok(client) => Ok(Self { client, login, url, half }),
-            Err(error) => Err(RemoteError::NotReached { url, reason: why_it_failed(&error), half }.into()),
+            Err(error) => Err(not_reached(&url, half, &error).into()),
         }
     }
 
@@ -148,7 +166,7 @@ impl Remote {
         }
         if !status.is_success() {
             return Err(match serde_json::from_slice(&answer) {
-                Ok(refusal) => RemoteError::Refused(refusal),
+                Ok(refusal) => RemoteError::Refused(self.resolve(status, refusal)),
                 Err(_) => self.misunderstood(&format!("It is {status}, without a reason.")),
             });
         }
@@ -197,12 +215,19 @@ impl Remote {
     }
 
     fn not_reached(&self, error: &reqwest::Error) -> RemoteError {
-        let reason = if error.is_timeout() {
-            format!("It did not answer within {} seconds.", PATIENCE.as_secs())
-        } else {
-            why_it_failed(error)
+        not_reached(&self.url, self.half, error)
+    }
+
+    /// A refusal with what to do on this command line, where that is known: the server speaks to whoever sends
+    /// requests by hand.
+    fn resolve(&self, status: StatusCode, refusal: Refusal) -> Refusal {
+        let resolution = match status {
+            StatusCode::UNAUTHORIZED if self.login.is_none() => LOGIN,
+            // It has no half of the kind that is asked.
+            StatusCode::NOT_FOUND if refusal.error == "The path is unknown." => self.half.find_it(),
+            _ => return refusal,
         };
-        RemoteError::NotReached { url: self.url.clone(), reason, half: self.half }
+        Refusal { resolution: resolution.to_owned(), ..refusal }
     }
 
     /// An answer that is none of the interface's. `reason` says what about it, as a sentence.
@@ -239,14 +264,22 @@ fn login(url: &Url, access: &AccessArgs) -> Result<Option<HeaderValue>, Failure>
     Ok(Some(value))
 }
 
-/// What caused an error in the end. What wraps it says only that a request failed, and repeats the URL.
-fn why_it_failed(error: &reqwest::Error) -> String {
-    let text = format!("{}.", root_cause(error));
-    if text.starts_with("invalid peer certificate") {
-        format!("{text} If you trust its authority, name the authority's file with --ca-file.")
+/// `url` was not reached. The cause in the end is said: what wraps it says only that a request failed, and repeats the URL.
+fn not_reached(url: &Url, half: Half, error: &reqwest::Error) -> RemoteError {
+    let reason = if error.is_timeout() {
+        format!("It did not answer within {} seconds.", PATIENCE.as_secs())
     } else {
-        text
-    }
+        format!("{}.", root_cause(error))
+    };
+    let resolution = if let Some(refused) = handshake::refused(error) {
+        let look = "Look at its certificate, and at what is given with --ca-file";
+        format!("{}.", handshake::remedy(refused).unwrap_or(look))
+    } else if url.scheme() == "http" && !error.is_connect() && !error.is_timeout() {
+        format!("If its port speaks TLS, write https in {}; else look what answers there.", half.flag())
+    } else {
+        half.start_it().to_owned()
+    };
+    RemoteError::NotReached { url: url.to_string(), reason, resolution }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::Value;
 
 use super::table::plain;
-use crate::domain::{GroupId, Wall, parse_span};
+use crate::domain::{GroupId, GroupReason, Wall, parse_span};
 
 /// What stands where there is no value.
 pub(super) const NOTHING: &str = "-";
@@ -43,7 +43,9 @@ fn told_one(change: &Value, names: &Names) -> String {
     let mut lines = vec![format!("{}  {}", to_the_millisecond(&change["Time"]), headline(change, names))];
     let receipt = &change["HandOver"];
     if receipt.is_object() {
-        lines.push(format!("  {} Cause: {}.", told_receipt(receipt, names), text(&change["Reason"])));
+        let reason = text(&change["Reason"]);
+        let cause = GroupReason::parse(&reason).map_or(reason, GroupReason::as_cause);
+        lines.push(format!("  {} Cause: {cause}.", told_receipt(receipt, names)));
     } else {
         lines.push(format!("  {}", sentence(&text(&change["Explanation"]))));
     }
@@ -221,6 +223,19 @@ mod tests {
             receipt("B", "Said", 8.0),
             "B last acted 08:00:00.123, it acted again 08:00:00.131: nobody acted for 8.0 ms."
         );
+    }
+
+    #[test]
+    fn that_the_endpoint_was_stopped_is_not_told_as_if_the_primary_had_been() {
+        let receipt = json!({ "From": "A", "To": "A", "LastAct": "Said", "GapMilliseconds": 2.0 });
+        let told = |reason: &str| {
+            let change =
+                json!({ "Kind": "HandOver", "SessionId": "A", "Reason": reason, "HandOver": receipt });
+            told(&[change], &Names::default())
+        };
+        assert!(told("PlannedStop").contains("Cause: the endpoint was away (PlannedStop)."));
+        assert!(told("StoppedActing").contains("Cause: StoppedActing."));
+        assert!(told("LaterWord").contains("Cause: LaterWord."), "of a newer endpoint");
     }
 
     #[test]

@@ -13,11 +13,12 @@
 //! clock, service, recorder and store. Its clock is the boot clock, in agent and guard alike.
 //!
 //! `machine` decides, `driver` does. `leash` is the agent's end of a guard, `guard` the guard's process, and `launcher`
-//! what becomes the collector; `talk` is what agent and guard say to each other, `tree` and `cgroup` are how a
+//! what becomes the collector; `fitness` says beforehand what would keep it from starting; `talk` is what agent and guard say to each other, `tree` and `cgroup` are how a
 //! collector is killed whole, `output` is what it says.
 
 mod cgroup;
 mod driver;
+mod fitness;
 mod guard;
 mod launcher;
 mod leash;
@@ -28,6 +29,7 @@ mod talk;
 mod tree;
 
 pub use driver::{Collector, Place};
+pub use fitness::{look_at, look_for};
 pub use guard::{Guarding, guard};
 pub use launcher::{Launch, launch};
 

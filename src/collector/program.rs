@@ -3,20 +3,32 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Why `program` is not there, if it is not. It is looked for as it is when it is run: in `path` (the PATH of its
-/// environment), or, where its name has a slash, from the current folder on. What is there may still be nothing that
-/// runs.
+/// Why `program` is not there, if it is not. What is there may still be nothing that runs.
 pub(super) fn missing(program: &str, path: Option<&OsString>) -> Option<String> {
+    find(program, path, Path::new("")).err()
+}
+
+/// The file of `program`, or why there is none. It is looked for as it is when it is run: in `path` (the PATH of its
+/// environment), or, where its name has a slash, from `folder` on. Without a PATH the system has one of its own, and
+/// nobody knows.
+pub(super) fn find(program: &str, path: Option<&OsString>, folder: &Path) -> Result<Option<PathBuf>, String> {
     if program.contains('/') {
-        return (!Path::new(program).exists()).then(|| format!("there is no file {program}"));
+        let file = folder.join(program);
+        return if file.exists() {
+            Ok(Some(file))
+        } else {
+            Err(format!("there is no file {}", file.display()))
+        };
     }
-    // Without a PATH the system has one of its own.
-    let path = path.filter(|path| !path.is_empty())?;
-    let found = env::split_paths(OsStr::new(path)).any(|folder| folder.join(program).exists());
-    (!found).then(|| format!("there is no program {program} in PATH, {}", path.display()))
+    let Some(path) = path.filter(|path| !path.is_empty()) else { return Ok(None) };
+    let mut places = env::split_paths(OsStr::new(path)).map(|place| folder.join(place).join(program));
+    match places.find(|file| file.exists()) {
+        Some(file) => Ok(Some(file)),
+        None => Err(format!("there is no program {program} in PATH, {}", path.display())),
+    }
 }
 
 #[cfg(test)]

@@ -120,12 +120,12 @@ pub async fn run(plan: Plan) -> Result<(), DemoError> {
     let left = family.end().await?;
     let removed = folder.path().display().to_string();
     folder.close()?;
+    if left > 0 {
+        return Err(DemoError::LeftBehind(left));
+    }
     for line in std::iter::once(String::new()).chain(receipt::farewell(&sink.totals(), &removed)) {
         // A terminal that is gone hears no farewell.
         screen.say(&line).ok();
-    }
-    if left > 0 {
-        return Err(DemoError::LeftBehind(left));
     }
     outcome
 }

@@ -90,6 +90,33 @@ impl GroupReason {
         matches!(self, Self::NoHeartbeat | Self::BetterScore | Self::ScoreZero | Self::NeverActed)
     }
 
+    /// The reason as a cause of what changed. What ended an endpoint must not be taken for what ended a Primary.
+    #[must_use]
+    pub fn as_cause(self) -> String {
+        match self {
+            Self::PlannedStop | Self::EndedUnsaid | Self::Stalled => {
+                format!("the endpoint was away ({self})")
+            }
+            Self::NobodyWasPrimary
+            | Self::NoHeartbeat
+            | Self::StoppedActing
+            | Self::SessionRemoved
+            | Self::BetterScore
+            | Self::ScoreZero
+            | Self::OperatorAsked
+            | Self::OperatorEnded
+            | Self::OverrideExpired
+            | Self::OverrideTargetSilent
+            | Self::NeverActed
+            | Self::ActsAlready
+            | Self::ActedNoLonger
+            | Self::StoreSetBack
+            | Self::NoLongerBetter
+            | Self::AnotherProcess
+            | Self::DifferentPolicies => self.to_string(),
+        }
+    }
+
     /// Whether a promotion for this reason counts when a group is kept from handing its role to and fro.
     #[must_use]
     pub const fn is_trouble(self) -> bool {

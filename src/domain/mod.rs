@@ -13,6 +13,7 @@ mod access;
 mod access_draft;
 mod audit;
 mod buffer;
+mod call_failure;
 mod causes;
 mod change;
 mod collector;
@@ -47,6 +48,7 @@ pub use access::{Access, Closed, OpenAccess};
 pub use access_draft::{AccessDraft, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
 pub use buffer::{Block, Membership, Tally, Waiting};
+pub use call_failure::{CallFailure, FailureKind};
 pub use causes::{chain, root_cause};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};
 pub use collector::{
@@ -85,6 +87,6 @@ pub use text::{
 };
 pub use time::{BootId, Now, Uptime, Wall};
 pub use timeout::{FailoverTimeout, TimeoutError, format_span, parse_span};
-pub use transition::{CallFailure, FailureKind, Reason, Transition, TransitionKind};
+pub use transition::{Reason, Transition, TransitionKind};
 pub use url::{HttpUrl, Origin, URL_LIMIT, UrlError};
 pub use user::{User, UserName, UserNameError, UserRole};

@@ -8,6 +8,11 @@ use crate::{auth::Denied, domain::User};
 /// The longest path and query: identifiers have at most 256 characters, each up to 12 bytes when escaped.
 pub(super) const URI_LIMIT: usize = 16 * 1024;
 
+/// Whether it can stand in a command as it is.
+fn is_a_name(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
 pub(super) fn too_long() -> Failure {
     Failure::new(
         StatusCode::URI_TOO_LONG,
@@ -78,7 +83,11 @@ impl From<Stranger> for Failure {
                 StatusCode::FORBIDDEN,
                 "The request is not meant for this server.",
                 format!("It calls it {host:?}, which is none of its names."),
-                "Call it localhost or by the address it listens on, or start it with --allow-host and that name.",
+                format!(
+                    "Start the server that was called with --allow-host {}, or call it localhost or by the address it \
+                     listens on.",
+                    if is_a_name(&host) { &host } else { "and that name" }
+                ),
             )
             .because(Cause::OtherHost),
             Stranger::Origin(origin) => Self::new(

@@ -103,11 +103,11 @@ impl Routes {
     /// refusals, and the router chooses the handler. What is answered raw passes the same door.
     pub fn build(self, door: Arc<Door>) -> Interface {
         let Self { router, patterns, raw } = self;
-        let hosts_endpoint = patterns.contains(&ENDPOINT);
+        let halves = Halves { adapter: patterns.contains(&ADAPTER), endpoint: patterns.contains(&ENDPOINT) };
         let patterns: Arc<[&'static str]> = patterns.into();
         let traffic = door.traffic().clone();
         let inner = router
-            .fallback(async move |uri: Uri| unknown_path(uri.path(), hosts_endpoint))
+            .fallback(async move |uri: Uri| unknown_path(uri.path(), halves))
             .method_not_allowed_fallback(async || wrong_verb())
             .layer(CatchPanicLayer::custom(|_| internal("a handler panicked").into_response()))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(&door), door::pass))
@@ -144,7 +144,7 @@ impl Interface {
         let Parts { door, raw, router } = &*self.0;
         match raw.as_ref().filter(|raw| (raw.owns)(request.uri().path())) {
             Some(raw) => {
-                let answered = door.pass(request, |request| CarriedOut(Some((raw.answer)(request)))).await;
+                let answered = door.pass(request, |request, _| CarriedOut(Some((raw.answer)(request)))).await;
                 told_of_another(render(false, door.traffic(), answered))
             }
             None => router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
@@ -162,19 +162,36 @@ pub(super) fn is_endpoint(path: &str) -> bool {
         .any(|base| path.get(..base.len()).is_some_and(|start| start.eq_ignore_ascii_case(base)))
 }
 
+/// Where an adapter shows its state.
+const ADAPTER: &str = "/api/v1/diagnostics/failoverstate";
+
+/// Which halves a server has.
+#[derive(Debug, Clone, Copy)]
+struct Halves {
+    adapter: bool,
+    endpoint: bool,
+}
+
 /// Adapters whose Endpoint lacks the base path ask for groups all the same, and show their operator the reason.
-fn unknown_path(path: &str, hosts_endpoint: bool) -> Failure {
-    let asks_for_groups = path.to_ascii_lowercase().contains("/groups");
-    let (reason, resolution) = match (asks_for_groups, hosts_endpoint) {
-        (true, true) => (
+fn unknown_path(path: &str, halves: Halves) -> Failure {
+    let asks_for_groups =
+        path.to_ascii_lowercase().contains("/groups") || (is_endpoint(path) && !halves.endpoint);
+    let (reason, resolution) = match (asks_for_groups, halves) {
+        (true, Halves { endpoint: true, .. }) => (
             "Nothing is served under this path; the base of the failover endpoint here is /api/v1/clientfailover.",
             "End the configuration's Endpoint with that path.",
         ),
-        (true, false) => (
-            "Nothing is served under this path; this server hosts no failover endpoint.",
+        (true, Halves { endpoint: false, .. }) => (
+            "Nothing is served under this path; this server is an adapter, and hosts no failover endpoint.",
             "Set the configuration's Endpoint to the base address of a failover endpoint.",
         ),
-        (false, _) => ("Nothing is served under this path.", "Check the path; /api shows all of them."),
+        (false, Halves { adapter: false, .. }) => (
+            "Nothing is served under this path; this server is a failover endpoint, and no adapter.",
+            "Ask the adapter, or check the path; /api shows all of them.",
+        ),
+        (false, Halves { adapter: true, .. }) => {
+            ("Nothing is served under this path.", "Check the path; /api shows all of them.")
+        }
     };
     Failure::new(StatusCode::NOT_FOUND, "The path is unknown.", reason, resolution)
 }

@@ -1,10 +1,11 @@
 //! Answers of servers: bounded, and what a failed transport means.
 
-use std::error::Error;
-
 use reqwest::Response;
 
-use crate::domain::{CallFailure, FailureKind};
+use crate::{
+    domain::{CallFailure, FailureKind, root_cause},
+    tls::handshake,
+};
 
 /// No answer of a failover endpoint or token endpoint is larger than this.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -20,7 +21,7 @@ pub async fn bounded_body(mut response: Response) -> Result<Vec<u8>, CallFailure
             Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_LIMIT => body.extend_from_slice(&chunk),
             Ok(Some(_)) => {
                 let detail = format!("its answer is larger than {ANSWER_LIMIT} bytes");
-                return Err(failure(FailureKind::TooLarge, detail));
+                return Err(CallFailure::new(FailureKind::TooLarge, detail));
             }
             Ok(None) => return Ok(body),
             Err(error) => return Err(transport_failure(&error)),
@@ -28,34 +29,26 @@ pub async fn bounded_body(mut response: Response) -> Result<Vec<u8>, CallFailure
     }
 }
 
-fn failure(kind: FailureKind, detail: String) -> CallFailure {
-    CallFailure { kind, detail, retry_after: None }
-}
-
 /// What a failed transport means. The address is left out: it may be long, and the caller names it.
 #[must_use]
 pub fn transport_failure(error: &reqwest::Error) -> CallFailure {
     if error.is_timeout() {
-        return failure(FailureKind::TimedOut, "no answer arrived in time".to_owned());
+        return CallFailure::new(FailureKind::TimedOut, "no answer arrived in time");
     }
-    let mut cause = error.source();
-    let mut last = error.to_string();
-    while let Some(source) = cause {
-        if let Some(refused) = tls_error(source) {
-            return failure(FailureKind::Certificate, format!("the TLS handshake failed ({refused})"));
-        }
-        last = source.to_string();
-        cause = source.source();
+    if let Some(refused) = handshake::refused(error) {
+        let detail = format!("the TLS handshake failed ({refused})");
+        let resolution = handshake::remedy(refused).map(str::to_owned);
+        return CallFailure { resolution, ..CallFailure::new(FailureKind::Certificate, detail) };
     }
+    let last = root_cause(error);
     if error.is_connect() {
-        failure(FailureKind::Unreachable, format!("it could not be reached ({last})"))
-    } else {
-        failure(FailureKind::Unreachable, format!("the connection broke ({last})"))
+        return CallFailure::new(FailureKind::Unreachable, format!("it could not be reached ({last})"));
     }
+    let broke = CallFailure::new(FailureKind::Unreachable, format!("the connection broke ({last})"));
+    let in_clear = error.url().is_some_and(|url| url.scheme() == "http");
+    CallFailure { resolution: in_clear.then(|| BROKE_IN_CLEAR.to_owned()), ..broke }
 }
 
-/// The TLS error in `error`: it comes wrapped in I/O errors, one or more deep, that show what they
-/// wrap but do not name it as their source.
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    error.downcast_ref().or_else(|| tls_error(error.downcast_ref::<std::io::Error>()?.get_ref()?))
-}
+/// What may mend a connection that broke without TLS, beside what mends any.
+const BROKE_IN_CLEAR: &str =
+    "See to it that the server there runs; if its port speaks TLS, write https in its address";

@@ -183,9 +183,9 @@ impl TokenSource {
             .body(form)
             .send()
             .await
-            .map_err(|error| token_failure(&transport_failure(&error).detail))?;
+            .map_err(|error| without_token(transport_failure(&error)))?;
         let status = response.status();
-        let body = bounded_body(response).await.map_err(|failure| token_failure(&failure.detail))?;
+        let body = bounded_body(response).await.map_err(without_token)?;
         if !status.is_success() {
             return Err(token_failure(&format!("the token endpoint answered {status}")));
         }
@@ -206,9 +206,9 @@ impl TokenSource {
             url.set_path(path);
             url.set_query(None);
             let response = self.http.get(url).header(header::ACCEPT, "application/json").send().await;
-            let response = response.map_err(|error| token_failure(&transport_failure(&error).detail))?;
+            let response = response.map_err(|error| without_token(transport_failure(&error)))?;
             let status = response.status();
-            let body = bounded_body(response).await.map_err(|failure| token_failure(&failure.detail))?;
+            let body = bounded_body(response).await.map_err(without_token)?;
             if status == StatusCode::OK
                 && let Ok(found) = read_token_endpoint(&body)
             {
@@ -237,6 +237,11 @@ impl TokenSource {
     }
 }
 
+/// A call for a token that failed.
+fn without_token(failure: CallFailure) -> CallFailure {
+    CallFailure { resolution: failure.resolution, ..token_failure(&failure.detail) }
+}
+
 fn token_failure(detail: &str) -> CallFailure {
-    CallFailure { kind: FailureKind::TokenFailed, detail: format!("no token: {detail}"), retry_after: None }
+    CallFailure::new(FailureKind::TokenFailed, format!("no token: {detail}"))
 }

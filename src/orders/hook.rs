@@ -114,7 +114,10 @@ impl Runs {
             let (role, mode) = (order.role.as_str(), order.mode.as_str());
             match command::run(&hook.command, &variables(&order, &hook.url), hook.limit).await {
                 Ok(()) => tracing::info!(role, mode, egress = order.egress, "the hook was told the order"),
-                Err(error) => tracing::warn!(role, mode, egress = order.egress, "the hook failed: {error}"),
+                Err(error) => {
+                    let program = hook.command.first().map(String::as_str).unwrap_or_default();
+                    tracing::warn!(role, mode, egress = order.egress, "the hook failed: {program}: {error}");
+                }
             }
         });
     }

@@ -148,7 +148,7 @@ impl EndpointClient {
         if kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with(EVENT_STREAM)) {
             return Ok(response);
         }
-        Err(failure(FailureKind::BadAnswer, "its answer is no stream of events".to_owned()))
+        Err(CallFailure::new(FailureKind::BadAnswer, "its answer is no stream of events"))
     }
 
     async fn send(
@@ -195,20 +195,22 @@ impl EndpointClient {
             _ => FailureKind::Refused,
         };
         let retry_after = retry_after(response.headers());
-        let reason = bounded_body(response).await.ok().and_then(|body| self.said_reason(&body));
-        let detail = match (kind, reason) {
+        let body = bounded_body(response).await.unwrap_or_default();
+        let detail = match (kind, self.said(&body, &["Reason", "Error"])) {
             (FailureKind::Redirected, _) => format!("it answered {status}, and redirects are never followed"),
             (_, Some(reason)) => format!("it answered {status}: {reason}"),
             (_, None) => format!("it answered {status}"),
         };
-        Err(CallFailure { kind, detail, retry_after })
+        let resolution = knows_better(kind).then(|| self.said(&body, &["Resolution"])).flatten();
+        Err(CallFailure { resolution, retry_after, ..CallFailure::new(kind, detail) })
     }
 
-    /// The reason in an error body of the documented shape.
-    fn said_reason(&self, body: &[u8]) -> Option<String> {
+    /// The first of `members` in an error body of the documented shape, a sentence without its full stop.
+    fn said(&self, body: &[u8], members: &[&str]) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let reason = ["Reason", "Error"].iter().find_map(|member| value.get(member)?.as_str())?;
-        Some(self.fit_to_show(reason, REASON_LIMIT).trim_end_matches('.').to_owned())
+        let said = members.iter().find_map(|member| value.get(member)?.as_str())?;
+        let said = self.fit_to_show(said, REASON_LIMIT).trim_end_matches('.').to_owned();
+        Some(said).filter(|said| !said.is_empty())
     }
 
     /// What the endpoint says, as it may be shown and written down: without our secrets, which are
@@ -237,6 +239,27 @@ async fn send_once(request: RequestBuilder, proof: Option<&Proof>) -> Result<Res
     request.send().await.map_err(|error| transport_failure(&error))
 }
 
+/// Whether what an endpoint says about what to do is better than what the kind of its refusal says: of logins, addresses
+/// and sessions its sentence is written for whoever sent the request by hand.
+const fn knows_better(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Forbidden
+        | FailureKind::TooManyRequests
+        | FailureKind::ServerError
+        | FailureKind::Refused => true,
+        FailureKind::Unreachable
+        | FailureKind::TimedOut
+        | FailureKind::Certificate
+        | FailureKind::Redirected
+        | FailureKind::TooLarge
+        | FailureKind::BadAnswer
+        | FailureKind::Unauthorized
+        | FailureKind::NotFound
+        | FailureKind::Conflict
+        | FailureKind::TokenFailed => false,
+    }
+}
+
 fn session_path<'a>(group: &'a GroupId, session: &'a SessionId) -> [&'a str; 4] {
     ["groups", group.as_str(), "clientsessions", session.as_str()]
 }
@@ -249,7 +272,7 @@ fn group_timeout(span: Duration) -> GroupTimeout {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, CallFailure> {
-    serde_json::to_vec(value).map_err(|error| failure(FailureKind::Refused, error.to_string()))
+    serde_json::to_vec(value).map_err(|error| CallFailure::new(FailureKind::Refused, error.to_string()))
 }
 
 /// Retry-After as seconds, or as a date against the answer's own Date: remote clocks are never
@@ -266,12 +289,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date(value)?.since(date(text(header::DATE)?)?))
 }
 
-fn failure(kind: FailureKind, detail: String) -> CallFailure {
-    CallFailure { kind, detail, retry_after: None }
-}
-
 impl From<BadAnswer> for CallFailure {
     fn from(bad: BadAnswer) -> Self {
-        failure(FailureKind::BadAnswer, bad.to_string())
+        CallFailure::new(FailureKind::BadAnswer, bad.to_string())
     }
 }

@@ -120,10 +120,17 @@ impl Registration {
         let now = clock::now();
         let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
+        if stored.copied {
+            tracing::warn!(
+                "the data folder was copied, or moved to another disk: if the original is still used, stop one of the two \
+                 adapters, and start it with an empty folder"
+            );
+        }
         let identity = Identity {
             session: stored.session,
             incarnation,
             replaces: stored.replaces,
+            copied: stored.copied,
             boot: clock::boot_id()?,
             known: stored.known,
             jitter_seed: getrandom::u64().map_err(io::Error::other)?,
@@ -281,7 +288,10 @@ impl Registration {
         self.newest = None;
         let Some(stored) = stored else { return Some(Desired::Nothing) };
         if let Some(why) = stored.unreadable {
-            return Some(Desired::Unusable(format!("the stored credentials cannot be read: {why}")));
+            return Some(Desired::Unusable(format!(
+                "the stored credentials cannot be read: {why}; put the right key back and start the server again, or PUT \
+                 the configuration with its credentials"
+            )));
         }
         let config = stored.config;
         match stored.access {
@@ -423,11 +433,8 @@ impl Registration {
 }
 
 fn timed_out(at_most: Duration) -> CallFailure {
-    CallFailure {
-        kind: FailureKind::TimedOut,
-        detail: format!("no answer arrived within {:.1} s", at_most.as_secs_f64()),
-        retry_after: None,
-    }
+    let detail = format!("no answer arrived within {:.1} s", at_most.as_secs_f64());
+    CallFailure::new(FailureKind::TimedOut, detail)
 }
 
 /// A session's Id: host name, for people, and a GUID, because one file is often put on two machines.

@@ -18,3 +18,4 @@ mod probe;
 
 pub use driver::{Obeyers, Reports};
 pub use machine::{MOST_COMPONENTS, ReportError};
+pub use probe::look_once;

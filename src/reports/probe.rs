@@ -14,6 +14,15 @@ pub(super) struct Prober {
     client: Client,
 }
 
+/// Looks once at what `probe` names.
+///
+/// # Errors
+/// What was seen, where it is not good.
+pub async fn look_once(probe: &Probe, authorities: &Authorities) -> Result<(), String> {
+    let prober = Prober::new(authorities, std::slice::from_ref(probe));
+    prober.map_err(|error| root_cause(&error))?.look(probe).await
+}
+
 impl Prober {
     /// # Errors
     /// When TLS cannot be prepared.

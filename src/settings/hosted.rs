@@ -45,6 +45,16 @@ impl HostedPartial {
         }
     }
 
+    /// The first setting that something is said about.
+    pub(super) fn first_key(&self) -> Option<&'static str> {
+        let said = [
+            ("session_retention", self.session_retention.is_some()),
+            ("margin", self.margin.is_some()),
+            ("dwell", self.dwell.is_some()),
+        ];
+        said.into_iter().find(|(_, said)| *said).map(|(key, _)| key)
+    }
+
     pub(super) fn complete(self) -> HostedEndpoint {
         HostedEndpoint {
             session_retention: self.session_retention.unwrap_or(SESSION_RETENTION),

@@ -128,7 +128,7 @@ pub struct ServePartial {
     pub with_endpoint: Option<bool>,
     /// The table of the same name.
     pub egress: EgressPartial,
-    /// Without effect unless an endpoint is hosted.
+    /// Refused unless an endpoint is hosted.
     pub hosted: HostedPartial,
     /// The table of the same name.
     pub collector: CollectorPartial,
@@ -201,6 +201,13 @@ impl Partial for ServePartial {
 impl ServePartial {
     /// The settings, with defaults where nothing was said.
     fn complete(self) -> Result<ServeSettings, SettingsError> {
+        let hosts = self.with_endpoint.unwrap_or_default();
+        if let Some(key) = self.hosted.first_key().filter(|_| !hosts) {
+            return Err(SettingsError::one(format!(
+                "{key}: it is the failover endpoint's, and `serve` hosts none; set it where `endpoint` runs, or add \
+                 with_endpoint"
+            )));
+        }
         let mut collector = self.collector.complete()?;
         let order = self.order.complete(collector.as_mut())?;
         Ok(ServeSettings {
@@ -212,7 +219,7 @@ impl ServePartial {
             history_days: self.history_days.unwrap_or(HistoryDays::DEFAULT),
             log_format: self.log_format.unwrap_or_default(),
             egress: self.egress.complete(),
-            hosted_endpoint: self.with_endpoint.unwrap_or_default().then(|| self.hosted.complete()),
+            hosted_endpoint: hosts.then(|| self.hosted.complete()),
             collector,
             order,
             probes: probe::complete(self.probe)?,

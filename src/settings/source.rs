@@ -165,7 +165,10 @@ impl File {
         let name = path.display().to_string();
         let table = DeTable::parse(text).map_err(|error| {
             let line = line_of(text, error.span().map_or(0, |span| span.start));
-            SettingsError::one(format!("{name}, line {line}: {}", error.message()))
+            let hint = without_quotes(text, line)
+                .map(|key| format!("; a text stands in quotes: {key} = \"…\""))
+                .unwrap_or_default();
+            SettingsError::one(format!("{name}, line {line}: {}{hint}", error.message()))
         })?;
         let mut file = Self { name, ..Self::default() };
         file.flatten(text, "", table.into_inner());
@@ -307,6 +310,18 @@ pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
 pub(super) fn texts(text: &str) -> Option<Vec<String>> {
     let DeValue::Array(texts) = DeValue::parse(text).ok()?.into_inner() else { return None };
     texts.iter().map(|text| text.get_ref().as_str().map(str::to_owned)).collect()
+}
+
+/// The key in this line of a settings file, if what follows it looks like a text without quotes.
+fn without_quotes(text: &str, line: usize) -> Option<&str> {
+    let (key, value) = text.lines().nth(line - 1)?.split_once('=')?;
+    let key = key.trim();
+    let named =
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    let value = value.split('#').next()?.trim();
+    let is_none = value.is_empty() || value.starts_with(['"', '\'', '[', '{']);
+    let is_whole = value.parse::<i64>().is_ok() || value.parse::<bool>().is_ok();
+    (named && !is_none && !is_whole).then_some(key)
 }
 
 /// The line of a byte of `text`, counted from 1.

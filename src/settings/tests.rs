@@ -171,7 +171,30 @@ fn a_fault_in_the_file_names_its_line_and_what_would_be_right() {
         faults("listen = \"127.0.0.1:1\"\nlisten = \"127.0.0.1:2\"\n")[0]
             .starts_with("line 2: duplicate key")
     );
-    assert!(faults("\nlisten = 127.0.0.1\n")[0].starts_with("line 2: "));
+    for (text, said) in [
+        ("\nlisten = 127.0.0.1:1\n", "line 2: "),
+        ("data_dir = /var/lib/a # here\n", "line 1: "),
+        ("endpoint_loss = auto\n", "line 1: "),
+    ] {
+        let key = text.trim().split(' ').next().unwrap_or_default();
+        let fault = &faults(text)[0];
+        let hint = format!("; a text stands in quotes: {key} = \"…\"");
+        assert!(fault.starts_with(said) && fault.ends_with(&hint), "{fault}");
+    }
+    for without in ["history_days = 1\nhistory_days = 2\n", "listen = \"a\n", "x = [1\n"] {
+        assert!(!faults(without)[0].contains("quotes: "), "{without}");
+    }
+}
+
+#[test]
+fn what_only_an_endpoint_does_is_refused_where_none_is_hosted() {
+    for key in ["session_retention = \"1h\"", "margin = 20", "dwell = \"2s\""] {
+        let fault = &faults(key)[0];
+        let name = key.split(' ').next().unwrap_or_default();
+        assert!(fault.starts_with(&format!("{name}: it is the failover endpoint's")), "{fault}");
+        let file = file(&format!("{key}\nwith_endpoint = true\n")).expect("a temporary file can be written");
+        assert!(serve(ServePartial::default(), Some(file.path()), &no_variables).is_ok());
+    }
 }
 
 #[test]

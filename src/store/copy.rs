@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use sqlx::{
@@ -58,6 +59,10 @@ pub struct Replacement<'a> {
     folder: &'a DataFolder,
     /// Whether the folder keeps the session it has.
     pub keeps_session: bool,
+    /// Whether it is of an adapter.
+    pub is_adapter: bool,
+    /// The longest FailoverTimeout of its groups; empty where it has none.
+    pub longest: Option<Duration>,
     /// Whether the folder's key opens the secrets in it.
     pub key: KeyState,
 }
@@ -82,7 +87,13 @@ impl<'a> Replacement<'a> {
         .await?;
         check(&mut new).await?;
         sqlx::migrate!().run(&mut new).await?;
-        sqlx::query!("delete from session_identity").execute(&mut new).await?;
+        let sessions = sqlx::query!("delete from session_identity").execute(&mut new).await?;
+        let is_adapter = sessions.rows_affected() > 0;
+        let longest =
+            sqlx::query_scalar!(r#"select max(failover_timeout_us) as "longest: i64" from endpoint_group"#)
+                .fetch_one(&mut new)
+                .await?;
+        let longest = longest.and_then(|longest| u64::try_from(longest).ok()).map(Duration::from_micros);
         // One that cannot be read is kept nowhere.
         let keeps_session = folder.path().join(DATABASE).exists()
             && keep_session(folder.path(), &mut new).await.unwrap_or(false);
@@ -94,7 +105,7 @@ impl<'a> Replacement<'a> {
         };
         new.close().await?;
         fs::File::open(Self::place(folder)).and_then(|file| file.sync_all()).map_err(StoreError::NotMade)?;
-        Ok(Self { folder, keeps_session, key })
+        Ok(Self { folder, keeps_session, is_adapter, longest, key })
     }
 
     /// Puts it in its place at one stroke; gives where the database that was there is now.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
-    io,
+    io::{self, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -67,7 +67,7 @@ pub struct DataFolder {
     path: PathBuf,
     key: KeyPlace,
     /// None where it is only looked at.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl DataFolder {
@@ -86,13 +86,18 @@ impl DataFolder {
                 .map_err(|source| FolderError::NotMade { path: path.clone(), source })?;
         }
         check_private(&path)?;
-        let lock =
-            OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"));
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600)
+            .open(path.join("lock"));
         let lock = lock.map_err(|source| FolderError::NotWritable { path: path.clone(), source })?;
         match lock.try_lock() {
             Ok(()) => {
                 let path = fs::canonicalize(&path).unwrap_or(path);
-                Ok(Self { path, key: KeyPlace::Folder, _lock: Some(lock) })
+                Ok(Self { path, key: KeyPlace::Folder, lock: Some(lock) })
             }
             Err(TryLockError::WouldBlock) => Err(FolderError::InUse(path)),
             Err(TryLockError::Error(source)) => Err(FolderError::NotWritable { path, source }),
@@ -143,13 +148,36 @@ impl DataFolder {
         }
     }
 
+    /// Whether the folder was copied, or moved to another disk, since its last server ran: then that server's folder
+    /// may still be there, and used.
+    ///
+    /// A lock says in its content which file it is. A copy of it says the same, and is another file.
+    #[must_use]
+    pub fn was_copied(path: &Path) -> bool {
+        let lock = path.join("lock");
+        let said = fs::read_to_string(&lock).unwrap_or_default();
+        fs::metadata(&lock).is_ok_and(|found| !said.is_empty() && said != inode(&found))
+    }
+
+    /// From now on the folder is no copy: it is the one that a server runs in. Says whether it was one.
+    pub(super) fn settle(&self) -> io::Result<bool> {
+        let Some(mut lock) = self.lock.as_ref() else { return Ok(false) };
+        let was_copied = Self::was_copied(&self.path);
+        let own = inode(&lock.metadata()?);
+        lock.set_len(0)?;
+        lock.rewind()?;
+        lock.write_all(own.as_bytes())?;
+        lock.sync_all()?;
+        Ok(was_copied)
+    }
+
     /// A folder that is only looked at: nothing is made, and a server may use it.
     ///
     /// # Errors
     /// When others can enter it or read what is in it.
     pub fn look(path: &Path) -> Result<Self, FolderError> {
         refuse_exposed(path)?;
-        Ok(Self { path: path.to_owned(), key: KeyPlace::Folder, _lock: None })
+        Ok(Self { path: path.to_owned(), key: KeyPlace::Folder, lock: None })
     }
 
     /// Where it is.
@@ -167,6 +195,11 @@ fn check_private(path: &Path) -> Result<(), FolderError> {
         fs::set_permissions(path, Permissions::from_mode(0o700)).ok();
     }
     refuse_exposed(path)
+}
+
+/// Which file it is on its disk.
+fn inode(found: &fs::Metadata) -> String {
+    format!("inode {}\n", found.ino())
 }
 
 fn is_open(path: &Path) -> bool {
@@ -208,6 +241,27 @@ mod tests {
         assert!(matches!(DataFolder::hold(&path), Err(FolderError::InUse(_))));
         drop(held);
         assert!(DataFolder::hold(&path).is_ok());
+    }
+
+    #[test]
+    fn a_copy_of_a_folder_is_known_until_a_server_has_run_in_it() {
+        let outer = tempfile::tempdir().unwrap();
+        let (original, copy) = (outer.path().join("a"), outer.path().join("b"));
+        let server = DataFolder::hold(&original).unwrap();
+        assert!(!server.settle().unwrap() && !server.settle().unwrap());
+        fs::create_dir(&copy).unwrap();
+        fs::set_permissions(&copy, Permissions::from_mode(0o700)).unwrap();
+        fs::copy(original.join("lock"), copy.join("lock")).unwrap();
+        assert!(DataFolder::was_copied(&copy) && !DataFolder::was_copied(&original));
+        // A command that holds it is no server.
+        drop(DataFolder::hold(&copy).unwrap());
+        assert!(DataFolder::was_copied(&copy));
+        assert!(DataFolder::hold(&copy).unwrap().settle().unwrap());
+        assert!(!DataFolder::was_copied(&copy));
+        // Moved within its disk it is the same.
+        drop(server);
+        fs::rename(&original, outer.path().join("c")).unwrap();
+        assert!(!DataFolder::was_copied(&outer.path().join("c")));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use crate::domain::{Epoch, GroupId, Incarnation, Known, SessionId};
 pub struct StoredIdentity {
     /// The session's Id: made at the first start, and kept.
     pub session: SessionId,
-    /// The run of the process before this one.
+    /// The run of the process before this one, which is dead; empty in a copy of its folder, beside which it may live.
     pub replaces: Option<Incarnation>,
+    /// Whether the data folder was copied, or moved to another disk, since that run.
+    pub copied: bool,
     /// What was last known of the group.
     pub known: Option<Known>,
 }
@@ -25,6 +27,7 @@ impl Store {
         fresh: &SessionId,
         incarnation: &Incarnation,
     ) -> Result<StoredIdentity, StoreError> {
+        let copied = self.folder_was_copied()?;
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let (fresh, incarnation) = (fresh.as_str(), incarnation.as_str());
@@ -44,7 +47,8 @@ impl Store {
         Ok(StoredIdentity {
             session: SessionId::new(row.session_id)
                 .map_err(|error| StoreError::Unreadable(format!("the session id {error}")))?,
-            replaces: row.incarnation.and_then(|incarnation| Incarnation::new(incarnation).ok()),
+            replaces: row.incarnation.filter(|_| !copied).and_then(|run| Incarnation::new(run).ok()),
+            copied,
             known: known.map(|(endpoint, group)| Known {
                 endpoint,
                 group,

@@ -16,6 +16,7 @@ mod copy;
 mod data_endpoints;
 mod due;
 mod endpoint;
+mod endpoint_rows;
 mod error;
 mod folder;
 mod group_history;
@@ -141,6 +142,11 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.inner.folder.path()
+    }
+
+    /// Whether the folder was copied, or moved to another disk, since a server ran in it last; from now on one does.
+    fn folder_was_copied(&self) -> Result<bool, StoreError> {
+        self.inner.folder.settle().map_err(StoreError::NotMade)
     }
 
     /// Whether sealed secrets can be read, and if not, why.

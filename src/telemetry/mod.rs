@@ -81,7 +81,8 @@ fn is_directive(part: &str) -> bool {
 
 fn ours_from(level: LevelFilter) -> EnvFilter {
     let others = level.min(LevelFilter::WARN);
-    EnvFilter::new(format!("{others},{}={level}", env!("CARGO_CRATE_NAME")))
+    // It tells each certificate that is refused, as an error; so do we, once, and who showed it.
+    EnvFilter::new(format!("{others},{}={level},rustls_platform_verifier=off", env!("CARGO_CRATE_NAME")))
 }
 
 /// RFC 3339 in UTC, to the microsecond, from the one clock that everything else reads too.
@@ -104,13 +105,14 @@ mod tests {
 
     #[test]
     fn a_level_is_about_us_and_filters_are_taken_as_they_are() -> Result<(), TelemetryError> {
-        assert_eq!(filter_of(&[])?, "client_failover=info,warn");
-        assert_eq!(filter_of(&[("RUST_LOG", "")])?, "client_failover=info,warn");
+        let quiet = |rest: &str| format!("rustls_platform_verifier=off,{rest}");
+        assert_eq!(filter_of(&[])?, quiet("client_failover=info,warn"));
+        assert_eq!(filter_of(&[("RUST_LOG", "")])?, quiet("client_failover=info,warn"));
         assert_eq!(
             filter_of(&[("CLIENT_FAILOVER_LOG", "debug"), ("RUST_LOG", "error")])?,
-            "client_failover=debug,warn"
+            quiet("client_failover=debug,warn")
         );
-        assert_eq!(filter_of(&[("RUST_LOG", "error")])?, "client_failover=error,error");
+        assert_eq!(filter_of(&[("RUST_LOG", "error")])?, quiet("client_failover=error,error"));
         assert_eq!(filter_of(&[("RUST_LOG", "info,sqlx=debug")])?, "sqlx=debug,info");
         assert!(filter_of(&[("CLIENT_FAILOVER_LOG", "sqlx=loud")]).is_err());
         Ok(())

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{TlsError, certificate::validity};
+use super::{TlsError, certificate::facts};
 
 /// Certificates that clients trust beside the system's. None unless a file named some.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl Authorities {
             return Err(not_pem(rustls::pki_types::pem::Error::NoItemsFound));
         }
         for certificate in &certificates {
-            validity(path, certificate)?;
+            facts(path, certificate)?;
         }
         Ok(Self(certificates))
     }

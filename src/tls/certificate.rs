@@ -1,6 +1,7 @@
 //! A certificate and its key, as they are read from their files.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +13,7 @@ use rustls::{
     sign::CertifiedKey,
 };
 use secrecy::zeroize::Zeroizing;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::TlsError;
 use crate::domain::Wall;
@@ -58,14 +59,14 @@ impl Files {
         let Some(own) = chain.first() else {
             return Err(not_pem(&self.certificate, "a certificate")(pem::Error::NoItemsFound));
         };
-        let not_after = validity(&self.certificate, own)?;
+        let (not_after, names) = facts(&self.certificate, own)?;
         let fingerprint = hex(digest(&SHA256, own));
         let key =
             PrivateKeyDer::from_pem_slice(&contents.key).map_err(not_pem(&self.key, "a private key"))?;
         let key = CertifiedKey::from_der(chain, key, &default_provider()).map_err(|source| {
             TlsError::Unfit { certificate: self.certificate.clone(), key: self.key.clone(), source }
         })?;
-        Ok(Certificate { key: Arc::new(key), not_after, fingerprint })
+        Ok(Certificate { key: Arc::new(key), not_after, names, fingerprint })
     }
 }
 
@@ -87,17 +88,38 @@ pub(super) struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
     /// When it ends.
     pub(super) not_after: Wall,
+    /// The host names and addresses that it is for.
+    pub(super) names: Vec<String>,
     /// SHA-256 of its DER, as browsers and openssl show it.
     pub(super) fingerprint: String,
 }
 
-/// When a certificate ends.
-pub(super) fn validity(path: &Path, certificate: &CertificateDer<'_>) -> Result<Wall, TlsError> {
-    match X509Certificate::from_der(certificate) {
-        Ok((_, parsed)) => {
-            Ok(Wall::from_micros(parsed.validity().not_after.timestamp().saturating_mul(1_000_000)))
-        }
-        Err(error) => Err(TlsError::Malformed { path: path.to_owned(), why: error.to_string() }),
+/// When a certificate ends, and the host names and addresses that it is for.
+pub(super) fn facts(path: &Path, certificate: &CertificateDer<'_>) -> Result<(Wall, Vec<String>), TlsError> {
+    let (_, parsed) = X509Certificate::from_der(certificate)
+        .map_err(|error| TlsError::Malformed { path: path.to_owned(), why: error.to_string() })?;
+    let ends = Wall::from_micros(parsed.validity().not_after.timestamp().saturating_mul(1_000_000));
+    let alternatives = parsed.subject_alternative_name().ok().flatten();
+    let names = alternatives.into_iter().flat_map(|names| &names.value.general_names);
+    Ok((ends, names.filter_map(name).collect()))
+}
+
+/// A host name or address, as it stands in a URL's host.
+fn name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_ascii_lowercase()),
+        GeneralName::IPAddress(bytes) => match <[u8; 4]>::try_from(*bytes) {
+            Ok(bytes) => Some(IpAddr::from(bytes).to_string()),
+            Err(_) => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| IpAddr::from(bytes).to_string()),
+        },
+        GeneralName::OtherName(..)
+        | GeneralName::RFC822Name(_)
+        | GeneralName::X400Address(_)
+        | GeneralName::DirectoryName(_)
+        | GeneralName::EDIPartyName(_)
+        | GeneralName::URI(_)
+        | GeneralName::RegisteredID(_)
+        | GeneralName::Invalid(..) => None,
     }
 }
 

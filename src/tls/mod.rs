@@ -10,11 +10,12 @@
 mod authorities;
 mod certificate;
 mod error;
+pub mod handshake;
 mod self_signed;
 mod shown;
 
 pub use authorities::Authorities;
 pub use certificate::Files;
 pub use error::TlsError;
-pub use self_signed::{files as self_signed_files, make as self_signed};
+pub use self_signed::{files as self_signed_files, make as self_signed, names as self_signed_names};
 pub use shown::Shown;

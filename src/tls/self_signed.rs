@@ -28,28 +28,36 @@ pub fn files(folder: &Path) -> Files {
     Files { certificate: folder.join(CERTIFICATE), key: folder.join(KEY) }
 }
 
-/// The certificate in `folder`, which is made for `host`, this machine's loopback, and the address
-/// `listen`, if there is none.
+/// Whom a certificate of its own is for: this machine's loopback, the address `listen`, `host`, and what else it is
+/// called by.
+#[must_use]
+pub fn names(host: &str, listen: IpAddr, allowed: &[String]) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !listen.is_unspecified() && !listen.is_loopback() {
+        names.push(listen.to_string());
+    }
+    for name in std::iter::once(host).chain(allowed.iter().map(String::as_str)) {
+        // One that no certificate can carry is left out: it is reached by address.
+        if !names.iter().any(|other| other.eq_ignore_ascii_case(name))
+            && CertificateParams::new([name.to_owned()]).is_ok()
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// The certificate in `folder`, which is made for `names` on `host`, if there is none.
 ///
 /// # Errors
 /// When it cannot be made or written, or only half of it is there.
-pub fn make(folder: &Path, host: &str, listen: IpAddr, now: Wall) -> Result<Files, TlsError> {
+pub fn make(folder: &Path, host: &str, names: Vec<String>, now: Wall) -> Result<Files, TlsError> {
     let files = files(folder);
     match (files.certificate.exists(), files.key.exists()) {
         (true, true) => return Ok(files),
         (false, false) => {}
         (false, true) => return Err(TlsError::Half { missing: files.certificate, other: files.key }),
         (true, false) => return Err(TlsError::Half { missing: files.key, other: files.certificate }),
-    }
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-    if !listen.is_unspecified() && !listen.is_loopback() {
-        names.push(listen.to_string());
-    }
-    // A host name that no certificate can carry is left out: it is reached by address.
-    if !names.iter().any(|name| name.eq_ignore_ascii_case(host))
-        && CertificateParams::new([host.to_owned()]).is_ok()
-    {
-        names.push(host.to_owned());
     }
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, format!("client-failover on {host}"));
@@ -96,10 +104,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn it_is_for_whatever_its_server_is_called_by() {
+        let names = |listen: [u8; 4], allowed: &[&str]| {
+            let allowed: Vec<_> = allowed.iter().map(|name| (*name).to_owned()).collect();
+            names("plc-a", IpAddr::from(listen), &allowed).join(" ")
+        };
+        assert_eq!(names([0, 0, 0, 0], &[]), "localhost 127.0.0.1 ::1 plc-a");
+        assert_eq!(
+            names([10, 0, 0, 5], &["PLC-A", "ep.example"]),
+            "localhost 127.0.0.1 ::1 10.0.0.5 plc-a ep.example"
+        );
+    }
+
+    #[test]
     fn it_is_made_once_for_its_owner_alone_and_never_from_half() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let now = Wall::parse("2028-02-29T12:00:00Z").unwrap_or_default();
-        let make = || make(folder.path(), "plc-a", IpAddr::from([10, 0, 0, 5]), now);
+        let make = || make(folder.path(), "plc-a", vec!["plc-a".to_owned()], now);
         let files = make()?;
         let made = fs::read(&files.certificate)?;
         for path in [&files.certificate, &files.key] {

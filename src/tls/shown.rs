@@ -84,6 +84,12 @@ impl Shown {
         self.read(|state| state.certificate.not_after)
     }
 
+    /// The host names and addresses that it is for.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.read(|state| state.certificate.names.clone())
+    }
+
     /// Whether it has ended at `now`.
     #[must_use]
     pub fn has_ended(&self, now: Wall) -> bool {

@@ -6,7 +6,10 @@ use client_failover::clock;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Outcome, Ran, run, run_words, support::Server};
+use crate::{
+    Outcome, Ran, run, run_words,
+    support::{Server, port::Port},
+};
 
 const GROUPS: &str = "/api/v1/clientfailover/groups";
 
@@ -223,7 +226,7 @@ async fn an_override_of_who_can_do_nothing_or_is_silent_is_said_loudly() -> Outc
     })
     .await;
     let ran = plant.ask(&["override", "--group", "Fast", "--session", "a", "--for", "01:00:00"])?;
-    assert!(ran.err.starts_with("WARNING: a was heard 0."), "{}", ran.err);
+    assert!(ran.err.starts_with("WARNING: a was heard "), "{}", ran.err);
     assert!(ran.err.contains(" s ago, longer than the FailoverTimeout (00:00:00.2500000). "), "{}", ran.err);
     let groups = plant.ask(&["groups"])?;
     assert!(
@@ -255,7 +258,8 @@ async fn what_the_endpoint_refuses_and_where_none_is_end_like_the_other_commands
     assert_eq!(plant.ask(&["why", "--group", "g"])?.out, "Nothing happened.\n");
     assert_eq!(plant.ask(&["sessions", "--group", "g"])?.out, "The group has no session.\n");
 
-    let nowhere = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let nobody = Port::hold();
+    let nowhere = nobody.address;
     let ran = run(&format!("groups --endpoint http://{nowhere}"))?;
     assert_eq!(ran.code, Some(3));
     assert!(
@@ -283,6 +287,85 @@ async fn the_endpoint_may_be_named_by_its_whole_base_by_its_address_or_by_the_en
         let groups: Value = serde_json::from_str(&ran.out)?;
         assert_eq!(groups[0]["Group"]["Id"], group, "{base}");
         assert_eq!(groups.as_array().map(Vec::len), Some(1));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_is_deleted_once_nobody_is_in_it() -> Outcome {
+    let plant = Plant::start()?;
+    plant.group("Line 1", "00:00:00.5").await;
+    plant.member("Line%201", "a", "a").await;
+    plant.member("Line%201", "never", "never").await;
+    plant.beat("Line%201", "a", 1, 100, false).await;
+    let refused = plant.ask(&["delete", "--group", "Line 1", "--with-silent"])?;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("sessions that are heard: a."), "{refused:?}");
+    let mut refused = plant.ask(&["delete", "--group", "Line 1"])?;
+    let deadline = clock::now().uptime + Duration::from_secs(30);
+    while refused.err.contains("are heard") && clock::now().uptime < deadline {
+        refused = plant.ask(&["delete", "--group", "Line 1"])?;
+    }
+    assert!(refused.err.contains("sessions that are silent: a, never."), "{refused:?}");
+    assert!(refused.err.contains("--with-silent"), "{refused:?}");
+    let deleted = plant.ask(&["delete", "--group", "Line 1", "--with-silent"])?;
+    assert_eq!((deleted.code, deleted.err.as_str()), (Some(0), ""), "{deleted:?}");
+    assert_eq!(deleted.out, "The group \"Line 1\" is deleted; `why` still tells its history.\n");
+    assert!(plant.ask(&["groups"])?.out.contains("There is no failover group."));
+    let gone = plant.ask(&["delete", "--group", "Line 1"])?;
+    assert!(gone.err.contains("The failover group is not known."), "{gone:?}");
+    plant.group("empty", "00:01:00").await;
+    assert_eq!(plant.ask(&["delete", "--group", "empty"])?.code, Some(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_asks_the_wrong_half_is_told_which_one_it_is() -> Outcome {
+    let plant = Plant::start()?;
+    let folder = tempfile::tempdir()?;
+    let adapter = Server::serve(folder.path(), &[]);
+    for words in [["get", "failover"], ["get", "clientfailover"], ["history", "--all"]] {
+        let said = run_words(&[&words, ["--url", &plant.server.url].as_slice()].concat(), "", &[])?;
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains("this server is a failover endpoint, and no adapter"), "{said:?}");
+        assert!(said.err.contains("Say with --url where the adapter listens"), "{said:?}");
+    }
+    for words in [["groups"].as_slice(), &["sessions", "--group", "G"], &["why", "--group", "G"]] {
+        let said = run_words(&[words, &["--endpoint", &adapter.url]].concat(), "", &[])?;
+        assert!(said.err.contains("this server is an adapter, and hosts no failover endpoint"), "{said:?}");
+        assert!(said.err.contains("Say with --endpoint where the failover endpoint is"), "{said:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_cannot_be_reached_by_tls_or_without_a_login_is_told_what_to_do() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let program = env!("CARGO_BIN_EXE_client-failover");
+    let added =
+        format!("echo a long password | {program} user add chief --role administrator --data-dir \"$0\"");
+    assert!(std::process::Command::new("sh").args(["-c", &added]).arg(folder.path()).status()?.success());
+    let server = Server::endpoint(folder.path(), &["--tls-self-signed"]);
+    let (https, http) = (server.url.clone(), server.url.replace("https:", "http:"));
+    let authority = folder.path().join("tls-cert.pem").display().to_string();
+    let other = tempfile::tempdir()?;
+    let in_clear = Server::endpoint(other.path(), &[]);
+    let plain = in_clear.url.replace("http:", "https:");
+    for (url, more, code, said) in [
+        (&https, [].as_slice(), 3, "Name the authority of its certificate with --ca-file"),
+        (&http, &[], 3, "If its port speaks TLS, write https in --endpoint"),
+        (&https, &["--ca-file", &authority], 1, "Log in with --user NAME: the password is asked for"),
+        (&plain, &[], 3, "It speaks no TLS: write http in its address"),
+    ] {
+        let ran = run_words(&[&["groups", "--endpoint", url], more].concat(), "", &[])?;
+        assert_eq!(ran.code, Some(code), "{ran:?}");
+        let (_, resolution) = ran.err.split_once("Resolution:").ok_or("there is no resolution")?;
+        assert!(resolution.contains(said) && !resolution.contains("client-failover endpoint`"), "{ran:?}");
+    }
+    for url in ["127.0.0.1:5591", "localhost:5591", "ftp://127.0.0.1:5591"] {
+        let ran = run_words(&["groups", "--endpoint", url], "", &[])?;
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains("it does not begin with http:// or https://"), "{ran:?}");
     }
     Ok(())
 }

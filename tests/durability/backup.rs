@@ -252,3 +252,19 @@ fn what_waits_at_the_gate_stays_where_it_is() {
     done("restore", &file, &folder.path().join("b"));
     assert!(!folder.path().join("b/egress.db").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_endpoint_says_for_how_long_it_waits_and_nothing_of_an_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, new, file) = (folder.path().join("e"), folder.path().join("f"), folder.path().join("backup"));
+    let endpoint = Server::endpoint(&data, &[]);
+    let group = r#"{"Id": "G", "FailoverTimeout": "00:00:20"}"#;
+    let made = endpoint.send(reqwest::Method::POST, "/api/v1/clientfailover/groups", Some(group)).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    done("backup", &file, &data);
+    let said = done("restore", &file, &new);
+    assert!(
+        said.contains("will wait 00:00:20 for whoever acts already") && !said.contains("adapter"),
+        "{said}"
+    );
+}

@@ -7,4 +7,5 @@
 mod support;
 
 mod check;
+mod packaging;
 mod service;

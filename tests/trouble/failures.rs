@@ -32,6 +32,8 @@ async fn is_written_down_once(adapter: &Adapter, reason: &str, sentence: &str) {
     let shown = adapter.diagnostics().await;
     assert_eq!(shown["Role"], "Primary");
     assert!(warns(&shown, "another adapter may be Primary too"), "{shown}");
+    let lost = format!("nobody here knows who is Primary: {}.", shown["LastError"].as_str().unwrap());
+    assert!(warns(&shown, &lost) && lost.contains(sentence), "{shown}");
     assert_eq!(adapter.log_lines("EndpointLost", "NoAnswer").len(), 1);
 }
 
@@ -122,6 +124,33 @@ async fn an_endless_answer_is_not_read_on() {
 async fn a_login_that_is_refused_is_told_from_a_right_that_is_missing() {
     heartbeats_fail(Reply::error(401, "Who are you."), "Unauthorized", "401 Unauthorized: Who are you").await;
     heartbeats_fail(Reply::error(403, "Not here."), "Forbidden", "403 Forbidden: Not here").await;
+}
+
+#[tokio::test]
+async fn each_failure_says_what_to_do_and_the_endpoint_where_it_knows_better() {
+    let resolved = |status, resolution: &str| {
+        let body = json!({ "Error": "E.", "Reason": "R.", "Resolution": resolution }).to_string();
+        Reply::Full(status, Vec::new(), body)
+    };
+    let endpoint = Endpoint::stock().await;
+    let adapter = Adapter::start(&[]);
+    adapter.configure(&configuration(&endpoint.base(), GROUP, T)).await;
+    for (reply, said) in [
+        (resolved(401, "Send a name."), "401 Unauthorized: R. Mend UserName and Password"),
+        (resolved(403, "Start it with --allow-host e."), "403 Forbidden: R. Start it with --allow-host e"),
+        (Reply::error(403, "Not you."), "403 Forbidden: Not you. On the endpoint, give this user its role"),
+        (resolved(404, "Ask for another."), "404 Not Found: R. Look at Endpoint"),
+        (resolved(409, "Wait."), "409 Conflict: R. Where a data folder was copied, stop one of the two"),
+        (resolved(500, "Free the disk."), "500 Internal Server Error: R. Free the disk"),
+        (
+            Reply::Close,
+            "See to it that the server there runs; if its port speaks TLS, write https in its address",
+        ),
+    ] {
+        endpoint.answer(Call::CreateGroup, reply.clone());
+        endpoint.answer(Call::ReadGroup, reply);
+        adapter.until_error(said).await;
+    }
 }
 
 #[tokio::test]

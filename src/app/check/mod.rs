@@ -2,20 +2,21 @@
 //!
 //! Nothing is made or changed, apart from calls to the endpoint that change nothing there.
 
+mod certificate;
 mod clocks;
 mod place;
 mod reach;
+mod work;
 
 use std::{fmt, net::SocketAddr, path::Path};
 
 use super::entrance::refuse_exposure;
 use crate::{
-    clock,
     domain::chain,
-    settings::{Certificate, EndpointSettings, KeyFile, Listening, ServeSettings},
-    store::Store,
-    tls::{self, Authorities, Files, Shown},
+    settings::{EndpointSettings, KeyFile, Listening, ServeSettings},
+    tls::Authorities,
 };
+use place::Database;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,11 +69,14 @@ impl Finding {
 /// Looks at what `serve` with these settings needs.
 pub async fn serve(settings: &ServeSettings) -> Vec<Finding> {
     let folder = (settings.data_dir.as_path(), settings.key_file.as_ref());
-    let (mut findings, store) = surroundings(folder, settings.listen, &settings.listening).await;
-    findings.push(match authorities(&settings.listening) {
-        Ok(authorities) => reach::endpoint(store.as_ref(), &authorities).await,
-        Err(finding) => finding,
-    });
+    let (mut findings, database) = surroundings(folder, settings.listen, &settings.listening).await;
+    match authorities(&settings.listening) {
+        Ok(authorities) => {
+            findings.extend(work::all(settings, &authorities).await);
+            findings.push(reach::endpoint(&database, &authorities).await);
+        }
+        Err(finding) => findings.push(finding),
+    }
     findings
 }
 
@@ -82,22 +86,23 @@ pub async fn endpoint(settings: &EndpointSettings) -> Vec<Finding> {
     surroundings(folder, settings.listen, &settings.listening).await.0
 }
 
-/// What both halves need, and the store where it can be read.
+/// What both halves need, and the database.
 async fn surroundings(
     (folder, key): (&Path, Option<&KeyFile>),
     listen: SocketAddr,
     listening: &Listening,
-) -> (Vec<Finding>, Option<Store>) {
+) -> (Vec<Finding>, Database) {
     let (mut findings, looked) = place::all(folder, key).await;
     findings.extend(clocks::all(looked.newest).await);
     findings.push(reach::listener(listen, looked.in_use));
-    findings.extend(certificate(folder, listening).await);
-    let users = match &looked.store {
-        Some(store) => store.accounts().await.map_or(0, |accounts| accounts.len()),
-        None => 0,
+    findings.extend(certificate::all(folder, listen, listening).await);
+    let users = match &looked.database {
+        Database::Read(store) => Some(store.accounts().await.map_or(0, |accounts| accounts.len())),
+        Database::NotMade => Some(0),
+        Database::NotRead => None,
     };
     findings.push(entrance(listen, listening, users));
-    (findings, looked.store)
+    (findings, looked.database)
 }
 
 fn authorities(listening: &Listening) -> Result<Authorities, Finding> {
@@ -106,35 +111,15 @@ fn authorities(listening: &Listening) -> Result<Authorities, Finding> {
         .map_err(|error| Finding::bad("authorities", chain(&error), "mend the file of --ca-file"))
 }
 
-/// The certificate that the server shows, if it shows one.
-async fn certificate(folder: &Path, listening: &Listening) -> Option<Finding> {
-    let files = match listening.certificate.as_ref()? {
-        Certificate::Files { certificate, key } => {
-            Files { certificate: certificate.clone(), key: key.clone() }
-        }
-        Certificate::SelfSigned => tls::self_signed_files(folder),
-    };
-    if matches!(listening.certificate, Some(Certificate::SelfSigned)) && !files.certificate.exists() {
-        return Some(Finding::good("certificate", "it is made at the next start"));
-    }
-    let shown = match Shown::load(files).await {
-        Ok(shown) => shown,
-        Err(error) => {
-            return Some(Finding::bad("certificate", chain(&error), "mend --tls-cert and --tls-key"));
-        }
-    };
-    let now = clock::now().wall;
-    let warnings = shown.warnings(now).join(" ");
-    let renew = "put a new certificate and key in their files; a running server takes them at once";
-    Some(match (shown.has_ended(now), warnings.is_empty()) {
-        (true, _) => Finding::bad("certificate", warnings, renew),
-        (false, false) => Finding::doubtful("certificate", warnings, renew),
-        (false, true) => Finding::good("certificate", format!("SHA-256 {}", shown.fingerprint())),
-    })
-}
-
 /// Who is let in.
-fn entrance(listen: SocketAddr, listening: &Listening, users: usize) -> Finding {
+fn entrance(listen: SocketAddr, listening: &Listening, users: Option<usize>) -> Finding {
+    let Some(users) = users else {
+        return Finding::doubtful(
+            "login",
+            "who may log in is not known: the database was not read",
+            "mend that first",
+        );
+    };
     let login = users > 0 || listening.oidc.is_some();
     let who = match (users, &listening.oidc) {
         (0, None) => "everybody on this machine is let in; there is no user".to_owned(),

@@ -27,8 +27,26 @@ pub(super) struct Looked {
     pub(super) in_use: bool,
     /// The newest row of history.
     pub(super) newest: Option<Wall>,
-    /// The store, where it can be read.
-    pub(super) store: Option<Store>,
+    /// What is recorded there.
+    pub(super) database: Database,
+}
+
+/// The database of a folder.
+#[derive(Default)]
+pub(super) enum Database {
+    /// There is none yet.
+    #[default]
+    NotMade,
+    /// It cannot be read.
+    NotRead,
+    /// It is of this version, and can be read.
+    Read(Store),
+}
+
+impl Looked {
+    fn unread() -> Self {
+        Self { database: Database::NotRead, ..Self::default() }
+    }
 }
 
 pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding>, Looked) {
@@ -41,7 +59,7 @@ pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding
         Ok(folder) => folder.with_key(key_place(key_file.cloned())),
         Err(error) => {
             let finding = Finding::bad("folder", error.to_string(), "run that command");
-            return (vec![finding], Looked::default());
+            return (vec![finding], Looked::unread());
         }
     };
     let in_use = match DataFolder::is_in_use(path) {
@@ -50,10 +68,17 @@ pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding
             let found = format!("{shown} cannot be read: {error}");
             let finding =
                 Finding::bad("folder", found, "run this as the server's user (sudo -u …), or as root");
-            return (vec![finding], Looked::default());
+            return (vec![finding], Looked::unread());
         }
     };
     let mut findings = vec![room(path, in_use)];
+    if DataFolder::was_copied(path) {
+        findings.push(Finding::doubtful(
+            "folder",
+            "it was copied, or moved to another disk, since its server ran last",
+            "if the original is still used, begin with an empty folder here: two adapters must not share a session",
+        ));
+    }
     let mut looked = Looked { in_use, ..Looked::default() };
     match inspect(folder).await {
         Ok(None) => findings.push(Finding::good("database", "there is none; the first start makes it")),
@@ -73,9 +98,12 @@ pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding
                 findings.push(key(&key_path(path, key_file), store.key_state(), found.sealed));
             }
             looked.newest = found.newest;
-            looked.store = found.store;
+            looked.database = found.store.map_or(Database::NotRead, Database::Read);
         }
-        Err(error) => findings.push(unreadable(&error)),
+        Err(error) => {
+            findings.push(unreadable(&error));
+            looked.database = Database::NotRead;
+        }
     }
     (findings, looked)
 }

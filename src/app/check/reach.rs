@@ -2,11 +2,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::Finding;
+use super::{Finding, place::Database};
 use crate::{
-    domain::{FailureKind, Mode, chain},
+    domain::{Mode, chain},
     registration::{LookError, look},
-    store::Store,
     tls::Authorities,
 };
 
@@ -31,9 +30,14 @@ pub(super) fn listener(listen: SocketAddr, in_use: bool) -> Finding {
 }
 
 /// Whether the configured endpoint is reached, and lets the adapter in.
-pub(super) async fn endpoint(store: Option<&Store>, authorities: &Authorities) -> Finding {
-    let Some(store) = store else {
-        return Finding::good(ENDPOINT, "nothing is configured yet");
+pub(super) async fn endpoint(database: &Database, authorities: &Authorities) -> Finding {
+    let store = match database {
+        Database::Read(store) => store,
+        Database::NotMade => return Finding::good(ENDPOINT, "nothing is configured yet"),
+        Database::NotRead => {
+            let found = "what is configured is not known: the database was not read";
+            return Finding::doubtful(ENDPOINT, found, "mend that first");
+        }
     };
     let stored = match store.configuration().await {
         Ok(Some(stored)) => stored,
@@ -86,26 +90,5 @@ fn not_reached(url: &str, error: &LookError) -> Finding {
     let LookError::Call(failure) = error else {
         return Finding::bad(ENDPOINT, chain(error), "mend the file of --ca-file");
     };
-    let remedy = match failure.kind {
-        FailureKind::Unreachable | FailureKind::TimedOut => {
-            "start the failover endpoint; look at Endpoint in the configuration, at names, routes and firewalls"
-        }
-        FailureKind::Certificate => {
-            "give the authority of its certificate by --ca-file; look at its names and its end, and at this clock"
-        }
-        FailureKind::Unauthorized => {
-            "mend UserName and Password, or ClientId and ClientSecret (client-failover edit); on the endpoint: \
-             client-failover user add or passwd"
-        }
-        FailureKind::Forbidden => "the endpoint's administrator must give this user its role",
-        FailureKind::TokenFailed => "look at TokenEndpoint, ClientId and ClientSecret",
-        FailureKind::NotFound | FailureKind::Redirected | FailureKind::BadAnswer | FailureKind::TooLarge => {
-            "that is no failover endpoint: Endpoint ends in /api/v1/clientfailover as a rule"
-        }
-        FailureKind::Conflict
-        | FailureKind::TooManyRequests
-        | FailureKind::ServerError
-        | FailureKind::Refused => "look at the endpoint's log",
-    };
-    Finding::bad(ENDPOINT, format!("{url}: {}", failure.detail), remedy)
+    Finding::bad(ENDPOINT, format!("{url}: {}", failure.detail), failure.remedy())
 }

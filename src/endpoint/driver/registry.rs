@@ -16,14 +16,15 @@ use crate::{
 
 impl Hosted {
     /// Tells the groups whose Ids differ from that of `key` in case alone, and the one of `key`, of each other;
-    /// gives one that the latter was told of.
+    /// gives one that the latter was told of. A group without sessions is nobody's, and not told of.
     pub(super) fn look_for_namesakes(&self, key: &GroupKey) -> Option<GroupId> {
         let folded = key.id.as_str().to_lowercase();
         let same = |other: &GroupKey| other.place == key.place && other.id.as_str().to_lowercase() == folded;
         let all: Vec<_> = self.groups.iter().filter(|(other, _)| same(other)).collect();
+        let used: Vec<_> = all.iter().filter(|(_, cell)| !cell.lock().is_empty()).collect();
         let mut told = None;
         for (of, cell) in &all {
-            let other = all.iter().map(|(other, _)| &other.id).find(|other| **other != of.id).cloned();
+            let other = used.iter().map(|(other, _)| &other.id).find(|other| **other != of.id).cloned();
             if *of == key {
                 told.clone_from(&other);
             }
@@ -71,10 +72,7 @@ impl Endpoint {
         tracing::info!(group = %key, timeout = %spec.draft.timeout, "a group was created");
         let cell = Cell::new(key.clone(), group, &self.inner.closing);
         self.keep_books(&cell, &mut cell.lock());
-        hosted.groups.insert(key.clone(), cell);
-        if let Some(other) = hosted.look_for_namesakes(&key) {
-            tracing::warn!(group = %key, %other, "there is another group whose Id differs in case alone");
-        }
+        hosted.groups.insert(key, cell);
         Ok(Created { kept: spec, new: true })
     }
 
@@ -95,7 +93,6 @@ impl Endpoint {
         self.write_changes(&cell).await;
         let mut hosted = unpoisoned(&self.inner.hosted);
         hosted.groups.remove(key);
-        hosted.look_for_namesakes(key);
         cell.audience.dismiss();
         let estate = cell.lock().leave_estate();
         unpoisoned(&self.inner.unsettled).forget(&cell);
@@ -125,8 +122,12 @@ impl Endpoint {
                 let session = RegisteredSession { spec, order };
                 let group = cell.lock().spec().clone();
                 self.inner.store.insert_session(&group, &session, clock::now().wall).await?;
+                let is_first = cell.lock().is_empty();
                 cell.lock().register(self.now(), session);
                 tracing::info!(group = %key, session = %id, "a session was registered");
+                if is_first && let Some(other) = unpoisoned(&self.inner.hosted).look_for_namesakes(key) {
+                    tracing::warn!(group = %key, %other, "there is another group whose Id differs in case alone");
+                }
                 true
             }
         };
@@ -162,6 +163,11 @@ impl Endpoint {
         let mut group = cell.lock();
         group.unregister(self.now(), id);
         self.keep_books(cell, &mut group);
+        let was_last = group.is_empty();
+        drop(group);
+        if was_last {
+            unpoisoned(&self.inner.hosted).look_for_namesakes(&cell.key);
+        }
         Ok(())
     }
 

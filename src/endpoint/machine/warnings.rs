@@ -81,7 +81,8 @@ impl Group {
         let other = self.namesake.as_ref()?;
         Some(format!(
             "There is another group, {other}, whose Id differs from {} in case alone: their members do not back each \
-             other up. Write one FailoverGroupId in all of them.",
+             other up. Write one FailoverGroupId in all of them; then the other group is empty, and can be deleted \
+             (client-failover delete).",
             self.spec.draft.id
         ))
     }

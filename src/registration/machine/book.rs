@@ -82,7 +82,8 @@ impl Machine {
 
     /// A call failed.
     pub(super) fn trouble(&mut self, now: Now, what: &str, failure: &CallFailure) {
-        let explanation = format!("{what} at {} failed: {}", self.endpoint_name(), failure.detail);
+        let explanation =
+            format!("{what} at {} failed: {}. {}", self.endpoint_name(), failure.detail, failure.remedy());
         self.last_error = Some(explanation.clone());
         self.last_failure = now.uptime;
         if failure.kind.is_an_answer() {
@@ -134,7 +135,7 @@ impl Machine {
         let reason = if took { Reason::TookOver } else { Reason::HandedOver };
         let [last, first] =
             [receipt.last_act_ago, receipt.first_act_ago].map(|ago| now.wall.minus(ago).to_string());
-        let (sentence, cause) = (receipt.sentence(), receipt.cause);
+        let (sentence, cause) = (receipt.sentence(), receipt.cause.as_cause());
         let last_act = match receipt.last_act {
             LastAct::Said => "last act",
             LastAct::LastHeartbeat => "last heartbeat",
@@ -214,16 +215,26 @@ impl Machine {
         ))
     }
 
+    /// Why the endpoint hears another process under this adapter's session, and what to do.
+    pub(super) const fn why_in_use(&self) -> &'static str {
+        if self.identity.copied {
+            "this adapter's data folder is a copy, and the adapter that it was copied from uses the same session: stop this \
+             one, and start it with an empty folder"
+        } else {
+            "another process uses this adapter's session: if its data folder was copied, stop the copy and start that with \
+             an empty folder; if this adapter was only started anew, it is let in within a FailoverTimeout"
+        }
+    }
+
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.health.warnings.clone();
         let Some(target) = self.target() else { return warnings };
         warnings.extend(target.warnings.iter().cloned());
         if self.lost && self.is_member() {
-            warnings.push(
-                "The endpoint has given no good answer for a FailoverTimeout, so nobody here knows who is Primary. \
-                 Check that it runs, and that Endpoint is its base address."
-                    .to_owned(),
-            );
+            let why = self.last_error.as_deref().unwrap_or("nothing was heard of it");
+            warnings.push(format!(
+                "The endpoint has given no good answer for a FailoverTimeout, so nobody here knows who is Primary: {why}."
+            ));
         }
         if let Some(applied) = self.applied_mode.filter(|applied| self.is_member() && *applied != target.mode)
         {
@@ -244,10 +255,13 @@ impl Machine {
                     .to_owned(),
             );
         }
-        if self.session_in_use {
+        if self.session_in_use && self.role == Role::Primary {
+            warnings.push(format!("Nothing is heard of this adapter: {}.", self.why_in_use()));
+        } else if self.identity.copied && !self.session_in_use {
             warnings.push(
-                "Another process uses this adapter's session. Was the data folder copied? Stop one of the two, \
-                 and start it with an empty folder."
+                "This adapter's data folder was copied, or moved to another disk, before this start. If the original is \
+                 still used, stop this adapter and start it with an empty folder; if not, this is not said again after \
+                 the next start."
                     .to_owned(),
             );
         }
@@ -256,7 +270,9 @@ impl Machine {
             && group != target.timeout
         {
             warnings.push(format!(
-                "The group's FailoverTimeout is {group}; the configured {} does not change it.",
+                "The group's FailoverTimeout is {group}; the configured {} does not change it. Configure {group} here; or, to \
+                 change the group's, stop all its adapters, delete the group at the endpoint (client-failover delete), and \
+                 start one with the new value first.",
                 target.timeout
             ));
         }

@@ -30,6 +30,9 @@ impl Machine {
         }
         if self.reason == Reason::Started {
             let explanation = match &self.identity.known {
+                _ if self.identity.copied => {
+                    "the server started; its data folder was copied, or moved to another disk, since it last ran"
+                }
                 Some(known) if known.was_primary => "the server started; it was Primary when it last ran",
                 Some(_) | None => "the server started",
             };

@@ -16,6 +16,8 @@ pub struct Identity {
     pub incarnation: Incarnation,
     /// The run before it, which is dead: this one holds the data folder's lock.
     pub replaces: Option<Incarnation>,
+    /// Whether the data folder was copied, or moved to another disk, since that run: it may live.
+    pub copied: bool,
     /// Which boot of the machine this is.
     pub boot: BootId,
     /// What was known when the run before ended.

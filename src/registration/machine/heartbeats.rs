@@ -177,6 +177,9 @@ impl Machine {
         }
         self.trouble(now, "a heartbeat", failure);
         self.session_in_use = failure.kind == FailureKind::Conflict;
+        if self.session_in_use && self.role == Role::Secondary {
+            (self.reason, self.explanation) = (Reason::Conflict, self.why_in_use().to_owned());
+        }
         let passes = failure.kind.may_pass_soon();
         self.hurries().into_iter().for_each(|hurry| hurry.answered(passes));
         let wait = self.wait_after(failure);

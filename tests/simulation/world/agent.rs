@@ -37,6 +37,7 @@ impl World {
                 session: place.disk.session.clone(),
                 incarnation: incarnation.clone(),
                 replaces: place.disk.incarnation.replace(incarnation),
+                copied: false,
                 boot: place.clock.boot_id(),
                 known: place.disk.known.clone(),
                 jitter_seed: self.dice.next(),
@@ -313,7 +314,7 @@ impl World {
             self.end_farewell(site, id);
             return self.go_on(site);
         }
-        let failure = CallFailure { kind: FailureKind::TimedOut, detail: String::new(), retry_after: None };
+        let failure = CallFailure::new(FailureKind::TimedOut, "");
         self.call_ended(site, route, Err(failure));
     }
 

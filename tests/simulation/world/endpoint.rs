@@ -152,15 +152,14 @@ pub(crate) fn span(timeout: FailoverTimeout) -> Span {
 }
 
 pub(crate) fn failure(kind: FailureKind) -> CallFailure {
-    CallFailure { kind, detail: String::new(), retry_after: None }
+    CallFailure::new(kind, "")
 }
 
 /// The answer 503 of an endpoint that could not record a promotion.
 pub(crate) fn not_recorded() -> CallFailure {
     CallFailure {
-        kind: FailureKind::ServerError,
-        detail: String::new(),
         retry_after: Some(std::time::Duration::from_secs(1)),
+        ..CallFailure::new(FailureKind::ServerError, "")
     }
 }
 

@@ -30,7 +30,16 @@ impl World {
         Self::with_health(loss, known, Health::NOTHING_PROTECTED)
     }
 
+    /// The same in a data folder that was copied.
+    fn copied(loss: EndpointLoss, known: Option<Known>) -> Self {
+        Self::starting(loss, known, Health::NOTHING_PROTECTED, true)
+    }
+
     fn with_health(loss: EndpointLoss, known: Option<Known>, health: Health) -> Self {
+        Self::starting(loss, known, health, false)
+    }
+
+    fn starting(loss: EndpointLoss, known: Option<Known>, health: Health, copied: bool) -> Self {
         let now = Now {
             uptime: Uptime::new(Duration::from_secs(1_000)),
             wall: Wall::from_micros(1_700_000_000_000_000),
@@ -39,6 +48,7 @@ impl World {
             session: SessionId::new("me").unwrap(),
             incarnation: Incarnation::new("second").unwrap(),
             replaces: Incarnation::new("first").ok(),
+            copied,
             boot: BootId::new("boot"),
             known,
             jitter_seed: 7,
@@ -126,7 +136,7 @@ impl World {
     }
 
     fn fail(&mut self, kind: FailureKind) {
-        self.answer(Err(CallFailure { kind, detail: "it failed".to_owned(), retry_after: None }));
+        self.answer(Err(CallFailure::new(kind, "it failed")));
     }
 
     /// Registers, with an endpoint that knows the extensions or not.

@@ -94,9 +94,8 @@ fn retry_after_never_waits_longer_than_half_of_t() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.pass(T / 4);
     let failure = CallFailure {
-        kind: FailureKind::TooManyRequests,
-        detail: "slow down".to_owned(),
         retry_after: Some(Duration::from_secs(3_600)),
+        ..CallFailure::new(FailureKind::TooManyRequests, "slow down")
     };
     world.answer(Err(failure));
     world.pass(T / 2 - Duration::from_millis(1));
@@ -263,4 +262,46 @@ fn an_own_timeout_that_is_smaller_paces_but_does_not_shorten_the_lease() {
     world.pass(T / 5);
     assert_eq!(world.count(TransitionKind::EndpointLost), 1);
     assert_eq!(world.role_now(), Role::Primary);
+}
+
+#[test]
+fn an_adapter_whose_session_another_process_uses_says_so_and_in_a_copied_folder_which_of_the_two_it_is() {
+    for (copied, said) in
+        [(false, "another process uses this adapter's session"), (true, "data folder is a copy")]
+    {
+        let new = if copied { World::copied } else { World::new };
+        let mut world = new(EndpointLoss::StepDown, None);
+        world.configure(target("g", Mode::Hot));
+        world.register(true);
+        world.fail(FailureKind::Conflict);
+        assert_eq!(world.standing.reason, Some(Reason::Conflict));
+        assert!(world.standing.explanation.contains(said), "{}", world.standing.explanation);
+        assert_eq!(world.standing.warnings, Vec::<String>::new());
+        world.pass(T);
+        world.role(ClientRole::Secondary);
+        assert_eq!(world.standing.reason, Some(Reason::ToldSecondary));
+    }
+    // A Primary knows why it is one, and is warned.
+    let mut world = World::primary(EndpointLoss::KeepRole);
+    world.pass(T / 4);
+    world.fail(FailureKind::Conflict);
+    assert_eq!(world.standing.reason, Some(Reason::ToldPrimary));
+    assert!(world.standing.warnings[0].contains("another process uses"), "{:?}", world.standing.warnings);
+}
+
+#[test]
+fn what_a_copied_folder_remembers_of_a_primary_is_not_taken_back() {
+    let known = Known {
+        endpoint: "http://endpoint".to_owned(),
+        group: GroupId::new("g").unwrap(),
+        epoch: Epoch::new(5),
+        was_primary: true,
+    };
+    for copied in [false, true] {
+        let new = if copied { World::copied } else { World::new };
+        let mut world = new(EndpointLoss::KeepRole, Some(known.clone()));
+        world.configure(target("g", Mode::Hot));
+        world.pass(T * 2);
+        assert_eq!(world.role_now(), if copied { Role::Secondary } else { Role::Primary });
+    }
 }
