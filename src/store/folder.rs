@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
-    io::{self, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -162,13 +162,17 @@ impl DataFolder {
     /// From now on the folder is no copy: it is the one that a server runs in. Says whether it was one.
     pub(super) fn settle(&self) -> io::Result<bool> {
         let Some(mut lock) = self.lock.as_ref() else { return Ok(false) };
-        let was_copied = Self::was_copied(&self.path);
-        let own = inode(&lock.metadata()?);
-        lock.set_len(0)?;
+        let (own, mut said) = (inode(&lock.metadata()?), String::new());
         lock.rewind()?;
-        lock.write_all(own.as_bytes())?;
-        lock.sync_all()?;
-        Ok(was_copied)
+        // What is no text is none of ours.
+        lock.read_to_string(&mut said).ok();
+        if said != own {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            lock.write_all(own.as_bytes())?;
+            lock.sync_all()?;
+        }
+        Ok(!said.is_empty() && said != own)
     }
 
     /// A folder that is only looked at: nothing is made, and a server may use it.
