@@ -2,6 +2,8 @@
 
 pub mod check;
 mod entrance;
+mod error;
+mod half;
 mod status;
 
 use std::{
@@ -15,35 +17,27 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
-    task::{JoinError, JoinSet},
-    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use entrance::{Entrance, Open};
-use status::Status;
+pub use error::AppError;
+
+use entrance::Entrance;
+use half::Half;
 
 use crate::{
-    auth::IssuerError,
     clock::{self, Alarm},
     collector::{Collector, Place},
-    domain::{Health, Standing},
+    domain::Health,
     egress::{self, Egress},
-    endpoint::{self, Endpoint},
-    http::{self, AdapterHalf, adapter::Adapter, interfaces, kit::Routes, metrics::AdapterMetrics},
+    http::{AdapterHalf, adapter::Adapter, interfaces, metrics::AdapterMetrics},
     orders::{Hook, Orders},
-    registration::{Obedience, Registration, StartError},
+    registration::{Obedience, Registration},
     reports::{Obeyers, Reports},
-    service::{Manager, Rounds},
-    settings::{EndpointSettings, HostedEndpoint, KeyFile, ServeSettings},
-    store::{DataFolder, FolderError, KeyPlace, KeyState, Store, StoreError},
+    settings::{EndpointSettings, KeyFile, ServeSettings},
+    store::{DataFolder, FolderError, KeyPlace, KeyState, Store},
     telemetry::Repeats,
-    tls::TlsError,
 };
-
-/// How long the whole end may take, once those who obey orders have stopped: less than the 10 s after which
-/// service managers commonly kill.
-const STOP_LIMIT: Duration = Duration::from_secs(8);
 
 /// How long the gate may take to obey: its connections are aborted, nothing is waited for.
 const GATE_STOPS_WITHIN: Duration = Duration::from_millis(500);
@@ -51,74 +45,11 @@ const GATE_STOPS_WITHIN: Duration = Duration::from_millis(500);
 /// The file in the data folder that the guard of the collector holds locked.
 const GUARD_LOCK: &str = "guard.lock";
 
-/// How long the database may take to close.
-const CLOSE_WAIT: Duration = Duration::from_secs(1);
-
 /// How often old history is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The pause between two batches that are pruned, in which others can write.
 const PRUNE_PAUSE: Duration = Duration::from_millis(100);
-
-/// Why a half could not run.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// The address is taken, or not this machine's.
-    #[error(
-        "cannot listen on {address} (another server may use it, or this machine may not have it; choose with --listen)"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// It would be open to its network.
-    #[error(
-        "{listen} can be reached from the network: a server there needs TLS (--tls-cert and --tls-key, or \
-         --tls-self-signed) and a login (client-failover user add NAME --role administrator), and {missing}; \
-         --insecure allows it all the same"
-    )]
-    Exposed {
-        /// Where it would listen.
-        listen: SocketAddr,
-        /// What is missing.
-        missing: &'static str,
-    },
-    /// TLS cannot be used as it was asked for.
-    #[error("TLS cannot be used")]
-    Tls(#[from] TlsError),
-    /// The OpenID provider cannot be asked.
-    #[error("the OpenID provider of --oidc-issuer cannot be asked")]
-    Issuer(#[from] IssuerError),
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A server uses the data folder whose key is to be rotated.
-    #[error(
-        "a server uses the data folder {}: stop it, rotate the key, and start it again (an adapter that is stopped hands its role over)",
-        .0.display()
-    )]
-    Running(PathBuf),
-    /// There is nothing whose key could be rotated.
-    #[error("{} is no data folder of a server", .0.display())]
-    NoData(PathBuf),
-    /// The store cannot be opened.
-    #[error("the store cannot be opened")]
-    Store(#[from] StoreError),
-    /// The registration cannot start.
-    #[error("the registration cannot start")]
-    Registration(#[from] StartError),
-    /// The egress gate cannot start.
-    #[error("the egress gate cannot start")]
-    Egress(#[from] egress::OpenError),
-    /// The failover endpoint cannot start.
-    #[error("the failover endpoint cannot start")]
-    Endpoint(#[from] endpoint::OpenError),
-    /// The system refused something.
-    #[error("the system refused")]
-    System(#[from] io::Error),
-}
 
 /// Runs the adapter half, and with it the failover endpoint if the settings ask for it, until SIGTERM
 /// or Ctrl-C.
@@ -241,111 +172,6 @@ pub async fn rotate_key(folder: &Path, key_file: Option<PathBuf>, by: String) ->
     };
     let held = held.with_key(key_file.map_or(KeyPlace::Folder, KeyPlace::File));
     Ok(Store::rotate_key(held, by, clock::now().wall).await?)
-}
-
-/// A process at work. Its workers end before its services: the registration says farewell, which an
-/// endpoint of this same process must still answer.
-struct Half {
-    store: Store,
-    workers: JoinSet<io::Result<()>>,
-    stop_workers: CancellationToken,
-    services: JoinSet<io::Result<()>>,
-    stop_services: CancellationToken,
-    rounds: Rounds,
-    status: Status,
-    /// How long all this may take.
-    stop_limit: Duration,
-}
-
-impl Half {
-    fn new(store: Store, repeats: Repeats) -> Self {
-        let stop_services = CancellationToken::new();
-        let mut services = JoinSet::new();
-        services.spawn(repeats.tell(stop_services.clone()));
-        Self {
-            store,
-            workers: JoinSet::new(),
-            stop_workers: CancellationToken::new(),
-            services,
-            stop_services,
-            rounds: Rounds::default(),
-            status: Status::default(),
-            stop_limit: STOP_LIMIT,
-        }
-    }
-
-    /// Hosts a failover endpoint, if one is to be.
-    async fn host(&mut self, hosted: Option<HostedEndpoint>) -> Result<Option<Endpoint>, AppError> {
-        let Some(hosted) = hosted else { return Ok(None) };
-        let settings = endpoint::Settings {
-            session_retention: hosted.session_retention,
-            choosing: endpoint::Choosing { margin: hosted.margin, dwell: hosted.dwell },
-        };
-        let endpoint = Endpoint::open(self.store.clone(), settings).await?;
-        self.status.endpoint = Some(endpoint.clone());
-        let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
-        let running = endpoint.clone();
-        self.services.spawn(async move { running.run_watched(&rounds, stop).await });
-        Ok(Some(endpoint))
-    }
-
-    /// Keeps the way in as it should be.
-    fn keep(&mut self, way_in: &mut Open, standing: Option<watch::Receiver<Standing>>) {
-        way_in.keep(&mut self.services, standing, &self.stop_services);
-    }
-
-    /// Serves until `signal` or a failure, then ends everything in order.
-    async fn run(
-        mut self,
-        listener: TcpListener,
-        way_in: Open,
-        routes: Routes,
-        signal: impl Future<Output = ()>,
-    ) -> Result<(), AppError> {
-        let traffic = way_in.door.traffic().clone();
-        let router = routes.build(way_in.door);
-        self.services.spawn(http::serve(listener, way_in.tls, router, traffic, self.stop_services.clone()));
-        let (manager, stop) = (Manager::of_environment(), self.stop_services.clone());
-        manager.ready();
-        let outcome = tokio::select! {
-            () = signal => Ok(()),
-            Some(ended) = self.workers.join_next() => flat(ended),
-            Some(ended) = self.services.join_next() => flat(ended),
-            attended = manager.attend(&self.rounds, || self.status.text(), &stop) => attended,
-        };
-        manager.stopping();
-        tracing::info!("stopping");
-        if timeout(self.stop_limit, self.end()).await.is_err() {
-            tracing::error!("something does not end; the process ends without it");
-        }
-        Ok(outcome?)
-    }
-
-    /// Ends everything in order. What went wrong on the way is said, and the rest is ended all the same.
-    async fn end(&mut self) {
-        self.stop_workers.cancel();
-        while let Some(ended) = self.workers.join_next().await {
-            say(flat(ended));
-        }
-        self.stop_services.cancel();
-        while let Some(ended) = self.services.join_next().await {
-            say(flat(ended));
-        }
-        // The next start folds the log in where a hanging disk keeps this one from it.
-        if timeout(CLOSE_WAIT, self.store.close()).await.is_err() {
-            tracing::warn!("the database could not be closed in time");
-        }
-    }
-}
-
-fn say(ended: io::Result<()>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a part of the server did not end well");
-    }
-}
-
-fn flat(ended: Result<io::Result<()>, JoinError>) -> io::Result<()> {
-    ended.map_err(io::Error::other)?
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, AppError> {

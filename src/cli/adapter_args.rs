@@ -70,28 +70,15 @@ pub(super) struct GetArgs {
     pub(super) remote: RemoteArgs,
 }
 
+/// What `set` and `edit` write: the command says whether it is a whole configuration.
 #[derive(Debug, Args)]
-pub(super) struct SetArgs {
-    #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
-    what: Option<Writable>,
-    /// The Id of the configuration.
-    #[arg(long, value_parser = identifier)]
-    pub(super) id: Option<ConfigurationId>,
-    /// The file with the configuration in JSON; `-` is standard input.
-    #[arg(long, value_name = "FILE")]
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) remote: RemoteArgs,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct EditArgs {
+pub(super) struct WriteArgs {
     #[arg(value_enum, ignore_case = true, hide_possible_values = true, value_name = "clientfailover")]
     what: Option<Writable>,
     /// The Id of the configuration [default: that of the one there is]
     #[arg(long, value_parser = identifier)]
     pub(super) id: Option<ConfigurationId>,
-    /// The file with the members to change in JSON; `-` is standard input.
+    /// The file with what is written, in JSON; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     pub(super) file: PathBuf,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use url::Url;
 
 use super::{
-    adapter_args::{AddArgs, EditArgs, GetArgs, HistoryArgs, Readable, RemoveArgs, SetArgs},
+    adapter_args::{AddArgs, GetArgs, HistoryArgs, Readable, RemoveArgs, WriteArgs},
     backup::{BackupArgs, RestoreArgs},
     check::CheckArgs,
     collector_args::CollectorProcess,
@@ -58,11 +58,11 @@ pub(super) enum Command {
     /// gate.
     Get(GetArgs),
     /// Replace the configuration with that of a file (PUT).
-    Set(SetArgs),
+    Set(WriteArgs),
     /// Add the configuration of a file, where there is none (POST).
     Add(AddArgs),
     /// Change what a file says and keep the rest (PATCH).
-    Edit(EditArgs),
+    Edit(WriteArgs),
     /// Remove the configuration (DELETE).
     Remove(RemoveArgs),
     /// Show what happened, the newest first.

@@ -10,9 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{
-    adapter_args::{
-        AddArgs, EditArgs, GetArgs, HistoryArgs, Output, Readable, RemoveArgs, SetArgs, identifier,
-    },
+    adapter_args::{AddArgs, GetArgs, HistoryArgs, Output, Readable, RemoveArgs, WriteArgs, identifier},
     failure::Failure,
     remote::{Method, Refusal, Remote, RemoteError},
     table,
@@ -58,7 +56,7 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
 }
 
 /// `set`: replaces the configuration.
-pub(super) async fn set(args: SetArgs) -> Result<(), Failure> {
+pub(super) async fn set(args: WriteArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
     let (output, remote) =
         (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);
@@ -76,7 +74,7 @@ pub(super) async fn add(args: AddArgs) -> Result<(), Failure> {
 }
 
 /// `edit`: changes members of the configuration.
-pub(super) async fn edit(args: EditArgs) -> Result<(), Failure> {
+pub(super) async fn edit(args: WriteArgs) -> Result<(), Failure> {
     let body = read(&args.file)?;
     let (output, remote) =
         (output(args.remote.output), Remote::adapter(args.remote.url, &args.remote.access)?);

@@ -1,12 +1,14 @@
 //! What the failover endpoint must know after a crash: groups, sessions, overrides, seats.
 
-use std::time::Duration;
-
-use super::{Due, Store, StoreError, Write, audit::insert_audit, group_history::insert_changes};
+use super::{
+    Due, Store, StoreError, Write,
+    audit::insert_audit,
+    endpoint_rows::{GroupRow, OverrideRow, SeatRow, SessionRow, columns, micros},
+    group_history::insert_changes,
+};
 use crate::domain::{
-    Asked, AuditRow, BootId, Description, Epoch, Expiry, FailoverTimeout, GroupChange, GroupDraft, GroupId,
-    GroupKey, GroupSpec, Holder, Incarnation, Margin, Name, OverrideRecord, Place, Preferences,
-    RegisteredSession, SeatRecord, SessionId, SessionSpec, TextError, Uptime, Wall,
+    AuditRow, Description, GroupChange, GroupKey, GroupSpec, Incarnation, Name, OverrideRecord,
+    RegisteredSession, SeatRecord, SessionId, Wall,
 };
 
 /// Everything that an endpoint takes up at its start.
@@ -309,166 +311,4 @@ async fn keep_group(transaction: &mut Write<'_>, group: &GroupSpec, at: Wall) ->
     .execute(&mut **transaction)
     .await?;
     Ok(())
-}
-
-struct GroupRow {
-    tenant: String,
-    namespace: String,
-    id: String,
-    name: Option<String>,
-    description: Option<String>,
-    failover_timeout_us: i64,
-    additional_data: Option<String>,
-    margin: Option<i64>,
-    dwell_us: Option<i64>,
-    keep_silent_override: i64,
-    #[expect(dead_code, reason = "for people in the sqlite3 shell")]
-    created_us: i64,
-}
-
-impl TryFrom<GroupRow> for GroupSpec {
-    type Error = StoreError;
-
-    fn try_from(row: GroupRow) -> Result<Self, StoreError> {
-        let GroupKey { place, id } = key(row.tenant, row.namespace, row.id)?;
-        Ok(Self {
-            place,
-            draft: GroupDraft {
-                id,
-                name: row.name.map(|name| text("a group's name", Name::new(name))).transpose()?,
-                description: row
-                    .description
-                    .map(|words| text("a group's description", Description::new(words)))
-                    .transpose()?,
-                timeout: timeout(row.failover_timeout_us)?,
-            },
-            additional_data: row.additional_data,
-            preferences: Preferences {
-                margin: row.margin.and_then(Margin::new),
-                dwell: row.dwell_us.map(duration),
-                keep_silent_override: row.keep_silent_override != 0,
-            },
-        })
-    }
-}
-
-struct SessionRow {
-    tenant: String,
-    namespace: String,
-    group_id: String,
-    id: String,
-    name: Option<String>,
-    additional_data: Option<String>,
-    registration: i64,
-    #[expect(dead_code, reason = "for people in the sqlite3 shell")]
-    created_us: i64,
-}
-
-impl SessionRow {
-    fn read(self) -> Result<(GroupKey, RegisteredSession), StoreError> {
-        let spec = SessionSpec {
-            id: text("a session's id", SessionId::new(self.id))?,
-            name: self.name.map(|name| text("a session's name", Name::new(name))).transpose()?,
-            additional_data: self.additional_data,
-        };
-        let order = u64::try_from(self.registration).unwrap_or(0);
-        Ok((key(self.tenant, self.namespace, self.group_id)?, RegisteredSession { spec, order }))
-    }
-}
-
-struct OverrideRow {
-    tenant: String,
-    namespace: String,
-    group_id: String,
-    session_id: String,
-    expires_us: Option<i64>,
-    expires_uptime_us: Option<i64>,
-    boot_id: Option<String>,
-    asked_by: Option<String>,
-    reason: Option<String>,
-}
-
-impl OverrideRow {
-    fn read(self) -> Result<(GroupKey, OverrideRecord), StoreError> {
-        let expires = self.expires_us.zip(self.expires_uptime_us).zip(self.boot_id);
-        let expires = expires.map(|((wall, uptime), boot)| Expiry {
-            uptime: Uptime::new(duration(uptime)),
-            wall: Wall::from_micros(wall),
-            boot: BootId::new(&boot),
-        });
-        let session = text("an override's session", SessionId::new(self.session_id))?;
-        let by = self.asked_by.map(|by| text("who asked for an override", Name::new(by))).transpose()?;
-        let reason =
-            self.reason.map(|why| text("an override's reason", Description::new(why))).transpose()?;
-        let record = OverrideRecord { session, expires, asked: Asked { by, reason } };
-        Ok((key(self.tenant, self.namespace, self.group_id)?, record))
-    }
-}
-
-struct SeatRow {
-    tenant: String,
-    namespace: String,
-    group_id: String,
-    session_id: Option<String>,
-    incarnation: Option<String>,
-    epoch: Option<i64>,
-    failover_timeout_us: i64,
-    reason: String,
-    changed_us: i64,
-}
-
-impl SeatRow {
-    fn read(self) -> Result<(GroupKey, SeatRecord), StoreError> {
-        let incarnation =
-            self.incarnation.map(|run| text("a seat's incarnation", Incarnation::new(run))).transpose()?;
-        let holder = self
-            .session_id
-            .map(|session| text("a seat's session", SessionId::new(session)))
-            .transpose()?
-            .map(|session| Holder { session, incarnation });
-        let record = SeatRecord {
-            holder,
-            epoch: self.epoch.and_then(|epoch| u64::try_from(epoch).ok()).and_then(Epoch::new),
-            timeout: timeout(self.failover_timeout_us)?,
-            reason: self.reason,
-            at: Wall::from_micros(self.changed_us),
-        };
-        Ok((key(self.tenant, self.namespace, self.group_id)?, record))
-    }
-}
-
-pub(super) fn columns(place: &Place) -> (&str, &str) {
-    match place {
-        Place::OnPremises => ("", ""),
-        Place::Cloud { tenant, namespace } => (tenant.as_str(), namespace.as_str()),
-    }
-}
-
-pub(super) fn key(tenant: String, namespace: String, id: String) -> Result<GroupKey, StoreError> {
-    let place = if tenant.is_empty() {
-        Place::OnPremises
-    } else {
-        Place::Cloud {
-            tenant: text("a tenant", Name::new(tenant))?,
-            namespace: text("a namespace", Name::new(namespace))?,
-        }
-    };
-    Ok(GroupKey { place, id: text("a group's id", GroupId::new(id))? })
-}
-
-pub(super) fn text<T>(what: &str, read: Result<T, TextError>) -> Result<T, StoreError> {
-    read.map_err(|error| StoreError::Unreadable(format!("{what} {error}")))
-}
-
-fn timeout(micros: i64) -> Result<FailoverTimeout, StoreError> {
-    FailoverTimeout::new(duration(micros))
-        .map_err(|error| StoreError::Unreadable(format!("a group's timeout {error}")))
-}
-
-fn duration(micros: i64) -> Duration {
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-}
-
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Due, Page, Store, StoreError, Write,
-    endpoint::{columns, text},
+    endpoint_rows::{columns, text},
     page,
 };
 use crate::domain::{

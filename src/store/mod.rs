@@ -16,6 +16,7 @@ mod copy;
 mod data_endpoints;
 mod due;
 mod endpoint;
+mod endpoint_rows;
 mod error;
 mod folder;
 mod group_history;

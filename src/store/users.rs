@@ -5,8 +5,8 @@ use std::path::Path;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{
-    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit, endpoint::columns,
-    options,
+    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit,
+    endpoint_rows::columns, options,
 };
 use crate::domain::{
     AuditAction, AuditKind, AuditRow, Deed, GroupKey, SessionId, User, UserName, UserRole, Wall,
@@ -157,7 +157,7 @@ impl Store {
         let rows = rows.fetch_all(self.readers()).await?;
         rows.into_iter()
             .map(|row| {
-                let key = super::endpoint::key(row.tenant, row.namespace, row.group_id)?;
+                let key = super::endpoint_rows::key(row.tenant, row.namespace, row.group_id)?;
                 let session = SessionId::new(row.session_id)
                     .map_err(|error| StoreError::Unreadable(format!("a session's id {error}")))?;
                 Ok((key, session, user_name(&row.user_name)?))

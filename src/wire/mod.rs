@@ -15,6 +15,7 @@ mod coverage;
 pub mod data_endpoint;
 pub mod egress;
 pub mod endpoint;
+pub mod endpoint_answer;
 pub mod error;
 pub mod events;
 pub mod group;

@@ -85,6 +85,7 @@ fn whatever_it_comes_to(query: &str) -> String {
 #[tokio::test]
 async fn a_real_prometheus_scrapes_all_and_sees_a_primary_that_is_killed() {
     let mut plant = Plant::start().await;
+    plant.send_to_gate().await;
     let prometheus = Prometheus::start(&[&plant.endpoint, &plant.a, &plant.b]).await;
     until("all three are scraped", async || prometheus.ask("up == 1").await.len() == 3).await;
     // Nobody here shows a certificate.

@@ -14,7 +14,8 @@ use crate::{
     http::{endpoint::PAGE, live},
     wire::{
         access_control::AccessControlBody,
-        endpoint::{GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_session},
+        endpoint::{read_group, read_session},
+        endpoint_answer::{GroupBody, OverrideBody, SessionBody, VersionBody},
         events::NudgeBody,
         group::{ChangeBody, GroupHistoryBody, StatusBody},
         heartbeat::HeartbeatAnswerBody,

@@ -1,36 +1,39 @@
 //! The failover endpoint's interface, under its on-premises base and its cloud base.
 
-use std::collections::HashMap;
+mod path;
+mod refusals;
 
 use axum::{
-    extract::{FromRequestParts, State},
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+pub(super) use path::{Base, OfGroup};
+
+use path::{OfSession, escaped, group_path};
+use refusals::to_register;
 
 use super::{
     access_control,
     caller::{Asker, Caller, Warnings},
     events,
-    kit::{Failure, Json, JsonBody, Path, Peer, Query, Routes},
+    kit::{Failure, Json, JsonBody, Peer, Query, Routes},
     live,
     paging::Asked,
-    traffic::Cause,
 };
 use crate::{
     clock,
     domain::{
-        AuditAction, AuditKind, AuditRow, Fault, GroupChangeKind, GroupHealth, GroupId, GroupKey, NAME_LIMIT,
-        Name, Place, RoleOverride, SessionId, TextError,
+        AuditAction, AuditKind, AuditRow, Fault, GroupChangeKind, GroupHealth, GroupKey, NAME_LIMIT, Name,
+        RoleOverride, SessionId,
     },
-    endpoint::{CallError, Created, Endpoint},
+    endpoint::{Created, Endpoint},
     store::{ChangeQuery, HistoryQuery},
     wire::{
-        endpoint::{
-            GroupBody, OverrideBody, SessionBody, VersionBody, read_group, read_override, read_session,
-        },
+        endpoint::{read_group, read_override, read_session},
+        endpoint_answer::{GroupBody, OverrideBody, SessionBody, VersionBody},
         group::{GroupHistoryBody, StatusBody},
         heartbeat::{HeartbeatAnswerBody, read_heartbeat},
         overview::OverviewBody,
@@ -86,70 +89,6 @@ pub fn routes(endpoint: Endpoint) -> Routes {
 struct Watched {
     endpoint: Endpoint,
     places: live::Places,
-}
-
-/// Whose groups the path is about.
-pub(super) struct Base(pub(super) Place);
-
-/// The group that the path names.
-pub(super) struct OfGroup(pub(super) GroupKey);
-
-/// The session that the path names.
-struct OfSession(GroupKey, SessionId);
-
-type Segments = HashMap<String, String>;
-
-async fn segments<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Segments, Failure> {
-    Path::<Segments>::from_request_parts(parts, state).await.map(|Path(segments)| segments)
-}
-
-fn segment<T>(
-    segments: &mut Segments,
-    name: &str,
-    read: impl FnOnce(String) -> Result<T, TextError>,
-) -> Result<T, Failure> {
-    read(segments.remove(name).unwrap_or_default()).map_err(|error| {
-        let what = format!("The {name} in the path");
-        let right = "An identifier has 1 to 256 characters, and no control characters.";
-        Fault::new(what, error.to_string(), right).into()
-    })
-}
-
-fn place(segments: &mut Segments) -> Result<Place, Failure> {
-    if !segments.contains_key("tenant") {
-        return Ok(Place::OnPremises);
-    }
-    let tenant = segment(segments, "tenant", Name::new)?;
-    Ok(Place::Cloud { tenant, namespace: segment(segments, "namespace", Name::new)? })
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Base {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        place(&mut segments(parts, state).await?).map(Self)
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for OfGroup {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let mut segments = segments(parts, state).await?;
-        let place = place(&mut segments)?;
-        Ok(Self(GroupKey { place, id: segment(&mut segments, "group", GroupId::new)? }))
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for OfSession {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let mut segments = segments(parts, state).await?;
-        let place = place(&mut segments)?;
-        let key = GroupKey { place, id: segment(&mut segments, "group", GroupId::new)? };
-        Ok(Self(key, segment(&mut segments, "session", SessionId::new)?))
-    }
 }
 
 async fn version(_: Base) -> Json<VersionBody> {
@@ -366,126 +305,5 @@ fn created(new: bool, location: String, body: &impl serde::Serialize) -> Respons
         (StatusCode::CREATED, [(header::LOCATION, location)], Json(body)).into_response()
     } else {
         Json(body).into_response()
-    }
-}
-
-fn escaped(id: &str) -> impl std::fmt::Display {
-    utf8_percent_encode(id, NON_ALPHANUMERIC)
-}
-
-fn group_path(key: &GroupKey) -> String {
-    let group = escaped(key.id.as_str());
-    match &key.place {
-        Place::OnPremises => format!("/api/v1/clientfailover/groups/{group}"),
-        Place::Cloud { tenant, namespace } => {
-            let (tenant, namespace) = (escaped(tenant.as_str()), escaped(namespace.as_str()));
-            format!("/api/v1/Tenants/{tenant}/Namespaces/{namespace}/ClientFailover/groups/{group}")
-        }
-    }
-}
-
-/// What a member is told whose group or session is not there: it registers again.
-fn to_register(error: CallError) -> Failure {
-    let resolution = if matches!(error, CallError::UnknownGroup) {
-        "Create the group with POST groups, then register with POST clientsessions."
-    } else if matches!(error, CallError::UnknownSession) {
-        "Register the session with POST clientsessions."
-    } else {
-        return error.into();
-    };
-    Failure::from(error).resolve(resolution)
-}
-
-fn too_many_heartbeats() -> Failure {
-    Failure::new(
-        StatusCode::TOO_MANY_REQUESTS,
-        "The session sends too many heartbeats.",
-        "It may send 20 a second, 40 at once; a Primary, and who is waited for, as many as they like.",
-        "Send the next one after Retry-After; half of the FailoverTimeout is often enough.",
-    )
-    .retry_after(1)
-    .because(Cause::TooManyHeartbeats)
-}
-
-fn of_another() -> Failure {
-    Failure::new(
-        StatusCode::FORBIDDEN,
-        "The client session belongs to another user.",
-        "Whoever made it was logged in as somebody else, and it is his alone.",
-        "Log in as that user, or have an administrator remove the session.",
-    )
-    .because(Cause::OfAnotherUser)
-}
-
-impl From<CallError> for Failure {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::UnknownGroup => Self::new(
-                StatusCode::NOT_FOUND,
-                "The failover group is not known.",
-                "No group of this Id was created here, or it was deleted.",
-                "GET groups (`client-failover groups`) shows which there are; Ids compare exactly, and an adapter \
-                 creates its group when it registers.",
-            ),
-            CallError::TooManyHeartbeats => too_many_heartbeats(),
-            CallError::OfAnother => of_another(),
-            CallError::UnknownSession => Self::new(
-                StatusCode::NOT_FOUND,
-                "The client session is not known.",
-                "No session of this Id was registered in the group, or it was removed.",
-                "GET clientsessions of the group (`client-failover sessions --group ID`) shows which there are; an \
-                 adapter registers its own.",
-            ),
-            CallError::GroupDiffers(kept) => Self::new(
-                StatusCode::CONFLICT,
-                "A failover group of this Id exists and differs.",
-                format!("The group {} has the FailoverTimeout {}.", kept.draft.id, kept.draft.timeout),
-                "Read the group and use it as it is, delete it first, or choose another Id.",
-            ),
-            CallError::SessionDiffers(kept) => Self::new(
-                StatusCode::CONFLICT,
-                "A client session of this Id exists and differs.",
-                kept.name.map_or_else(
-                    || format!("The session {} has no name.", kept.id),
-                    |name| format!("The session {} has the name {name:?}.", kept.id),
-                ),
-                "Use the session as it is, delete it first, or choose another Id.",
-            ),
-            CallError::GroupInUse => Self::new(
-                StatusCode::CONFLICT,
-                "The failover group is in use.",
-                "It has client sessions.",
-                "Delete its client sessions first.",
-            ),
-            CallError::SessionInUse { heard_ago, free_in } => Self::new(
-                StatusCode::CONFLICT,
-                "SessionInUse: another process uses this client session.",
-                format!(
-                    "A heartbeat of another process arrived {:.1} s ago under the same session Id.",
-                    heard_ago.as_secs_f64()
-                ),
-                format!(
-                    "Give each adapter a data folder of its own; if the other process has ended, this one is let in \
-                     in {:.1} s.",
-                    free_in.as_secs_f64()
-                ),
-            ),
-            CallError::TooManyListeners => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many listen to events.",
-                "The endpoint has no place left for another stream of events.",
-                "Post heartbeats at their pace; a stream only makes a hand-over faster.",
-            )
-            .retry_after(60)
-            .because(Cause::TooManyStreams),
-            CallError::Store(error) => error.into(),
-            CallError::NotRecorded => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The role could not be recorded.",
-                "The endpoint's store did not accept the change, and nobody is made Primary without it.",
-                "Look into the endpoint's log, which says what its disk refused; then send the request again.",
-            )
-            .retry_after(1),
-        }
     }
 }
