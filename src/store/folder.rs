@@ -151,7 +151,8 @@ impl DataFolder {
     /// Whether the folder was copied, or moved to another disk, since its last server ran: then that server's folder
     /// may still be there, and used.
     ///
-    /// A lock says in its content which file it is. A copy of it says the same, and is another file.
+    /// A lock says in its content which file it is. A copy of it says the same, and is another file. In a clone of the whole
+    /// disk it is the same file, and nothing is known: the endpoint refuses the one of two machines that it hears last.
     #[must_use]
     pub fn was_copied(path: &Path) -> bool {
         let lock = path.join("lock");
