@@ -173,14 +173,14 @@ impl Egress {
             newsroom.tell_damage(&standing.borrow(), what.clone());
             warnings.push(format!("{}.", what.replacen("the", "The", 1)));
         }
-        let (score_when_down, restarts) = (self.settings.score_when_down, self.restarts);
-        let setup = Setup { score_when_down, restarts, warnings };
+        let GateSettings { score_when_down, hold_back, .. } = self.settings;
+        let setup = Setup { score_when_down, restarts: self.restarts, hold_back, warnings };
         let mut follower = Follower {
             view: View::default(),
             destinations: Destinations::new(Means {
                 store: self.store,
                 gate: self.name,
-                hold_back: self.settings.hold_back,
+                hold_back,
                 boot: boot.clone(),
                 at_once: self.settings.drain_concurrency,
                 authorities: self.authorities,

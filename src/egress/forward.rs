@@ -224,7 +224,8 @@ impl Forwarder {
             proof = self.destination.login.proof() => {
                 proof.map_err(|failure| Undelivered::Failed(failure.detail))
             }
-            () = self.tenure.ended() => Err(Undelivered::Over),
+            // Made only where there is something to wait for.
+            () = async { self.tenure.ended().await } => Err(Undelivered::Over),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{error::Error, sync::Arc};
 
 use hyper::{
-    Response, StatusCode,
+    HeaderMap, Method, Response, StatusCode,
     body::{Body, Bytes},
     http::request::Parts,
 };
@@ -145,35 +145,24 @@ impl Gate {
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
-        let (id, target) = split(&parts.uri).ok_or(Refusal::BadPath)?;
-        let id = percent_encoding::percent_decode_str(id)
-            .decode_utf8()
-            .map_err(|_error| Refusal::BadId)?
-            .into_owned();
-        let route = self.route(&id)?;
-        if self.name.is_on(&parts.headers) {
+        let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+        let (id, target) = split(&uri).ok_or(Refusal::BadPath)?;
+        let id = percent_encoding::percent_decode_str(id).decode_utf8().map_err(|_error| Refusal::BadId)?;
+        let (view, order) = self.now();
+        let route = route(&view, &id)?;
+        if self.name.is_on(&headers) {
             // Whatever the other gates say of it, it has not arrived.
             route.lane.cover_anew();
-            return Err(Refusal::GoesRound(id));
+            return Err(Refusal::GoesRound(id.into_owned()));
         }
-        let only_asks =
-            route.endpoint.read_only_methods().iter().any(|method| method == parts.method.as_str());
-        if !only_asks && route.lane.refuses(&self.now().1, &route.endpoint) {
+        let only_asks = route.endpoint.read_only_methods().iter().any(|known| known == method.as_str());
+        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
             return Err(Refusal::StandsBy);
         }
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
         let body = read.inspect_err(|unread| route.lane.missed(*unread))?;
-        let request = whole(parts, target, body);
-        if only_asks { self.ask(&route, &request).await } else { self.take(&id, request).await }
-    }
-
-    fn route(&self, id: &str) -> Result<Arc<Route>, Refusal> {
-        let view = self.views.borrow();
-        if !view.is_ready() {
-            return Err(Refusal::StandsBy);
-        }
-        view.routes.get(id).cloned().ok_or_else(|| Refusal::Unknown(id.to_owned()))
+        let request = whole(method, target, headers, body);
+        if only_asks { self.ask(route, &request).await } else { self.take(&id, request).await }
     }
 
     /// What the gate goes by, and the order as it is now.
@@ -242,6 +231,13 @@ impl Gate {
     }
 }
 
+fn route<'a>(view: &'a View, id: &str) -> Result<&'a Route, Refusal> {
+    if !view.is_ready() {
+        return Err(Refusal::StandsBy);
+    }
+    view.routes.get(id).map(AsRef::as_ref).ok_or_else(|| Refusal::Unknown(id.to_owned()))
+}
+
 /// What became of a request that was passed on.
 enum Passed {
     Settled(Response<AnswerBody>),
@@ -301,8 +297,7 @@ fn passed_back(answer: Response<AnswerBody>) -> Result<Answer, Refusal> {
 }
 
 /// The request as it is passed on. It has arrived when all of it has.
-fn whole(parts: Parts, target: String, (body, held): (Bytes, Held)) -> Request {
-    let Parts { method, mut headers, .. } = parts;
+fn whole(method: Method, target: String, mut headers: HeaderMap, (body, held): (Bytes, Held)) -> Request {
     strip(&mut headers);
     Request { arrival: clock::now(), method, target, headers, body, _held: Some(held) }
 }

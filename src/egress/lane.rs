@@ -168,6 +168,11 @@ impl Lane {
         self.state().ledger.coverage(boot)
     }
 
+    /// Whether so little comes that nothing can be proved.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.state().ledger.is_sparse()
+    }
+
     /// Something is missed: what is covered begins anew with the next arrival.
     pub(super) fn cover_anew(&self) {
         self.state().ledger.cover_anew();

@@ -31,6 +31,8 @@ pub(super) struct Setup {
     pub(super) score_when_down: Option<FailoverScore>,
     /// Whether the collector is stopped and started again at each change of its order.
     pub(super) restarts: bool,
+    /// How long a collector may keep a sample before it hands it in.
+    pub(super) hold_back: Duration,
     /// What else an operator should know for as long as this process runs, each a sentence.
     pub(super) warnings: Vec<String>,
 }
@@ -139,6 +141,15 @@ impl Telling {
                     .to_owned(),
             );
         }
+        let sparse = view.lanes().filter(|lane| view.order.mode == Mode::Hot && lane.is_sparse());
+        warnings.extend(sparse.map(|lane| {
+            format!(
+                "What is sent to {:?} comes less often than once in {} s, the hold_back: nothing of it can be proved to \
+                 be delivered, and all of it stays in a standby's buffer. Set a longer hold_back in both adapters.",
+                lane.id(),
+                self.setup.hold_back.as_secs_f64()
+            )
+        }));
         warnings.extend(view.lanes().filter_map(|lane| {
             let (why, (waiting, _)) = (lane.outage()?, lane.load());
             Some(format!(

@@ -102,7 +102,7 @@ impl Door {
         let from = asked.ip();
         let (name, action) = match &denied {
             Denied::NoLogin => {
-                tracing::warn!(%from, asked = asked.subject, "a request without a login was refused");
+                tracing::warn!(%from, asked = asked.subject(), "a request without a login was refused");
                 return denied.into();
             }
             Denied::Wrong(name) => {
@@ -123,7 +123,7 @@ impl Door {
 
     /// `failure`, told to the audit trail.
     fn refuse(&self, asked: &Asked, by: &str, action: AuditAction, failure: Failure) -> Failure {
-        let (subject, status) = (asked.subject.clone(), failure.status().as_u16());
+        let (subject, status) = (asked.subject(), failure.status().as_u16());
         self.trail.refused(Refusal { action, subject, by: by.to_owned(), from: asked.ip(), status });
         failure
     }
@@ -143,7 +143,7 @@ impl Door {
             }
             _ => return,
         };
-        let (subject, status) = (asked.subject.clone(), status.as_u16());
+        let (subject, status) = (asked.subject(), status.as_u16());
         tracing::warn!(from = %asked.ip(), user, asked = subject, status, "a request was refused: {action}");
         self.trail.refused(Refusal { action, subject, by: user, from: asked.ip(), status });
     }
@@ -182,17 +182,14 @@ impl Door {
     pub(super) async fn pass<F: Future<Output = Response>>(
         &self,
         request: Request,
-        answer: impl FnOnce(Request) -> F,
+        answer: impl FnOnce(Request, &Caller) -> F,
     ) -> Response {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let asked = Asked::of(&parts);
         match self.admit(&parts, &asked).await {
             Ok(login) => {
                 let caller = Caller(login.as_ref().map(|login| login.user.clone()));
-                parts.extensions.insert(caller.clone());
-                parts.extensions.insert(self.notices.clone());
-                parts.extensions.insert(self.traffic.clone());
-                let answered = answer(Request::from_parts(parts, body)).await;
+                let answered = answer(Request::from_parts(parts, body), &caller).await;
                 self.tell(&asked, &caller, &answered);
                 self.end_with_login(login, answered)
             }
@@ -205,23 +202,25 @@ impl Door {
 struct Asked {
     need: Need,
     method: Method,
-    /// Method and route, for the audit trail: never what somebody wrote.
-    subject: String,
-    /// Whether it is for a route that there is.
-    known: bool,
+    /// The route, if it is for one that there is.
+    route: Option<MatchedPath>,
     from: Option<SocketAddr>,
 }
 
 impl Asked {
     fn of(request: &Parts) -> Self {
-        let pattern = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+        let route = request.extensions.get::<MatchedPath>().cloned();
         Self {
-            need: need(&request.method, pattern),
+            need: need(&request.method, route.as_ref().map(MatchedPath::as_str)),
             method: request.method.clone(),
-            subject: format!("{} {}", request.method, pattern.unwrap_or("another path")),
-            known: pattern.is_some(),
+            route,
             from: request.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0),
         }
+    }
+
+    /// Method and route, for the audit trail: never what somebody wrote.
+    fn subject(&self) -> String {
+        format!("{} {}", self.method, self.route.as_ref().map_or("another path", MatchedPath::as_str))
     }
 
     fn ip(&self) -> IpAddr {
@@ -230,19 +229,19 @@ impl Asked {
 
     /// Says that it was refused to `user`, as it goes beyond a limit.
     fn say_beyond(&self, user: &str, status: StatusCode) {
-        let (asked, status) = (&self.subject, status.as_u16());
+        let (asked, status) = (self.subject(), status.as_u16());
         tracing::warn!(from = %self.ip(), user, asked, status, "a request was refused: it goes beyond a limit");
     }
 
     /// Says that it was refused to `user`, as it cannot be carried out.
     fn say_refused(&self, user: &str, status: StatusCode) {
-        let (asked, status) = (&self.subject, status.as_u16());
+        let (asked, status) = (self.subject(), status.as_u16());
         tracing::warn!(from = %self.ip(), user, asked, status, "a request was refused: it cannot be carried out");
     }
 
     /// Whether `status` only answers a question: what was looked for is not there.
     fn was_only_looked_for(&self, status: StatusCode) -> bool {
-        self.known && self.method.is_safe() && status == StatusCode::NOT_FOUND
+        self.route.is_some() && self.method.is_safe() && status == StatusCode::NOT_FOUND
     }
 
     /// Whether it is a change that only an administrator may make.
@@ -251,7 +250,14 @@ impl Asked {
     }
 }
 
-/// Answers a request that the door lets pass; others get a refusal.
+/// Answers a request that the door lets pass, with what handlers ask for; others get a refusal.
 pub(super) async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    door.pass(request, |request| next.run(request)).await
+    let answer = |mut request: Request, caller: &Caller| {
+        let extensions = request.extensions_mut();
+        extensions.insert(caller.clone());
+        extensions.insert(door.notices.clone());
+        extensions.insert(door.traffic.clone());
+        next.run(request)
+    };
+    door.pass(request, answer).await
 }

@@ -144,7 +144,7 @@ impl Interface {
         let Parts { door, raw, router } = &*self.0;
         match raw.as_ref().filter(|raw| (raw.owns)(request.uri().path())) {
             Some(raw) => {
-                let answered = door.pass(request, |request| CarriedOut(Some((raw.answer)(request)))).await;
+                let answered = door.pass(request, |request, _| CarriedOut(Some((raw.answer)(request)))).await;
                 told_of_another(render(false, door.traffic(), answered))
             }
             None => router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),

@@ -29,6 +29,7 @@ pub(super) fn told(mut answer: Response) -> Response {
 /// The same for an answer that is somebody else's. Whatever he says, it is not shown as a page of this server: a
 /// browser obeys every policy that it is told.
 pub(super) fn told_of_another(mut answer: Response) -> Response {
+    answer.headers_mut().reserve(TOLD.len() + 1);
     answer.headers_mut().append(header::CONTENT_SECURITY_POLICY, SANDBOX);
     told(answer)
 }

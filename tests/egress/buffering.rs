@@ -265,3 +265,14 @@ async fn a_primary_says_what_its_gate_has_received_and_settled() {
 fn span(value: &serde_json::Value) -> Option<Duration> {
     client_failover::domain::parse_span(value.as_str()?)
 }
+
+#[tokio::test]
+async fn a_source_that_is_silent_for_longer_than_the_hold_back_is_warned_about() {
+    let site = Site::with("Hot", json!({}), &[("HOLD_BACK", "1ms")]).await;
+    until("it is warned about", async || {
+        site.post("x").await;
+        let warnings = site.server.diagnostics().await["Warnings"].to_string();
+        warnings.contains("comes less often than once in 0.001 s, the hold_back")
+    })
+    .await;
+}

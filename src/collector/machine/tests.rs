@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::{
-    AdapterState, CollectorCommand, Epoch, FailoverScore, FailoverTimeout, Mode, Restarts, StopSignal,
-    Variables, Wall,
+    AdapterState, CollectorCommand, Epoch, FailoverScore, FailoverTimeout, Mode, OrderSignal, Restarts,
+    StopSignal, Variables, Wall,
 };
 
 const T: Duration = Duration::from_secs(10);

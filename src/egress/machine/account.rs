@@ -1,4 +1,5 @@
-//! What one lane has delivered since it was last permitted to: its part of the receipt of a hand-over.
+//! What became of a lane's requests: since it was last permitted to send, which is its part of the receipt of a
+//! hand-over, and in this run.
 
 use super::Settlement;
 use crate::domain::Now;
@@ -39,4 +40,21 @@ impl Account {
     pub(super) fn is_drained(&self, next: Option<u64>) -> bool {
         next.is_none_or(|next| next > self.last_waiting)
     }
+}
+
+/// What happened in this run that people should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct News {
+    /// Dropped because the buffer was full.
+    pub dropped: u64,
+    /// Refused by the destination.
+    pub refused: u64,
+    /// With which status the last one was.
+    pub refused_with: u16,
+    /// Not taken because the buffer was full.
+    pub turned_away: u64,
+    /// Not taken because the requests under way took all the memory that they may.
+    pub overloaded: u64,
+    /// Not taken, or dropped by setting, while standing by.
+    pub stood_by: u64,
 }

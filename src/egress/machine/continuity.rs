@@ -7,6 +7,9 @@ use crate::domain::{Block, BootId, Uptime};
 /// Who has not looked for so long stood still, and what collectors handed in meanwhile lay about unread.
 pub(super) const STALL: Duration = Duration::from_secs(1);
 
+/// A source that was silent for longer than the hold-back so often in a row is one that proves nothing.
+const SPARSE: u32 = 3;
+
 /// Since when everything has come and was taken.
 #[derive(Debug)]
 pub(super) struct Continuity {
@@ -17,6 +20,8 @@ pub(super) struct Continuity {
     /// When something was taken last, as far as is known; at first when this run began.
     last: Uptime,
     late: Late,
+    /// How often silence was a break since something was covered last.
+    silences: u32,
     /// When it was last looked whether time passes.
     looked: Uptime,
 }
@@ -35,7 +40,7 @@ impl Continuity {
         let last = here().map(|block| block.last.uptime).max().unwrap_or(now);
         // A break may not have been made good when the run before this one ended.
         let late = here().map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
-        Self { hold_back, from: None, last, late, looked: now }
+        Self { hold_back, from: None, last, late, silences: 0, looked: now }
     }
 
     /// Since when everything has come; nothing while something may be missed.
@@ -64,6 +69,11 @@ impl Continuity {
     /// Something is taken that arrived at `at`.
     pub(super) fn note(&mut self, at: Uptime) {
         let silence = at.since(self.last);
+        if silence > self.hold_back {
+            self.silences += 1;
+        } else if self.from.is_some_and(|from| from < self.last) {
+            self.silences = 0;
+        }
         if self.from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
             // What the collector kept during the break comes from now on, for no longer than that took. A break
             // that began before the one before was made good adds to it.
@@ -81,6 +91,11 @@ impl Continuity {
 
     fn late_by(&self, at: Uptime) -> Duration {
         if at < self.late.until { self.late.by } else { Duration::ZERO }
+    }
+
+    /// Whether less comes than can prove anything.
+    pub(super) const fn is_sparse(&self) -> bool {
+        self.silences >= SPARSE
     }
 }
 
@@ -157,6 +172,24 @@ mod tests {
         assert_eq!(covered(&continuity), Some((at(229), at(217))), "{why}");
         assert_eq!(continuity.since(at(218)), at(206), "what comes now may be 12 s late");
         assert_eq!(continuity.since(at(229)), at(229), "and then no more");
+    }
+
+    #[test]
+    fn a_source_is_sparse_that_is_silent_for_longer_than_the_hold_back_until_something_is_covered_again() {
+        let mut continuity = run(&[]);
+        arrive(&mut continuity, 200, 202);
+        let mut sparse = Vec::new();
+        for batch in [260, 320, 380] {
+            (batch - 57..batch).for_each(|secs| continuity.look(at(secs)));
+            arrive(&mut continuity, batch, batch + 2);
+            sparse.push(continuity.is_sparse());
+        }
+        assert_eq!(sparse, [false, false, true]);
+        let covered_from = continuity.from().unwrap().since_boot().as_secs();
+        arrive(&mut continuity, 383, covered_from);
+        assert!(continuity.is_sparse(), "nothing is covered yet");
+        arrive(&mut continuity, covered_from + 1, covered_from + 2);
+        assert!(!continuity.is_sparse());
     }
 
     #[test]

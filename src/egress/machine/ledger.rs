@@ -1,13 +1,17 @@
 //! The books of one destination: what waits for it, what is under way, and what became of the rest.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-pub use super::account::Account;
 use super::{
     Admission, Settlement, admission,
     blocks::Blocks,
     continuity::Continuity,
     proof::{Evidence, Span},
+    under_way::UnderWay,
+};
+pub use super::{
+    account::{Account, News},
+    under_way::Ticket,
 };
 use crate::domain::{
     Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
@@ -22,9 +26,7 @@ pub struct Ledger {
     waiting: u64,
     /// How much room those take that are being written.
     in_writing: u64,
-    /// When requests that are under way were received: neither settled nor on disk.
-    under_way: BTreeMap<Ticket, Wall>,
-    tickets: u64,
+    under_way: UnderWay,
     tally: Tally,
     /// What was delivered since it was last permitted to.
     account: Account,
@@ -32,21 +34,6 @@ pub struct Ledger {
     continuity: Continuity,
     last_received: Option<Wall>,
     news: News,
-}
-
-/// A request that is under way, from its arrival until it is settled or on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ticket {
-    since: Uptime,
-    number: u64,
-}
-
-impl Ticket {
-    /// When it arrived, or would have, had there been no break before.
-    #[must_use]
-    pub const fn since(self) -> Uptime {
-        self.since
-    }
 }
 
 /// What a destination's configuration says of requests that wait.
@@ -78,23 +65,6 @@ pub enum Turned {
     Full,
 }
 
-/// What happened in this run that people should know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct News {
-    /// Dropped because the buffer was full.
-    pub dropped: u64,
-    /// Refused by the destination.
-    pub refused: u64,
-    /// With which status the last one was.
-    pub refused_with: u16,
-    /// Not taken because the buffer was full.
-    pub turned_away: u64,
-    /// Not taken because the requests under way took all the memory that they may.
-    pub overloaded: u64,
-    /// Not taken, or dropped by setting, while standing by.
-    pub stood_by: u64,
-}
-
 impl Ledger {
     /// The books of a destination that `waiting` was found for, if anything was.
     #[must_use]
@@ -107,8 +77,7 @@ impl Ledger {
             waiting,
             in_writing: 0,
             blocks,
-            under_way: BTreeMap::new(),
-            tickets: 0,
+            under_way: UnderWay::default(),
             tally,
             account: Account::default(),
             continuity,
@@ -153,7 +122,7 @@ impl Ledger {
 
     /// A request is under way no longer: it is settled, or counted otherwise.
     pub fn arrived(&mut self, ticket: Ticket) {
-        self.under_way.remove(&ticket);
+        self.under_way.end(ticket);
     }
 
     /// What was passed on was answered.
@@ -276,11 +245,15 @@ impl Ledger {
     /// handed nothing in since may have stopped reading, and then the other has what this one never saw.
     #[must_use]
     pub fn coverage(&self, boot: &BootId) -> Option<Coverage> {
-        let under_way = self.under_way.keys().next().map(|ticket| ticket.since);
-        let waiting = self.blocks.oldest(boot);
-        let settled_until =
-            [under_way, waiting].into_iter().flatten().fold(self.continuity.last(), Uptime::min);
+        let open = [self.under_way.oldest(), self.blocks.oldest(boot)];
+        let settled_until = open.into_iter().flatten().fold(self.continuity.last(), Uptime::min);
         Some(Coverage { covered_from: self.continuity.from()?, settled_until })
+    }
+
+    /// Whether so little comes that nothing can be proved.
+    #[must_use]
+    pub const fn is_sparse(&self) -> bool {
+        self.continuity.is_sparse()
     }
 
     /// Something is missed: what is covered begins anew with the next arrival.
@@ -296,9 +269,8 @@ impl Ledger {
     /// The arrival up to which everything received is settled; empty before the first.
     #[must_use]
     pub fn settled_until(&self) -> Option<Wall> {
-        let under_way = self.under_way.values().next().copied();
-        let waiting = self.blocks.oldest_wall();
-        [under_way, waiting].into_iter().flatten().min().or(self.last_received)
+        let open = [self.under_way.oldest_wall(), self.blocks.oldest_wall()];
+        open.into_iter().flatten().min().or(self.last_received)
     }
 
     /// How many requests wait, and how much room they take.
@@ -326,10 +298,7 @@ impl Ledger {
             let last = self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall));
             self.last_received = Some(last);
         }
-        self.tickets += 1;
-        let ticket = Ticket { since: self.continuity.since(arrival.uptime), number: self.tickets };
-        self.under_way.insert(ticket, arrival.wall);
-        ticket
+        self.under_way.begin(self.continuity.since(arrival.uptime), arrival.wall)
     }
 
     /// Room for `size`; gives the blocks that were dropped for it.

@@ -5,6 +5,7 @@ mod blocks;
 mod continuity;
 pub mod ledger;
 pub mod proof;
+mod under_way;
 
 use std::time::Duration;
 
