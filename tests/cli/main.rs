@@ -12,8 +12,9 @@ use std::{
     process::{Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
-    time::Duration,
 };
+
+use support::{LIMIT, port::Port};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -106,7 +107,7 @@ impl Server {
 }
 
 fn read_request(stream: &TcpStream) -> io::Result<Request> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(LIMIT))?;
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
     lines.read_line(&mut line)?;
@@ -269,10 +270,8 @@ fn a_refusal_is_three_lines_and_ends_with_1() -> Outcome {
 
 #[test]
 fn a_server_that_is_not_reached_ends_with_3() -> Outcome {
-    let url = {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        format!("http://{}", listener.local_addr()?)
-    };
+    let nobody = Port::hold();
+    let url = format!("http://{}", nobody.address);
     // The variable names the server; a machine without certificates can still ask over http.
     let nowhere = ("SSL_CERT_FILE", "/nowhere");
     let ran = run_with("get", "", &[("CLIENT_FAILOVER_URL", &url), nowhere, ("SSL_CERT_DIR", "/nowhere")])?;

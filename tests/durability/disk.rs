@@ -12,6 +12,7 @@ use crate::{
         Answer, FACET, HISTORY, STATE, Server,
         ear::Ear,
         mount::{Mount, fill},
+        port::Port,
         until,
     },
 };
@@ -61,10 +62,8 @@ async fn on_a_full_disk_changes_are_refused_and_nothing_is_lost() {
     let data = mount.path.join("data");
     let mut server = Server::serve(&data, &[]);
     // Nobody listens there yet: the first failure is recorded.
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
-    let endpoint = format!("http://{address}");
+    let nobody = Port::hold();
+    let endpoint = format!("http://{}", nobody.address);
     server.send(Method::PUT, FACET, Some(&change(0, &endpoint))).await;
     until("the endpoint is not reached", async || !failures(&server).await.is_empty()).await;
 
@@ -90,7 +89,7 @@ async fn on_a_full_disk_changes_are_refused_and_nothing_is_lost() {
 
     // What happens meanwhile is kept, and written when there is space.
     let known = failures(&server).await.len();
-    let _refusing = Ear::on(TcpListener::bind(address).unwrap(), |_| "{}".to_owned());
+    let _refusing = Ear::on(TcpListener::bind(nobody.address).unwrap(), |_| "{}".to_owned());
     until("the history waits for space", async || server.log().contains("it is kept in memory")).await;
     fs::remove_file(ballast).unwrap();
     until("the history goes on", async || failures(&server).await.len() > known).await;

@@ -3,18 +3,17 @@
 #![allow(unreachable_pub, reason = "the modules of a test share what they need")]
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 
-use crate::support::until;
+use crate::support::{port::Port, until};
 
 /// A request, as it arrived.
 #[derive(Debug, Clone)]
@@ -52,7 +51,7 @@ pub enum Answer {
 
 /// The destination.
 pub struct Sink {
-    address: SocketAddr,
+    port: Port,
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<Answer>>,
     /// Connections that ended in the middle of a request or of its answer.
@@ -66,7 +65,7 @@ impl Sink {
     /// A destination that acknowledges.
     pub async fn start() -> Self {
         let mut sink = Self {
-            address: "127.0.0.1:0".parse().unwrap(),
+            port: Port::hold(),
             seen: Arc::default(),
             answer: Arc::new(Mutex::new(Answer::With(200, "", "well"))),
             broken: Arc::default(),
@@ -79,11 +78,7 @@ impl Sink {
 
     /// Listens on the address it had.
     pub fn come_back(&mut self) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        let listener: TcpListener = socket.listen(1024).unwrap();
-        self.address = listener.local_addr().unwrap();
+        let listener: TcpListener = self.port.socket().listen(1024).unwrap();
         let (seen, answer, broken) = (self.seen.clone(), self.answer.clone(), self.broken.clone());
         let under_way = self.under_way.clone();
         self.work.spawn(async move {
@@ -103,7 +98,7 @@ impl Sink {
 
     /// `http://127.0.0.1:PORT`.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.port.address)
     }
 
     /// Answers so from now on.

@@ -33,7 +33,7 @@ fn all_answered_again(plant: &Plant) {
 fn an_endpoint_that_is_killed_or_stopped_and_comes_back_demotes_and_promotes_nobody() {
     const T: Duration = Duration::from_secs(4);
     let mut plant = Plant::start(Plan { members: 3, ..Plan::pair(T) });
-    let (from, epoch) = (plant.sink.len(), plant.acting().unwrap().epoch);
+    let (from, epoch) = (plant.sink.len(), plant.acts().epoch);
     for orderly in [false, true, false] {
         if orderly {
             plant.endpoint.terminate();
@@ -46,9 +46,7 @@ fn an_endpoint_that_is_killed_or_stopped_and_comes_back_demotes_and_promotes_nob
         assert_eq!(acting.epoch, epoch);
     }
     assert_undisturbed(&plant, from, epoch);
-    let found = plant.verdict(T / 2);
-    found.assert_sound();
-    assert!(found.gaps.is_empty(), "{:?}", found.gaps);
+    plant.assert_unbroken(T / 2);
 }
 
 #[test]
@@ -67,16 +65,14 @@ fn within_t_of_its_start_an_endpoint_promotes_nobody_while_the_seat_may_be_in_us
 fn an_endpoint_that_freezes_for_less_than_a_lease_costs_nobody_anything() {
     const T: Duration = Duration::from_secs(4);
     let plant = Plant::start(Plan::pair(T));
-    let (from, epoch) = (plant.sink.len(), plant.acting().unwrap().epoch);
+    let (from, epoch) = (plant.sink.len(), plant.acts().epoch);
     plant.endpoint.freeze();
     // Shorter than what is left of the lease at its shortest: 0.9 T - T/4.
     plant.until_moment(clock::now().uptime + T / 2);
     plant.endpoint.thaw();
     all_answered_again(&plant);
     assert_undisturbed(&plant, from, epoch);
-    let found = plant.verdict(T / 2);
-    found.assert_sound();
-    assert!(found.gaps.is_empty(), "{:?}", found.gaps);
+    plant.assert_unbroken(T / 2);
 }
 
 #[test]
@@ -86,7 +82,7 @@ fn an_endpoint_that_freezes_for_longer_than_t_takes_the_role_from_nobody_that_li
     for _ in 0..2 {
         plant.endpoint.freeze();
         // Its lease ends meanwhile, and nobody acts.
-        plant.until("the Primary has stopped by itself", || plant.acting().is_none());
+        plant.until_nobody_acts();
         plant.until_moment(clock::now().uptime + T);
         let thawed = plant.sink.len();
         plant.endpoint.thaw();
@@ -124,7 +120,12 @@ fn an_endpoint_that_is_killed_thirty_times_under_promotions_never_repeats_or_low
         plant.endpoint.kill();
         plant.start_endpoint();
         if kill % 3 == 0 {
-            plant.until_acts(plant.sink.len(), 1 - acting);
+            let from = plant.sink.len();
+            plant.until("the role has moved", || {
+                // What was asked for ends where its member is silent for T, as it may be after a slow start.
+                plant.override_role(1 - acting, "Primary");
+                plant.sink.find(from, |write| write.member != acting).is_some()
+            });
         }
     }
     let last = plant.until_write("somebody acts in the end", plant.sink.len(), |_| true);

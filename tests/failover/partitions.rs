@@ -58,7 +58,7 @@ fn inside(proof: &OsStr) {
     let plant = Plant::start(Plan::pair(T));
     // To the endpoint, then to the adapter.
     for direction in ["dport", "sport"] {
-        let (from, before) = (plant.sink.len(), plant.acting().unwrap());
+        let (from, before) = (plant.sink.len(), plant.acts());
         let address = &plant.members[before.member].link.address;
         let (_, port) = address.split_once(':').unwrap();
         must(&format!("nft add rule inet plant in tcp {direction} {port} drop"));

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::support::{
     PROGRAM, Server, configuration,
     mount::{Mount, fill},
+    port::Port,
     scripted, until,
 };
 
@@ -36,16 +37,12 @@ fn found(said: &str, subject: &str, grade: &str, what: &str, remedy: &str) {
     assert!(next.contains(remedy), "{next}\n{said}");
 }
 
-/// A port that nobody listens on now.
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_works_is_good_before_the_first_start_beside_a_server_and_after_it() {
     let folder = tempfile::tempdir().unwrap();
     let (data, hosted) = (folder.path().join("a"), folder.path().join("e"));
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     for half in ["serve", "endpoint"] {
         let (code, said) = check(half, &data, &["--listen", &listen]);
         assert_eq!(code, Some(0), "{said}");
@@ -85,7 +82,8 @@ async fn each_fault_is_named_with_what_to_do_and_the_check_fails() {
     let (data, hosted) = (folder.path().join("a"), folder.path().join("e"));
     let mut endpoint = Server::endpoint(&hosted, &[]);
     let mut server = Server::serve(&data, &[]);
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let base = format!("{}/api/v1/clientfailover", endpoint.url);
     let mut wanted = configuration(&base, "Line 1", "00:00:01");
     wanted["UserName"] = json!("u");
@@ -154,9 +152,11 @@ async fn what_is_run_for_a_collector_is_looked_at_and_never_run() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let server = scripted::Endpoint::stock().await;
     let settings = folder.path().join("settings.toml");
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = |text: &str| {
         fs::write(&settings, text).unwrap();
-        let more = ["--listen", &free_address(), "--config", settings.to_str().unwrap()];
+        let more = ["--listen", &listen, "--config", settings.to_str().unwrap()];
         check("serve", &folder.path().join("data"), &more)
     };
     let (code, said) = looked(&format!(
@@ -223,7 +223,8 @@ async fn what_cannot_be_read_is_not_taken_for_empty_and_what_another_version_wro
     let mut server = Server::serve(&data, &[]);
     server.configure(&configuration("http://localhost:1", "G", "00:00:01")).await;
     server.terminate();
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = || check("serve", &data, &["--listen", &listen]).1;
     let chmod = |mode| fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
     chmod(0o755);
@@ -266,7 +267,8 @@ fn a_disk_that_is_full_or_read_only_is_found_before_the_server_stumbles_over_it(
     let Some(mount) = Mount::tmpfs(folder.path(), "24m") else { return };
     let data = folder.path().join("data");
     drop(Server::serve(&data, &[]));
-    let listen = free_address();
+    let port = Port::hold();
+    let listen = port.address.to_string();
     let looked = || check("serve", &data, &["--listen", &listen]);
     found(&looked().1, "folder", "WARNING", "no server uses it", "make room");
     let ballast = fill(folder.path(), 1 << 20);

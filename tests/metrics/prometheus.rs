@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     process::{Child, Command, Stdio},
 };
 
@@ -12,13 +11,14 @@ use tempfile::TempDir;
 use crate::{
     contrib::{alerts, queries},
     plant::{GROUP, Plant},
-    support::{Server, client, until},
+    support::{Server, client, port::Port, until},
 };
 
 /// A Prometheus of its own. It is killed when it is dropped.
 struct Prometheus {
     child: Child,
     url: String,
+    _port: Port,
     _folder: TempDir,
 }
 
@@ -35,19 +35,19 @@ impl Prometheus {
             targets.join(", ")
         );
         fs::write(folder.path().join("prometheus.yml"), configuration).unwrap();
-        // It does not say which port it chose, so one is chosen that is free now.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // It does not say which port it chose, so one is chosen for it.
+        let port = Port::hold();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new("prometheus")
             .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data"])
-            .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--web.listen-address={}", port.address))
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("Prometheus is not installed: scripts/test installs Debian's");
-        let started = Self { child, url: format!("http://{address}"), _folder: folder };
+        let started = Self { child, url: format!("http://{}", port.address), _port: port, _folder: folder };
         until("Prometheus is ready", async || {
             let ready = client().get(format!("{}/-/ready", started.url)).send().await;
             ready.is_ok_and(|ready| ready.status().is_success())

@@ -25,7 +25,7 @@ const ARGUMENTS = [
 ];
 
 /** How long a page may take to show what a test waits for. */
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 60_000;
 
 /** What the browser says on the console of a server that is gone. */
 export const LOST =

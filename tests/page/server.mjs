@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 const PROGRAM = process.env.CLIENT_FAILOVER_PROGRAM;
 
 /** How long any awaited condition may take. */
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 60_000;
 
 export const FACET = '/api/v1/configuration/System/ClientFailover';
 export const BASE = '/api/v1/clientfailover';

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use client_failover::{clock, domain::Uptime};
 
-use super::{Plant, control::Control, sink::Write};
+use super::{Plant, sink::Write};
 
 /// What processes that are started, messages, alarms and records that are well, and a disk that others use take on top.
 const ON_TOP: Duration = Duration::from_millis(500);
@@ -28,10 +28,10 @@ pub struct Calm {
 
 impl Calm {
     /// Watches a plant that was healed just now, until it is known.
-    pub fn watch(plant: &Plant, control: &Control) -> Self {
+    pub fn watch(plant: &Plant) -> Self {
         let (t, healed, from) = (plant.timeout(), clock::now().uptime, plant.sink.len());
         let acts = plant.until_write("somebody acts after healing", from, |_| true);
-        let loaded = |from, to| control.late_in(from, to) * 2;
+        let loaded = |from, to| plant.control.late_in(from, to) * 2;
         let allowed = t * 5 / 2 * 20 / 19 + ON_TOP + loaded(healed, acts.at);
         let settled = acts.at.max(healed + allowed);
         let until = settled + t * 2;

@@ -9,7 +9,6 @@ use tempfile::TempDir;
 use super::{
     Plan, Plant,
     calm::Calm,
-    control::Control,
     link::{Way, Ways},
     random::Random,
 };
@@ -137,7 +136,6 @@ pub struct Chaos {
     pub log: Vec<Begun>,
     /// How it was when nothing was wrong, now and then.
     pub calms: Vec<Calm>,
-    control: Control,
     ill: Vec<(Subject, Option<Ill>, Uptime)>,
     /// An older copy of the endpoint's database.
     copy: TempDir,
@@ -168,7 +166,7 @@ impl Chaos {
             chaos.until(clock::now().uptime + random.time(SHORTEST_PAUSE, LONGEST_PAUSE));
             if chaos.log.len() >= (chaos.calms.len() + 1) * FAULTS_BETWEEN_CALMS || chaos.log.len() == count {
                 chaos.heal();
-                chaos.calms.push(Calm::watch(&chaos.plant, &chaos.control));
+                chaos.calms.push(Calm::watch(&chaos.plant));
             }
         }
         chaos
@@ -184,7 +182,6 @@ impl Chaos {
             plant,
             log: Vec::new(),
             calms: Vec::new(),
-            control: Control::start(),
             ill: Vec::new(),
             copy: tempfile::tempdir().unwrap(),
         }
@@ -196,7 +193,8 @@ impl Chaos {
         if self.ill.iter().any(|(ill, _, _)| *ill == subject) {
             return;
         }
-        let acting = self.plant.acting();
+        let now = clock::now().uptime;
+        let acting = self.plant.sink.last().filter(|write| now.since(write.at) < self.plant.plan.pace * 4);
         let concerns = |write: super::sink::Write| match subject {
             Subject::Endpoint => true,
             Subject::Agent(member) | Subject::Link(member) => write.member == member,

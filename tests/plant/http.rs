@@ -9,8 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-/// How long a request of a test may take.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::support::LIMIT;
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -61,6 +60,8 @@ impl Line {
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(read) => self.received.extend_from_slice(&chunk[..read]),
+                // The kernel says so where a process was stopped meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                     return Ok(None);
                 }

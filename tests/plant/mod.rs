@@ -33,6 +33,7 @@ use tokio::{
 };
 
 use crate::support::{FACET, FAILOVER, LIMIT};
+use control::Control;
 use http::{Reply, ask};
 use judge::{Verdict, judge};
 use link::{Link, Ways};
@@ -102,6 +103,8 @@ pub struct Plant {
     pub members: Vec<Member>,
     /// What was written.
     pub sink: Sink,
+    /// Knows when the machine stood still.
+    pub control: Control,
     endpoint_place: watch::Sender<String>,
     _net: Runtime,
     _folders: Vec<TempDir>,
@@ -158,7 +161,9 @@ impl Plant {
             Member { process, link, session: String::new(), place, _writer: writer }
         });
         let members = members.collect();
-        let mut plant = Self { plan, endpoint, members, sink, endpoint_place, _net: net, _folders: folders };
+        let control = Control::start();
+        let mut plant =
+            Self { plan, endpoint, members, sink, control, endpoint_place, _net: net, _folders: folders };
         for member in 0..plant.members.len() {
             plant.configure(member);
             if member == 0 {
@@ -224,9 +229,16 @@ impl Plant {
         self.members[member].link.set(ways);
     }
 
-    /// Who acts at this moment, if somebody does.
-    pub fn acting(&self) -> Option<Write> {
-        self.sink.newest(clock::now().uptime, self.plan.pace * 4)
+    /// Who acts, by the next write.
+    pub fn acts(&self) -> Write {
+        self.until_write("somebody acts", self.sink.len(), |_| true)
+    }
+
+    /// Waits until whatever permission there was is over, and nobody acts.
+    pub fn until_nobody_acts(&self) {
+        self.until("nobody acts", || {
+            self.sink.last().is_none_or(|last| last.deadline <= clock::now().uptime)
+        });
     }
 
     /// Waits until this member has written after the first `from` writes; gives its first such write.
@@ -282,6 +294,16 @@ impl Plant {
     pub fn verdict(&self, least: Duration) -> Verdict {
         let said: Vec<_> = self.members.iter().map(|member| member.link.said()).collect();
         judge(&self.sink.from(0), &said, least)
+    }
+
+    /// Fails if there was a gap of this length, or a violation. What the machine itself stood still is no gap.
+    pub fn assert_unbroken(&self, least: Duration) {
+        let found = self.verdict(least);
+        found.assert_sound();
+        for gap in &found.gaps {
+            let still = self.control.late_in(gap.before.at, gap.after.at);
+            assert!(gap.length() < least + still, "{gap:?}, {still:?} of it still\n{}", self.story());
+        }
     }
 
     /// The ends of all logs, and of what the adapters said.

@@ -1,9 +1,6 @@
 //! What the writers of a plant wrote. All of them and the sink share one machine, and so one boot clock.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use client_failover::domain::Uptime;
 
@@ -65,10 +62,9 @@ impl Sink {
         writes.get(from..).unwrap_or_default().iter().copied().find(condition)
     }
 
-    /// The newest write, if it is not older than `age`.
-    pub fn newest(&self, now: Uptime, age: Duration) -> Option<Write> {
-        let writes = self.0.lock().unwrap();
-        writes.last().copied().filter(|write| now.since(write.at) < age)
+    /// The newest write.
+    pub fn last(&self) -> Option<Write> {
+        self.0.lock().unwrap().last().copied()
     }
 
     /// The newest write of a member.

@@ -105,7 +105,7 @@ async fn a_hook_that_hangs_keeps_no_heartbeat_waiting() {
     let script = format!("{TELL}; test $CLIENT_FAILOVER_ROLE = Primary && exec sleep 600");
     let server =
         serve(folder.path(), &hook(folder.path(), &script, "60s"), &["--endpoint-loss", "step-down"]);
-    register(&server, &endpoint, "00:00:01").await;
+    register(&server, &endpoint, "00:00:02").await;
     until("the hook hangs", async || {
         lines(folder.path()).last().is_some_and(|line| line.starts_with("Primary"))
     })

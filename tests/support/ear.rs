@@ -5,10 +5,11 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::LIMIT;
 
 /// Listens until the test's process ends.
 pub struct Ear {
@@ -55,7 +56,7 @@ impl Ear {
 
 /// One request to a connection. A client that leaves early is none of the test's business.
 fn answer(stream: &TcpStream, heard: &Mutex<Vec<String>>, body: &dyn Fn(&str) -> String) -> Option<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream.set_read_timeout(Some(LIMIT)).ok()?;
     let mut lines = BufReader::new(stream);
     let (mut request, mut length) = (String::new(), 0);
     loop {

@@ -5,6 +5,7 @@
 
 pub mod ear;
 pub mod mount;
+pub mod port;
 pub mod provider;
 pub mod routes;
 pub mod scripted;

@@ -7,7 +7,6 @@ mod speak;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -16,11 +15,13 @@ use client_failover::domain::Uptime;
 use serde_json::{Value, json};
 use speak::talk;
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::TcpListener,
     sync::{broadcast, watch},
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
+
+use super::port::Port;
 
 /// The path of the endpoint's base.
 pub const BASE: &str = "/api/v1/clientfailover";
@@ -151,7 +152,7 @@ struct Shared {
 
 /// The endpoint. It is gone when it is dropped.
 pub struct Endpoint {
-    address: SocketAddr,
+    port: Port,
     tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     serving: JoinSet<()>,
@@ -174,10 +175,9 @@ impl Endpoint {
     }
 
     async fn start(native: bool, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let script = Script { native, role: Some(json!(1)), ..Script::default() };
         let mut endpoint = Self {
-            address: listener.local_addr().unwrap(),
+            port: Port::hold(),
             tls,
             shared: Arc::new(Shared {
                 script: Mutex::new(script),
@@ -186,7 +186,7 @@ impl Endpoint {
             }),
             serving: JoinSet::new(),
         };
-        endpoint.serve(listener);
+        endpoint.come_back();
         endpoint
     }
 
@@ -216,17 +216,14 @@ impl Endpoint {
         self.serving.shutdown().await;
     }
 
-    /// Listens again, where it did before.
+    /// Listens, where it did before.
     pub fn come_back(&mut self) {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(self.address).unwrap();
-        self.serve(socket.listen(64).unwrap());
+        self.serve(self.port.socket().listen(64).unwrap());
     }
 
     /// Its scheme, host and port.
     pub fn origin(&self) -> String {
-        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.address)
+        format!("{}://{}", if self.tls.is_some() { "https" } else { "http" }, self.port.address)
     }
 
     /// Its base address: the `Endpoint` of a configuration.

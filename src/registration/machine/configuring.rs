@@ -29,8 +29,6 @@ impl Machine {
             self.leave(now, Reason::ConfigurationChanged, "the configuration was changed");
         }
         if self.reason == Reason::Started {
-            // A role is taken back after T in which nobody answered: nobody was asked before.
-            self.started = now;
             let explanation = match &self.identity.known {
                 _ if self.identity.copied => {
                     "the server started; its data folder was copied, or moved to another disk, since it last ran"

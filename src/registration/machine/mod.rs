@@ -71,7 +71,6 @@ struct Flight {
 pub struct Machine {
     identity: Identity,
     loss: EndpointLoss,
-    started: Now,
 
     desired: Desired,
     phase: Phase,
@@ -183,7 +182,6 @@ impl Machine {
         let may_take_back = loss != EndpointLoss::StepDown && was_primary && !identity.copied;
         Self {
             loss,
-            started: now,
             desired: Desired::Nothing,
             phase: Phase::Out,
             may_be_registered: false,
@@ -320,19 +318,23 @@ impl Machine {
         self.group_timeout.map_or(own, |group| own.min(group))
     }
 
-    fn lost_at(&self) -> Option<Uptime> {
+    /// Since when the endpoint, which is asked, has not answered.
+    fn silent_since(&self) -> Option<Uptime> {
         // Nothing is asked while a registration waits for what ran as if alone to stop.
         let asks = self.is_member() && !(self.stopping.is_some() && self.is_joining());
-        (asks && !self.lost).then(|| self.last_contact + self.pace_timeout().get())
+        asks.then_some(self.last_contact)
+    }
+
+    fn lost_at(&self) -> Option<Uptime> {
+        let silent_since = self.silent_since().filter(|_| !self.lost)?;
+        Some(silent_since + self.pace_timeout().get())
     }
 
     fn take_back_at(&self) -> Option<Uptime> {
-        let waits = self.may_take_back
-            && self.loss.keeps_role(self.is_buffered())
-            && self.is_member()
-            && self.role == Role::Secondary;
+        let waits =
+            self.may_take_back && self.loss.keeps_role(self.is_buffered()) && self.role == Role::Secondary;
         let target = self.target().filter(|_| waits)?;
-        Some(self.started.uptime + target.timeout.get())
+        Some(self.silent_since()? + target.timeout.get())
     }
 
     fn pass_deadlines(&mut self, now: Now) {

@@ -269,6 +269,23 @@ fn a_role_lost_with_the_power_is_taken_back_under_keep_role_only() {
 }
 
 #[test]
+fn a_role_is_taken_back_one_t_after_the_endpoint_was_first_asked_however_long_the_start_took() {
+    let known = Known {
+        endpoint: "http://endpoint".to_owned(),
+        group: GroupId::new("g").unwrap(),
+        epoch: Epoch::new(9),
+        was_primary: true,
+    };
+    let mut world = World::new(EndpointLoss::KeepRole, Some(known));
+    world.pass(T * 3);
+    world.configure(target("g", Mode::Hot));
+    world.pass(T - Duration::from_millis(1));
+    assert_eq!(world.role_now(), Role::Secondary);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(world.role_now(), Role::Primary);
+}
+
+#[test]
 fn a_role_is_not_taken_back_once_the_endpoint_was_heard() {
     let known = Known {
         endpoint: "http://endpoint".to_owned(),
