@@ -98,10 +98,8 @@ fn sent() -> impl Strategy<Value = Sent> {
 
 fn edited(mut body: Value, edits: Vec<Edit>) -> Value {
     for edit in edits {
-        let inner = match &mut body {
-            Value::Array(elements) => elements.first_mut().and_then(Value::as_object_mut),
-            other => other.as_object_mut(),
-        };
+        let one = if body.is_array() { body.get_mut(0) } else { Some(&mut body) };
+        let inner = one.and_then(Value::as_object_mut);
         let Some(members) = inner else { return body };
         let at = |at: Index, members: &serde_json::Map<String, Value>| {
             members.keys().nth(at.index(members.len().max(1))).cloned()
