@@ -4,13 +4,16 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 #![allow(clippy::unwrap_used, reason = "what the parsers need is made, or nothing can be tried")]
 
+#[path = "../tests/fuzz/maker.rs"]
+mod maker;
 #[path = "../tests/fuzz/parsers.rs"]
 mod parsers;
 
 use std::{fs, panic, process::ExitCode, time::Duration};
 
 use client_failover::clock;
-use parsers::{Maker, PARSERS};
+use maker::Maker;
+use parsers::PARSERS;
 
 /// Memory that a few thousand cases may leave behind.
 const MOST_MIB: u64 = 256;

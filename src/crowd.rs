@@ -92,4 +92,14 @@ mod tests {
         drop((seats, others));
         assert!(crowd.lock().0 == 0 && crowd.lock().1.is_empty());
     }
+
+    #[test]
+    fn all_names_of_this_machine_are_one_source() {
+        let crowd = Crowd::new(10, 3);
+        let of = |last| crowd.admit(IpAddr::from([127, 0, last, 1]));
+        let seats = [of(0), of(1), of(255)];
+        assert!(seats.iter().all(Option::is_some));
+        assert!(of(2).is_none() && crowd.admit("::ffff:127.0.0.9".parse().unwrap()).is_none());
+        assert!(crowd.admit(IpAddr::from([10, 0, 0, 1])).is_some());
+    }
 }

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "support/json.rs"]
+mod json;
+
 use std::sync::Arc;
 
 use axum::{
@@ -31,9 +34,9 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-const FACET: &str = "/api/v1/configuration/System/ClientFailover";
-const MASK: &str = "***************";
+use crate::json::{MASK, any_json};
 
+const FACET: &str = "/api/v1/configuration/System/ClientFailover";
 /// The facet without a socket, so that thousands of bodies take seconds.
 struct Facet {
     runtime: Runtime,
@@ -51,7 +54,7 @@ impl Facet {
         let listen = ([127, 0, 0, 1], 5590).into();
         let notices = Notices::new(listen, None, logins.clone());
         let (trail, _) = Trail::new(store.clone());
-        let door = Door::new(logins, Hosts::new(listen, &[]), notices, trail);
+        let door = Door::new(logins, Hosts::new("http", listen, &[]), notices, trail);
         let adapter = Adapter {
             listen: ([127, 0, 0, 1], 5590).into(),
             store,
@@ -81,38 +84,6 @@ impl Facet {
         assert_eq!(status, StatusCode::OK);
         serde_json::from_slice(&body).unwrap()
     }
-}
-
-/// Any JSON value, of a few levels.
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        ".{0,20}".prop_map(Value::from),
-        Just(Value::from(MASK)),
-        Just(Value::from("hot")),
-        Just(Value::from("00:00:01")),
-        Just(Value::from("http://h")),
-    ];
-    leaf.prop_recursive(3, 24, 4, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((member_name(), inner), 0..14)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-/// A member that is known, in some case, or any text.
-fn member_name() -> impl Strategy<Value = String> {
-    let known = select(client_failover::domain::MEMBERS.to_vec());
-    prop_oneof![
-        8 => known.clone().prop_map(str::to_owned),
-        2 => known.prop_map(str::to_lowercase),
-        1 => ".{0,12}",
-    ]
 }
 
 fn any_method() -> impl Strategy<Value = Method> {
@@ -277,7 +248,7 @@ fn a_name_and_a_password_are_read_as_they_were_sent() {
 
 #[test]
 fn no_host_is_the_servers_own_but_those_it_was_told_of() {
-    let hosts = Hosts::new(([10, 0, 0, 5], 5590).into(), &["plant.example".to_owned()]);
+    let hosts = Hosts::new("http", ([10, 0, 0, 5], 5590).into(), &["plant.example".to_owned()]);
     let label = "[a-zA-Z0-9-]{1,10}";
     let known = select(vec!["localhost", "plant.example", "10.0.0.5", "127.0.0.1", "[::1]"]);
     let host = prop_oneof![

@@ -104,7 +104,7 @@ impl Entrance {
         let scheme = self.scheme();
         let Self { settings, certificate, logins, issuer, trail: (trail, keeper), .. } = self;
         let notices = Notices::new(listen, certificate.clone(), logins.clone());
-        let hosts = Hosts::new(listen, settings.allow_host.names());
+        let hosts = Hosts::new(scheme, listen, settings.allow_host.names());
         let tls = certificate.as_ref().map(Shown::acceptor).transpose()?;
         tracing::info!("listening on {scheme}://{listen}");
         if let Some(shown) = &certificate {

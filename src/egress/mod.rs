@@ -39,3 +39,4 @@ pub use driver::{Egress, OpenError};
 pub use follower::Before;
 pub use gate::{Answer, Gate, LaneReport, Refusal};
 pub use pool::AnswerBody;
+pub use request::{split, strip, strip_answer};

@@ -32,8 +32,9 @@ const NOT_PASSED: [HeaderName; 13] = [
     header::EXPECT,
 ];
 
-/// Headers of an answer that end here: of the connection, and of the login, which is the gate's.
-const NOT_PASSED_BACK: [HeaderName; 8] = [
+/// Headers of an answer that end here: of the connection, of the login, which is the gate's, and what a browser would
+/// take for the word of this server about itself: the destination has its own name, and this is not it.
+const NOT_PASSED_BACK: [HeaderName; 18] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -42,7 +43,20 @@ const NOT_PASSED_BACK: [HeaderName; 8] = [
     header::UPGRADE,
     header::PROXY_AUTHENTICATE,
     header::WWW_AUTHENTICATE,
+    HeaderName::from_static("authentication-info"),
+    HeaderName::from_static("proxy-authentication-info"),
+    header::SET_COOKIE,
+    HeaderName::from_static("clear-site-data"),
+    header::STRICT_TRANSPORT_SECURITY,
+    header::ALT_SVC,
+    HeaderName::from_static("service-worker-allowed"),
+    HeaderName::from_static("timing-allow-origin"),
+    HeaderName::from_static("nel"),
+    HeaderName::from_static("report-to"),
 ];
+
+/// How all headers begin that let pages of others read an answer: they end here, too.
+const CORS: &str = "access-control-";
 
 /// Under which epoch, and by whom, a request is sent. The collector cannot claim them.
 pub(super) const EPOCH: HeaderName = HeaderName::from_static("x-failover-epoch");
@@ -62,7 +76,8 @@ pub(super) struct Request {
 }
 
 /// The destination's Id, still percent-encoded, and what follows it, of one of the gate's addresses.
-pub(super) fn split(uri: &Uri) -> Option<(&str, String)> {
+#[must_use]
+pub fn split(uri: &Uri) -> Option<(&str, String)> {
     let path = uri.path();
     let rest = path.get(PREFIX.len()..).filter(|_| is_gate_path(path))?;
     let (id, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -79,7 +94,7 @@ pub(super) fn is_gate_path(path: &str) -> bool {
 }
 
 /// Takes out what is not for the destination.
-pub(super) fn strip(headers: &mut HeaderMap) {
+pub fn strip(headers: &mut HeaderMap) {
     remove_named_by_connection(headers);
     for name in NOT_PASSED.iter().chain([&header::CONTENT_LENGTH, &EPOCH, &SESSION]) {
         headers.remove(name);
@@ -87,9 +102,13 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 }
 
 /// Takes out of an answer what is not for the collector.
-pub(super) fn strip_answer(headers: &mut HeaderMap) {
+pub fn strip_answer(headers: &mut HeaderMap) {
     remove_named_by_connection(headers);
     for name in &NOT_PASSED_BACK {
+        headers.remove(name);
+    }
+    let of_cors = |name: &&HeaderName| name.as_str().starts_with(CORS);
+    for name in headers.keys().filter(of_cors).cloned().collect::<Vec<_>>() {
         headers.remove(name);
     }
 }
@@ -216,6 +235,24 @@ mod tests {
         ]);
         strip(&mut passed);
         assert_eq!(passed, headers(&[("content-type", "text/plain"), ("x-other", "kept")]));
+    }
+
+    #[test]
+    fn what_a_destination_says_to_browsers_about_itself_ends_here() {
+        let mut answer = headers(&[
+            ("set-cookie", "a=b"),
+            ("access-control-allow-origin", "*"),
+            ("access-control-what-comes-next", "1"),
+            ("strict-transport-security", "max-age=1"),
+            ("clear-site-data", "*"),
+            ("alt-svc", "clear"),
+            ("www-authenticate", "Basic"),
+            ("content-length", "3"),
+            ("etag", "x"),
+        ]);
+        answer.append("set-cookie", HeaderValue::from_static("c=d"));
+        strip_answer(&mut answer);
+        assert_eq!(answer, headers(&[("content-length", "3"), ("etag", "x")]));
     }
 
     #[test]

@@ -78,7 +78,7 @@ impl Door {
             tracing::warn!(%from, ?stranger, "a request was refused: it is not meant for this server");
             let action = match &stranger {
                 Stranger::NoHost | Stranger::Host(_) => AuditAction::WrongHost,
-                Stranger::Origin(_) => AuditAction::WrongOrigin,
+                Stranger::Origin(_) | Stranger::Site(_) => AuditAction::WrongOrigin,
             };
             self.refuse(asked, NOBODY, action, stranger.into())
         })?;

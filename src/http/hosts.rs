@@ -2,19 +2,24 @@
 //!
 //! A page of somebody else's can make a browser send requests to a name that it has pointed at this
 //! machine (DNS rebinding), or straight to `localhost`. The first kind carries that name as its Host, the
-//! second its own page as its Origin.
+//! second its own page as its Origin. What only reads, such as an image, has no Origin; of that a browser says
+//! whether the page is another site's (`Sec-Fetch-Site`), where the server is on loopback or speaks TLS.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{
-    HeaderMap, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{HOST, ORIGIN},
     uri::Authority,
 };
 
+/// What a browser says of who made it send a request.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Names by which this server may be called.
 #[derive(Debug, Clone)]
 pub struct Hosts {
+    scheme: &'static str,
     listen: IpAddr,
     allowed: Vec<String>,
 }
@@ -28,13 +33,15 @@ pub enum Stranger {
     Host(String),
     /// It was sent by a page of somebody else.
     Origin(String),
+    /// The browser says that a page of somebody else made it send it: how that page is to this server.
+    Site(String),
 }
 
 impl Hosts {
-    /// The names of a server that listens on `listen`: localhost, its address, and `allowed`.
+    /// The names of a server that speaks `scheme` on `listen`: localhost, its address, and `allowed`.
     #[must_use]
-    pub fn new(listen: SocketAddr, allowed: &[String]) -> Self {
-        Self { listen: listen.ip(), allowed: allowed.to_vec() }
+    pub fn new(scheme: &'static str, listen: SocketAddr, allowed: &[String]) -> Self {
+        Self { scheme, listen: listen.ip(), allowed: allowed.to_vec() }
     }
 
     /// Whether a request is meant for this server, and not sent by a page that is not its own.
@@ -56,18 +63,21 @@ impl Hosts {
                 return Err(Stranger::Host(named.host().to_owned()));
             }
         }
-        headers.get_all(ORIGIN).iter().try_for_each(|origin| self.check_origin(origin, &host))
+        headers.get_all(ORIGIN).iter().try_for_each(|origin| self.check_origin(origin, &host))?;
+        headers.get_all(SITE).iter().try_for_each(check_site)
     }
 
     fn check_origin(&self, origin: &HeaderValue, host: &Authority) -> Result<(), Stranger> {
         let of = || Stranger::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned());
         let uri: Uri = origin.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(of)?;
-        let (Some("http" | "https"), Some(page)) = (uri.scheme_str(), uri.authority()) else {
+        let (Some(scheme @ ("http" | "https")), Some(page)) = (uri.scheme_str(), uri.authority()) else {
             return Err(of());
         };
-        // A page on another port of this machine is another's. Names that an operator allowed are ours on
-        // any port: a proxy in front may have one of its own.
-        let same = page.host().eq_ignore_ascii_case(host.host()) && port(page) == port(host);
+        // A page on another port of this machine, or of another scheme, is another's. Names that an operator allowed
+        // are ours on any port and of either scheme: a proxy in front may have its own.
+        let same = scheme == self.scheme
+            && page.host().eq_ignore_ascii_case(host.host())
+            && port(page, scheme) == port(host, scheme);
         if same || self.allowed.contains(&bare(page.host())) { Ok(()) } else { Err(of()) }
     }
 
@@ -107,9 +117,17 @@ fn bare(host: &str) -> String {
     host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&host).to_owned()
 }
 
-/// A port that is not the default of a scheme.
-fn port(authority: &Authority) -> Option<u16> {
-    authority.port_u16().filter(|port| !matches!(port, 80 | 443))
+/// The port that is meant where one may be left out.
+fn port(authority: &Authority, scheme: &str) -> u16 {
+    authority.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 })
+}
+
+/// A page of this server, or whoever types an address or starts a program, has sent it.
+fn check_site(site: &HeaderValue) -> Result<(), Stranger> {
+    match site.as_bytes() {
+        b"same-origin" | b"none" => Ok(()),
+        other => Err(Stranger::Site(String::from_utf8_lossy(other).into_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +135,16 @@ mod tests {
     use super::*;
 
     fn check(listen: &str, allowed: &[&str], host: &str, origin: Option<&str>) -> Result<(), Stranger> {
+        check_over("http", listen, allowed, host, origin)
+    }
+
+    fn check_over(
+        scheme: &'static str,
+        listen: &str,
+        allowed: &[&str],
+        host: &str,
+        origin: Option<&str>,
+    ) -> Result<(), Stranger> {
         let listen: SocketAddr = listen.parse().unwrap();
         let allowed: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let mut headers = HeaderMap::new();
@@ -124,7 +152,7 @@ mod tests {
         if let Some(origin) = origin {
             headers.insert(ORIGIN, origin.parse().unwrap());
         }
-        Hosts::new(listen, &allowed).check(&Uri::from_static("/"), &headers)
+        Hosts::new(scheme, listen, &allowed).check(&Uri::from_static("/"), &headers)
     }
 
     #[test]
@@ -157,26 +185,53 @@ mod tests {
 
     #[test]
     fn a_page_may_call_the_server_that_served_it_and_no_other() {
-        for (host, origin, own) in [
-            ("localhost:5590", "http://localhost:5590", true),
-            ("localhost:5590", "http://LOCALHOST:5590", true),
-            ("127.0.0.1", "http://127.0.0.1:80", true),
-            ("localhost:5590", "http://localhost:3000", false),
-            ("localhost:5590", "http://127.0.0.1:5590", false),
-            ("localhost:5590", "http://evil.example", false),
-            ("localhost:5590", "null", false),
-            ("localhost:5590", "file://", false),
-            ("localhost:5590", "chrome-extension://abc", false),
-            ("localhost:5590", "https://plant.example", true),
+        for (scheme, host, origin, own) in [
+            ("http", "localhost:5590", "http://localhost:5590", true),
+            ("http", "localhost:5590", "http://LOCALHOST:5590", true),
+            ("http", "127.0.0.1", "http://127.0.0.1:80", true),
+            ("http", "127.0.0.1", "http://127.0.0.1:443", false),
+            ("http", "127.0.0.1", "https://127.0.0.1", false),
+            ("https", "127.0.0.1", "https://127.0.0.1:443", true),
+            ("https", "127.0.0.1", "http://127.0.0.1:443", false),
+            ("https", "localhost:5590", "http://localhost:5590", false),
+            ("http", "localhost:5590", "https://localhost:5590", false),
+            ("http", "localhost:5590", "http://localhost:3000", false),
+            ("http", "localhost:5590", "http://127.0.0.1:5590", false),
+            ("http", "localhost:5590", "http://evil.example", false),
+            ("http", "localhost:5590", "null", false),
+            ("http", "localhost:5590", "file://", false),
+            ("http", "localhost:5590", "chrome-extension://abc", false),
+            ("http", "localhost:5590", "https://plant.example", true),
         ] {
-            let allowed = check("127.0.0.1:5590", &["plant.example"], host, Some(origin));
-            assert_eq!(allowed.is_ok(), own, "{origin} calls {host}: {allowed:?}");
+            let allowed = check_over(scheme, "127.0.0.1:5590", &["plant.example"], host, Some(origin));
+            assert_eq!(allowed.is_ok(), own, "{origin} calls {host} over {scheme}: {allowed:?}");
+        }
+    }
+
+    #[test]
+    fn what_another_sites_page_makes_a_browser_send_is_refused_though_it_has_no_origin() {
+        let hosts = Hosts::new("http", ([127, 0, 0, 1], 5590).into(), &["plant.example".to_owned()]);
+        for (sites, own) in [
+            (&[][..], true),
+            (&["none"], true),
+            (&["same-origin"], true),
+            (&["same-site"], false),
+            (&["cross-site"], false),
+            (&["Cross-Site"], false),
+            (&["anything"], false),
+            (&["none", "cross-site"], false),
+        ] {
+            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static("localhost:5590"))]);
+            for site in sites {
+                headers.append(SITE, HeaderValue::from_static(site));
+            }
+            assert_eq!(hosts.check(&Uri::from_static("/"), &headers).is_ok(), own, "{sites:?}");
         }
     }
 
     #[test]
     fn a_request_names_one_host() {
-        let hosts = Hosts::new(([127, 0, 0, 1], 5590).into(), &[]);
+        let hosts = Hosts::new("http", ([127, 0, 0, 1], 5590).into(), &[]);
         assert_eq!(hosts.check(&Uri::from_static("/"), &HeaderMap::new()), Err(Stranger::NoHost));
         let mut two = HeaderMap::new();
         two.append(HOST, HeaderValue::from_static("localhost"));

@@ -14,6 +14,7 @@ pub(super) const PAGE_LIMIT: i64 = 1_000;
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     query: &'a Query,
+    known: &'a [&'a str],
     faults: Faults,
 }
 
@@ -22,18 +23,19 @@ pub(super) const OF_HISTORY: [&str; 5] = ["from", "to", "kind", "limit", "cursor
 
 impl<'a> Asked<'a> {
     /// A query that may have the parameters `known`.
-    pub(super) fn new(query: &'a Query, known: &[&str]) -> Self {
-        Self { query, faults: query.unknown(known) }
+    pub(super) fn new(query: &'a Query, known: &'a [&'a str]) -> Self {
+        Self { query, known, faults: query.unknown(known) }
     }
 
-    /// The value of `name`; `right` says how it is written.
+    /// The value of `name`, if that is known; `right` says how it is written.
     pub(super) fn value<T>(
         &mut self,
         name: &str,
         right: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let value = read(self.query.get(name)?);
+        let written = self.query.get(name).filter(|_| self.known.contains(&name))?;
+        let value = read(written);
         if value.is_none() {
             self.faults.push(Fault::new(name, "cannot be read", right));
         }

@@ -97,6 +97,13 @@ impl From<Stranger> for Failure {
                 "Use the server's own page, or start it with --allow-host and the name of the proxy in front.",
             )
             .because(Cause::OtherOrigin),
+            Stranger::Site(site) => Self::new(
+                StatusCode::FORBIDDEN,
+                "A page of somebody else sent the request.",
+                format!("The browser says so (Sec-Fetch-Site: {site})."),
+                "Use the server's own page, or type the address.",
+            )
+            .because(Cause::OtherOrigin),
         }
     }
 }

@@ -5,10 +5,11 @@ use super::{
     audit::insert_audit,
     endpoint_rows::{GroupRow, OverrideRow, SeatRow, SessionRow, columns, micros},
     group_history::insert_changes,
+    users::keep_owner,
 };
 use crate::domain::{
     AuditRow, Description, GroupChange, GroupKey, GroupSpec, Incarnation, Name, OverrideRecord,
-    RegisteredSession, SeatRecord, SessionId, Wall,
+    RegisteredSession, SeatRecord, SessionId, UserName, Wall,
 };
 
 /// Everything that an endpoint takes up at its start.
@@ -58,14 +59,15 @@ impl Store {
         })
     }
 
-    /// Keeps a new group.
+    /// Keeps a new group, and `told` in the audit trail.
     ///
     /// # Errors
     /// When the store cannot.
-    pub async fn insert_group(&self, group: &GroupSpec, at: Wall) -> Result<(), StoreError> {
+    pub async fn insert_group(&self, group: &GroupSpec, told: &AuditRow, at: Wall) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         keep_group(&mut transaction, group, at).await?;
+        insert_audit(&mut transaction, told).await?;
         transaction.commit().await
     }
 
@@ -89,7 +91,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Keeps a new session of `group`, and the group, should it be missing: a deletion that was said to
+    /// Keeps a new session of `group` and whose it is, and the group, should it be missing: a deletion that was said to
     /// have failed may have been kept.
     ///
     /// # Errors
@@ -98,6 +100,7 @@ impl Store {
         &self,
         group: &GroupSpec,
         session: &RegisteredSession,
+        owner: Option<&UserName>,
         at: Wall,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
@@ -124,6 +127,8 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        // Nor is it still his whose registration was said to have failed.
+        keep_owner(&mut transaction, (tenant, namespace, group), id, owner).await?;
         transaction.commit().await
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
-    io::{self, Seek, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -151,7 +151,8 @@ impl DataFolder {
     /// Whether the folder was copied, or moved to another disk, since its last server ran: then that server's folder
     /// may still be there, and used.
     ///
-    /// A lock says in its content which file it is. A copy of it says the same, and is another file.
+    /// A lock says in its content which file it is. A copy of it says the same, and is another file. In a clone of the whole
+    /// disk it is the same file, and nothing is known: the endpoint refuses the one of two machines that it hears last.
     #[must_use]
     pub fn was_copied(path: &Path) -> bool {
         let lock = path.join("lock");
@@ -162,13 +163,17 @@ impl DataFolder {
     /// From now on the folder is no copy: it is the one that a server runs in. Says whether it was one.
     pub(super) fn settle(&self) -> io::Result<bool> {
         let Some(mut lock) = self.lock.as_ref() else { return Ok(false) };
-        let was_copied = Self::was_copied(&self.path);
-        let own = inode(&lock.metadata()?);
-        lock.set_len(0)?;
+        let (own, mut said) = (inode(&lock.metadata()?), String::new());
         lock.rewind()?;
-        lock.write_all(own.as_bytes())?;
-        lock.sync_all()?;
-        Ok(was_copied)
+        // What is no text is none of ours.
+        lock.read_to_string(&mut said).ok();
+        if said != own {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            lock.write_all(own.as_bytes())?;
+            lock.sync_all()?;
+        }
+        Ok(!said.is_empty() && said != own)
     }
 
     /// A folder that is only looked at: nothing is made, and a server may use it.

@@ -162,7 +162,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.is_ascii() {
+    if text.len() != 2 * N || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     let mut bytes = [0; N];
@@ -170,4 +170,51 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
     }
     Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines that are keys, nearly, or not at all.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let key = (any::<[u8; KEY_ID_LENGTH]>(), any::<[u8; 32]>())
+            .prop_map(|(id, secret)| format!("{KEY_VERSION} {} {}\n", hex(&id), hex(&secret)).into_bytes());
+        let other = prop::collection::vec(any::<u8>(), 0..120);
+        prop::collection::vec(prop_oneof![4 => key, 1 => other], 0..4).prop_map(|lines| lines.concat())
+    }
+
+    #[test]
+    fn any_file_is_keys_that_are_written_alike_again_or_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, again) = (folder.path().join("key"), folder.path().join("again"));
+        let change = (any::<prop::sample::Index>(), any::<u8>());
+        let changed = (lines(), prop::collection::vec(change, 0..3)).prop_map(|(mut bytes, changes)| {
+            for (at, byte) in changes {
+                let at = at.index(bytes.len().max(1));
+                if let Some(changed) = bytes.get_mut(at) {
+                    *changed = byte;
+                }
+            }
+            bytes
+        });
+        proptest!(ProptestConfig::with_cases(400), |(bytes in changed)| {
+            fs::write(&path, &bytes).unwrap();
+            match read(&path) {
+                Ok(keys) => {
+                    write(&again, &keys).unwrap();
+                    let said = String::from_utf8(bytes).unwrap().to_ascii_lowercase();
+                    let kept = fs::read_to_string(&again).unwrap();
+                    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+                    prop_assert_eq!(words(&said), words(&kept));
+                }
+                Err(why) => {
+                    let reasons = ["is damaged", "cannot be read"];
+                    prop_assert!(reasons.iter().any(|reason| why.contains(reason)), "{}", why);
+                }
+            }
+        });
+    }
 }

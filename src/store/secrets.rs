@@ -75,20 +75,27 @@ impl Store {
         for id in &change.removed {
             let folded = id.folded();
             sqlx::query!("delete from secret where folded = ?", folded).execute(&mut *transaction).await?;
-            note(&mut transaction, (by, now, observed), id, AuditAction::Deleted).await?;
+            note(&mut transaction, (by, now, observed), id, AuditAction::Deleted, &[masked("Value")]).await?;
         }
         for given in &change.given {
-            let known = stored.iter().any(|entry| entry.id == given.id);
+            let known = stored.iter().find(|entry| entry.id == given.id);
+            let changes = changes(known, given);
             match &given.value {
                 Some(value) => {
                     let users = accesses.iter().map(|(_, access)| access);
                     let users =
                         users.filter(|access| access.reference() == Some(&given.id)).map(Access::recipient);
                     self.give(&mut transaction, now, given, value, users.collect()).await?;
-                    let action = if known { AuditAction::Replaced } else { AuditAction::Created };
-                    note(&mut transaction, (by, now, observed), &given.id, action).await?;
+                    let action = if known.is_some() { AuditAction::Replaced } else { AuditAction::Created };
+                    note(&mut transaction, (by, now, observed), &given.id, action, &changes).await?;
                 }
-                None => describe(&mut transaction, given).await?,
+                // The mask keeps the value; where nothing else differs, nothing happens.
+                None if changes.is_empty() => {}
+                None => {
+                    describe(&mut transaction, given).await?;
+                    let action = AuditAction::Updated;
+                    note(&mut transaction, (by, now, observed), &given.id, action, &changes).await?;
+                }
             }
         }
         transaction.commit().await?;
@@ -174,16 +181,39 @@ async fn note(
     (by, now, observed): Made<'_>,
     id: &SecretId,
     action: AuditAction,
+    changes: &[MemberChange],
 ) -> Result<(), StoreError> {
-    let mask = || Some(MASK.to_owned());
-    let changes = [MemberChange { member: "Value", from: mask(), to: mask() }];
     let what = format!("the secret {:?}", id.as_str());
     let (action_name, id_text) = (action.as_str(), id.as_str());
-    let made = MadeChange { facet: "Secrets", what, id: id_text, action: action_name, changes: &changes };
+    let made = MadeChange { facet: "Secrets", what, id: id_text, action: action_name, changes };
     insert_transition(transaction, &row_of_change(by, now, observed, &made)).await?;
     let (by, from) = (by.user.clone(), by.from.map(|from| from.to_string()));
     let deed = Deed { kind: AuditKind::Secret, action, subject: id.to_string() };
     insert_audit(transaction, &AuditRow::of_deed(deed, now.wall, by, from)).await
+}
+
+/// Which members of a secret become others, as who may not read secrets may see it.
+fn changes(stored: Option<&SecretEntry>, given: &GivenSecret) -> Vec<MemberChange> {
+    let mut changes = Vec::new();
+    if let Some(stored) = stored.filter(|stored| stored.id.as_str() != given.id.as_str()) {
+        let (from, to) = (stored.id.to_string(), given.id.to_string());
+        changes.push(MemberChange { member: "Id", from: Some(from), to: Some(to) });
+    }
+    if stored.and_then(|stored| stored.description.as_ref()) != given.description.as_ref() {
+        changes.push(masked("Description"));
+    }
+    if stored.and_then(|stored| stored.expiration_date.as_ref()) != given.expiration_date.as_ref() {
+        changes.push(masked("ExpirationDate"));
+    }
+    if given.value.is_some() {
+        changes.push(masked("Value"));
+    }
+    changes
+}
+
+fn masked(member: &'static str) -> MemberChange {
+    let mask = || Some(MASK.to_owned());
+    MemberChange { member, from: mask(), to: mask() }
 }
 
 async fn describe(transaction: &mut Write<'_>, given: &GivenSecret) -> Result<(), StoreError> {

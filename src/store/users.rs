@@ -5,7 +5,7 @@ use std::path::Path;
 use sqlx::{Connection, Sqlite, SqliteConnection, Transaction};
 
 use super::{
-    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, audit::insert_audit,
+    DATABASE, DataFolder, FolderError, KeyPlace, Store, StoreError, Write, audit::insert_audit,
     endpoint_rows::columns, options,
 };
 use crate::domain::{
@@ -165,7 +165,7 @@ impl Store {
             .collect()
     }
 
-    /// Keeps whose a session is. One that is not there any more belongs to nobody.
+    /// Keeps whose a session is.
     ///
     /// # Errors
     /// When the store cannot.
@@ -177,23 +177,44 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        let ((tenant, namespace), group) = (columns(&group.place), group.id.as_str());
-        let (session, owner) = (session.as_str(), owner.as_str());
-        sqlx::query!(
-            "insert into endpoint_session_owner (tenant, namespace, group_id, session_id, user_name)
-             select tenant, namespace, group_id, id, ? from endpoint_session
-             where tenant = ? and namespace = ? and group_id = ? and id = ?
-             on conflict (tenant, namespace, group_id, session_id) do update set user_name = excluded.user_name",
-            owner,
-            tenant,
-            namespace,
-            group,
-            session
-        )
-        .execute(&mut *transaction)
-        .await?;
+        let (tenant, namespace) = columns(&group.place);
+        let group = (tenant, namespace, group.id.as_str());
+        keep_owner(&mut transaction, group, session.as_str(), Some(owner)).await?;
         transaction.commit().await
     }
+}
+
+/// Keeps whose a session of a group is, or that it is nobody's. One that is not there any more belongs to nobody.
+pub(super) async fn keep_owner(
+    transaction: &mut Write<'_>,
+    (tenant, namespace, group): (&str, &str, &str),
+    session: &str,
+    owner: Option<&UserName>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from endpoint_session_owner
+         where tenant = ? and namespace = ? and group_id = ? and session_id = ?",
+        tenant,
+        namespace,
+        group,
+        session
+    )
+    .execute(&mut **transaction)
+    .await?;
+    let Some(owner) = owner.map(UserName::as_str) else { return Ok(()) };
+    sqlx::query!(
+        "insert into endpoint_session_owner (tenant, namespace, group_id, session_id, user_name)
+         select tenant, namespace, group_id, id, ? from endpoint_session
+         where tenant = ? and namespace = ? and group_id = ? and id = ?",
+        owner,
+        tenant,
+        namespace,
+        group,
+        session
+    )
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
 }
 
 /// Ends a change of an account, with its row of the audit trail if it changed one; gives whether it did.

@@ -1,6 +1,6 @@
 //! A planted secret is searched for everywhere: files, log, answers, process list, backups, and what the program prints.
 
-use std::{fs, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     database::ask,
-    support::{FACET, FAILOVER, HISTORY, PROGRAM, STATE, Server, ear::Ear, until},
+    support::{FACET, FAILOVER, HISTORY, PROGRAM, STATE, Server, ear::Ear, search::Planted, until},
 };
 
 const PASSWORD: &str = "Zwölf+Boxkämpfer/jagen%20Viktor";
@@ -20,8 +20,8 @@ const SECRETS: &str = "/api/v1/management/secrets";
 const DESTINATIONS: &str = "/api/v1/configuration/Egress/DataEndpoints";
 const CLIENT_SECRET: &str = "quer\"über\\den großen & Sylter=Deich";
 
-/// The forms in which a secret could show itself.
-fn forms() -> Vec<Vec<u8>> {
+/// The secrets in the forms in which they could show themselves.
+fn planted() -> Planted {
     let mut forms = Vec::new();
     for secret in [PASSWORD, CLIENT_SECRET] {
         let escaped: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -37,38 +37,10 @@ fn forms() -> Vec<Vec<u8>> {
             STANDARD.encode(format!("gate:{secret}")),
         ]);
     }
-    forms.into_iter().map(String::into_bytes).collect()
+    Planted::texts(forms)
 }
 
-fn assert_clean(what: &str, content: &[u8]) {
-    for form in forms() {
-        let found = content.windows(form.len()).position(|window| window == form);
-        if let Some(at) = found {
-            let around = &content[at.saturating_sub(300)..(at + form.len() + 20).min(content.len())];
-            panic!("{what} contains a secret: {}", String::from_utf8_lossy(around));
-        }
-    }
-}
-
-fn check_folder(folder: &Path) {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        assert_clean(&path.display().to_string(), &fs::read(&path).unwrap());
-        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
-    }
-    assert!(names.iter().any(|name| name == "failover.db"), "{names:?}");
-}
-
-fn check_process(server: &Server) {
-    for file in ["cmdline", "environ", "comm"] {
-        let content = fs::read(format!("/proc/{}/{file}", server.pid())).unwrap();
-        assert!(!content.is_empty());
-        assert_clean(file, &content);
-    }
-}
-
-async fn check_answers(server: &Server) {
+async fn check_answers(planted: &Planted, server: &Server) {
     let one = format!("{FACET}/C");
     let (stored, history) = (format!("{SECRETS}/planted"), format!("{HISTORY}?limit=1000"));
     for path in [
@@ -91,17 +63,17 @@ async fn check_answers(server: &Server) {
     ] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-        assert_clean(path, answer.body.as_bytes());
+        planted.none_in(path, answer.body.as_bytes());
     }
 }
 
 /// What `check` says of the folder, whether its server runs or not.
-fn check_check(data: &Path) {
+fn check_check(planted: &Planted, data: &Path) {
     let mut command = Command::new(PROGRAM);
     let said = command.args(["check", "serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data);
     let said = said.env_clear_and_trace().output().unwrap();
     assert!(String::from_utf8_lossy(&said.stdout).contains("database"), "{said:?}");
-    assert_clean("check", &[said.stdout, said.stderr].concat());
+    planted.none_in("check", &[said.stdout, said.stderr].concat());
 }
 
 #[test]
@@ -115,7 +87,7 @@ fn what_a_panic_could_print_has_no_secret() {
             format!("{:?}", read_secrets(content(json!([{ "Id": "a", "Value": secret }]))).unwrap()),
             format!("{:?}", basic::read(header.as_bytes()).unwrap()),
         ] {
-            assert_clean("what is printed for a panic", printed.as_bytes());
+            planted().none_in("what is printed for a panic", printed.as_bytes());
         }
     }
 }
@@ -167,16 +139,16 @@ fn faulty_secrets() -> Vec<String> {
 }
 
 /// What is refused is not said back.
-async fn check_refusals(server: &Server) {
+async fn check_refusals(planted: &Planted, server: &Server) {
     for (method, body) in faulty_requests() {
         let answer = server.send(method.clone(), FACET, Some(&body)).await;
         assert!(answer.status.is_client_error(), "{method} {body}: {}", answer.status);
-        assert_clean(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
+        planted.none_in(&format!("the refusal of {method} {body}"), answer.body.as_bytes());
     }
     for body in faulty_secrets() {
         let answer = server.send(Method::PUT, &format!("{SECRETS}/planted"), Some(&body)).await;
         assert!(answer.status.is_client_error(), "{body}: {}", answer.status);
-        assert_clean(&format!("the refusal of {body}"), answer.body.as_bytes());
+        planted.none_in(&format!("the refusal of {body}"), answer.body.as_bytes());
     }
 }
 
@@ -197,6 +169,7 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
     // Everything that can be logged, of everybody.
     command.env_clear_and_trace();
     let mut server = Server::from_command(command, &data);
+    let planted = planted().and(Planted::key_of(&data));
 
     // Endpoints that say back what they were told, as debugging proxies and frameworks do.
     let said_back = |request: &str| {
@@ -240,26 +213,24 @@ async fn a_secret_is_nowhere_but_sealed_in_the_database_and_on_its_way_to_the_en
         .await;
         until("the refusal is known", async || server.get(FAILOVER).await.json()["LastError"].is_string())
             .await;
-        check_answers(&server).await;
-        check_refusals(&server).await;
+        check_answers(&planted, &server).await;
+        check_refusals(&planted, &server).await;
         server.send(Method::PATCH, FACET, Some("{\"Name\":\"n\"}")).await;
-        check_answers(&server).await;
-        check_folder(&data);
-        check_process(&server);
-        check_check(&data);
+        check_answers(&planted, &server).await;
+        planted.none_in_folder(&data, &["key"]);
+        planted.none_in_process(&server);
+        check_check(&planted, &data);
     }
-    assert_clean("the dump", ask(&data, ".dump").as_bytes());
-    let mut backup = Command::new(PROGRAM);
-    backup.arg("backup").arg(data.join("a backup")).arg("--data-dir").arg(&data);
-    assert!(backup.status().unwrap().success());
+    planted.none_in("the dump", ask(&data, ".dump").as_bytes());
+    planted.none_in_backup(&data);
     assert_eq!(server.terminate().code(), Some(0));
-    check_check(&data);
-    check_folder(&data);
+    check_check(&planted, &data);
+    planted.none_in_folder(&data, &["key"]);
     for file in ["a backup", "egress.db"] {
         assert!(data.join(file).exists(), "{file} was searched");
     }
     assert!(server.log().contains("TRACE"), "everything is logged");
-    assert_clean("the log", server.log().as_bytes());
+    planted.none_in("the log", server.log().as_bytes());
 }
 
 /// A command in an environment of its own.

@@ -1,21 +1,29 @@
-//! Every parser of bytes that come from outside, and bytes that somebody might send: near to what is right, and far
-//! from it.
+//! Every parser of bytes that come from outside.
 
 use std::{
     cell::RefCell,
     ffi::OsString,
     io::{Seek, SeekFrom, Write},
     os::unix::ffi::OsStringExt,
+    path::Path,
     sync::LazyLock,
 };
 
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
-    auth::{basic, token},
+    audit::Trail,
+    auth::{Logins, basic, token},
     domain::{HttpUrl, Place, Protected, SessionId, UserName, Wall, format_span, parse_span},
-    http::Hosts,
+    egress,
+    endpoint::{self as hosted, Endpoint},
+    http::{Door, Hosts, Notices, interfaces, kit::Interface},
     settings::{self, EndpointPartial, ServePartial},
+    store::{DataFolder, Store},
+    tls::{Authorities, Files, Shown},
     wire::{
         component, configuration, data_endpoint, endpoint,
         events::{EventReader, nudges},
@@ -65,7 +73,122 @@ pub(crate) const PARSERS: &[Parser] = &[
     ("Host and Origin", hosts),
     ("a settings file", settings_file),
     ("settings in the environment", settings_in_environment),
+    ("a path", path),
+    ("a query", query),
+    ("an address of the gate", gate_address),
+    ("headers at the gate", gate_headers),
+    ("a certificate and its key", certificate),
+    ("an authority", |bytes| in_file(bytes, |file| drop(Authorities::read(file)))),
 ];
+
+/// A server of the endpoint half without a socket, and what it runs in.
+struct Served {
+    runtime: tokio::runtime::Runtime,
+    interface: Interface,
+}
+
+thread_local! {
+    /// Where it keeps all.
+    static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
+
+    /// It is never ended: a thread that ends has no runtime to do it in.
+    static SERVED: &'static Served = {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let folder = FOLDER.with(|folder| folder.path().to_owned());
+        let listen = ([127, 0, 0, 1], 5590).into();
+        let interface = runtime.block_on(async {
+            let store = Store::open(DataFolder::hold(&folder).unwrap()).await.unwrap();
+            let logins = Logins::open(store.clone(), None, false).await.unwrap();
+            let (trail, _) = Trail::new(store.clone());
+            let notices = Notices::new(listen, None, logins.clone());
+            let door = Door::new(logins, Hosts::new("http", listen, &[]), notices, trail);
+            let endpoint = Endpoint::open(store.clone(), hosted::Settings::default()).await.unwrap();
+            interfaces(&store, None, Some(endpoint)).build(door)
+        });
+        Box::leak(Box::new(Served { runtime, interface }))
+    };
+}
+
+/// A request that reads: no path and no query is the server's fault.
+fn ask(target: &[u8]) {
+    let Ok(uri) = Uri::try_from(target) else { return };
+    SERVED.with(|served| {
+        let request = Request::builder().uri(uri).header("host", "localhost").body(Body::empty()).unwrap();
+        let status = served.runtime.block_on(async { served.interface.answer(request).await.status() });
+        assert!(!status.is_server_error() || status == StatusCode::SERVICE_UNAVAILABLE, "{status}");
+    });
+}
+
+fn path(bytes: &[u8]) {
+    ask(&[&b"/api/v1/clientfailover/"[..], bytes].concat());
+    ask(bytes);
+}
+
+fn query(bytes: &[u8]) {
+    for path in
+        ["/api/v1/management/audit?", "/api/v1/clientfailover/overview?", "/api/v1/clientfailover/groups?"]
+    {
+        ask(&[path.as_bytes(), bytes].concat());
+    }
+}
+
+/// Whatever follows the destination's Id stays as it was written.
+fn gate_address(bytes: &[u8]) {
+    let Ok(uri) = Uri::try_from([&b"/egress/"[..], bytes].concat().as_slice()) else { return };
+    let (id, target) = egress::split(&uri).unwrap();
+    assert_eq!(
+        Some(format!("/egress/{id}{target}").as_str()),
+        uri.path_and_query().map(|whole| whole.as_str())
+    );
+    assert!(!id.contains('/'), "{id}");
+}
+
+/// Each line is a header, and is named by `Connection`, too.
+fn gate_headers(bytes: &[u8]) {
+    let mut headers = HeaderMap::new();
+    headers.append(
+        header::CONNECTION,
+        HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("close, te")),
+    );
+    for line in bytes.split(|byte| *byte == b'\n').take(1_000) {
+        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or(line.len()));
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+            headers.append(name, value);
+        }
+    }
+    let mut answer = headers.clone();
+    egress::strip(&mut headers);
+    egress::strip_answer(&mut answer);
+    let ours = [
+        header::AUTHORIZATION,
+        header::COOKIE,
+        header::HOST,
+        header::TRANSFER_ENCODING,
+        header::CONTENT_LENGTH,
+    ];
+    assert!(ours.iter().all(|name| !headers.contains_key(name)));
+    let browsers = [header::SET_COOKIE, header::ACCESS_CONTROL_ALLOW_ORIGIN, header::WWW_AUTHENTICATE];
+    assert!(browsers.iter().all(|name| !answer.contains_key(name)));
+    assert!([headers, answer].iter().all(|passed| !passed.contains_key(header::CONNECTION)));
+}
+
+fn certificate(bytes: &[u8]) {
+    in_file(bytes, |file| {
+        let files = Files { certificate: file.to_owned(), key: file.to_owned() };
+        SERVED.with(|served| drop(served.runtime.block_on(Shown::load(files))));
+    });
+}
+
+/// Gives `read` a file of these bytes.
+fn in_file(bytes: &[u8], read: impl FnOnce(&Path)) {
+    FILE.with_borrow_mut(|file| {
+        file.as_file().set_len(0).unwrap();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.write_all(bytes).unwrap();
+        read(file.path());
+    });
+}
 
 /// As it is, and as a name and a password.
 fn login(bytes: &[u8]) {
@@ -91,7 +214,7 @@ fn check_token(text: &str) {
 /// As Host, as Origin, and as the address itself; what is let in is one of the server's own names.
 fn hosts(bytes: &[u8]) {
     let allowed = ["plant.example".to_owned()];
-    let hosts = Hosts::new(([127, 0, 0, 1], 5590).into(), &allowed);
+    let hosts = Hosts::new("http", ([127, 0, 0, 1], 5590).into(), &allowed);
     let (own, root) = (HeaderValue::from_static("localhost:5590"), Uri::from_static("/"));
     let said = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     if let Ok(value) = HeaderValue::from_bytes(bytes) {
@@ -112,18 +235,15 @@ fn hosts(bytes: &[u8]) {
 }
 
 thread_local! {
-    /// What settings are read from.
+    /// What is read from a file is written to this one.
     static FILE: RefCell<tempfile::NamedTempFile> = RefCell::new(tempfile::NamedTempFile::new().unwrap());
 }
 
 fn settings_file(bytes: &[u8]) {
-    FILE.with_borrow_mut(|file| {
-        file.as_file().set_len(0).unwrap();
-        file.seek(SeekFrom::Start(0)).unwrap();
-        file.write_all(bytes).unwrap();
+    in_file(bytes, |file| {
         let faults = [
-            settings::serve(ServePartial::default(), Some(file.path()), &|_| None).err(),
-            settings::endpoint(EndpointPartial::default(), Some(file.path()), &|_| None).err(),
+            settings::serve(ServePartial::default(), Some(file), &|_| None).err(),
+            settings::endpoint(EndpointPartial::default(), Some(file), &|_| None).err(),
         ];
         assert!(faults.into_iter().flatten().all(|fault| !fault.to_string().is_empty()));
     });
@@ -167,140 +287,6 @@ fn events(bytes: &[u8]) {
         });
         if read.is_err() {
             return;
-        }
-    }
-}
-
-/// What is right, for one parser or another.
-const RIGHT: &[&str] = &[
-    r#"{"Id":"C","FailoverGroupId":"G","Mode":"Hot","Endpoint":"https://h:1/x","UserName":"u","Password":"{{p}}"}"#,
-    r#"[{"Id":"d","Endpoint":"http://h","ReadOnlyMethods":["GET"],"MaxBufferSizeMB":1,"BufferedAnswer":204}]"#,
-    r#"[{"id":"a","value":"v","description":null,"expirationdate":"2024-06-17","Origins":["https://h:443"]}]"#,
-    r#"{"StreamCount":1000,"DeviceStatus":"Good","TimeToLive":"00:01:00"}"#,
-    r#"{"Id":"G","FailoverTimeout":"1.00:00:00.25","AdditionalData":{"Margin":10}}"#,
-    r#"{"Value":"Primary","ExpirationPeriod":"08:00:00","RequestedBy":"a","Reason":"b"}"#,
-    r#"{"FailoverScore":100,"LastDataProcessedTime":"0001-01-01T00:00:00","Incarnation":"i","Sequence":1,"Answered":0,"AppliedRole":"Primary","Epoch":7}"#,
-    r#"{"Role":1,"Epoch":217653611,"FailoverTimeout":"00:00:10","Warnings":["w"],"HandOver":{"From":"a"}}"#,
-    r#"{"access_token":"t","token_type":"Bearer","expires_in":3600,"token_endpoint":"https://h/token"}"#,
-    r#"{"Version":"1.0","Native":1}"#,
-    "\u{feff}event: Nudge\r\ndata: {\"Session\": \"s\"}\r\n\r\n: comment\nid: 1\nretry: 5\ndata\n\n",
-    "https://[::1]:5591/api/v1/clientfailover?x=y",
-    "1.02:03:04.0000005",
-    "2026-01-31T08:00:00.123Z",
-    "oidc:a:b",
-    "Basic cGxjLWE6cGFzc3dvcmQ=",
-    TOKEN,
-    r#"{"keys":[{"kty":"RSA","alg":"RS256","use":"sig","kid":"k","n":"AQAB","e":"AQAB"}]}"#,
-    "localhost:5590",
-    "https://plant.example:8443",
-    SETTINGS,
-    r#"[{ id = "web", tcp = "127.0.0.1:1", interval = "5s" }]"#,
-];
-
-/// A token whose signature nobody made.
-const TOKEN: &str = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImsifQ.\
-    eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUiLCJhdWQiOiJmYWlsb3ZlciIsInN1YiI6ImEiLCJleHAiOjE4MDAwMDAwNjAsInJvbGVzIjpbInVzZXIiXX0.\
-    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
-const SETTINGS: &str = r#"listen = "127.0.0.1:5590"
-allow_host = "plant.example"
-history_days = 365
-oidc_issuer = "https://id.example"
-[collector]
-command = ["/bin/x", "y"]
-env = { A = "b" }
-restart_window = "5m"
-[[probe]]
-id = "web"
-url = "http://127.0.0.1:1/"
-"#;
-
-/// What breaks parsers of one sort or another.
-const WRONG: &[&[u8]] = &[
-    b"\0",
-    b"\xff\xfe",
-    b"\xef\xbb\xbf",
-    b"\xc0\x80",
-    b"\xed\xa0\x80",
-    b"\\ud800",
-    b"\\u0000",
-    b"{{",
-    b"}}",
-    b"[[[[[[[[",
-    b"\"",
-    b"\r\n\r\n",
-    b"1e999999",
-    b"-0",
-    b"99999999999999999999999999",
-    b"null",
-    b"..",
-    b"%00",
-    b":",
-    b"$serde_json::private::RawValue",
-    b"$serde_json::private::Number",
-    b"[[",
-    b"]]",
-    b"\'\'\'",
-    b"\"\"\"",
-    b" = ",
-    b"\n",
-    b"@",
-    b"1979-05-27T07:32:00Z",
-    "ﬀİ\u{202e}".as_bytes(),
-];
-
-/// Makes up bytes; the same seed makes the same ones.
-pub(crate) struct Maker(u64);
-
-impl Maker {
-    pub(crate) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// SplitMix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % u64::try_from(limit.max(1)).unwrap_or(1)).unwrap_or(0)
-    }
-
-    /// Bytes that are nearly right, or not at all.
-    pub(crate) fn bytes(&mut self) -> Vec<u8> {
-        let mut bytes = match self.below(8) {
-            0 => (0..self.below(300)).map(|_| self.next().to_le_bytes()[0]).collect(),
-            _ => RIGHT[self.below(RIGHT.len())].as_bytes().to_vec(),
-        };
-        for _ in 0..self.below(6) {
-            self.change(&mut bytes);
-        }
-        bytes
-    }
-
-    fn change(&mut self, bytes: &mut Vec<u8>) {
-        let (at, to) = (self.below(bytes.len() + 1), self.below(bytes.len() + 1));
-        let (from, to) = (at.min(to), at.max(to));
-        match self.below(7) {
-            0 => drop(bytes.splice(at..at, WRONG[self.below(WRONG.len())].iter().copied())),
-            1 => drop(bytes.drain(from..to)),
-            2 if at < bytes.len() => bytes[at] = self.next().to_le_bytes()[0],
-            3 if at < bytes.len() => bytes[at] ^= 1 << self.below(8),
-            // A part again and again: what is nested, doubled, or long.
-            4 if to - from < 40 => {
-                let part = bytes[from..to].repeat(self.below(200));
-                drop(bytes.splice(at..at, part));
-            }
-            5 => {
-                let other = RIGHT[self.below(RIGHT.len())].as_bytes();
-                let part = &other[self.below(other.len())..];
-                drop(bytes.splice(from..to, part.iter().copied()));
-            }
-            _ => bytes.truncate(at),
         }
     }
 }

@@ -150,15 +150,14 @@ test('an override that can do no good is warned of, and one that is refused says
 
 test('a question that stands says what would happen now, and nothing while that is not known', async (t) => {
   const server = await Server.start(t, 'endpoint');
-  await server.group('g', '00:00:03');
+  await server.group('g');
   const [a, b, c] = [await server.member('g', 'a'), await server.member('g', 'b'), await server.member('g', 'c')];
   for (const member of [a, a, b, c]) await member.beat();
   const page = await visit(t, server, '#groups/g');
   await page.getByRole('button', { name: 'Make c Primary' }).click();
   await shows(page, '.effects', 'a, which is Primary now, is told to stop.');
-  // a falls silent, and b takes over.
-  await until('b is Primary', async () => (await c.beat(), (await b.beat()) === 1));
-  await b.beat();
+  await server.send('POST', `${BASE}/groups/g/clientsessions/b/roleoverride`, { Value: 'Primary' });
+  await until('b is Primary', async () => (await a.beat(), (await b.beat()) === 1));
   await shows(page, '.effects', 'b, which is Primary now, is told to stop.');
   const yes = page.getByRole('dialog').getByRole('button', { name: 'Make c Primary' });
   assert.equal(await yes.getAttribute('aria-disabled'), null);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { launch, open, quit } from './browser.mjs';
-import { BASE, FACET, Server, atEnd } from './server.mjs';
+import { BASE, FACET, Server, atEnd, until } from './server.mjs';
 
 before(launch);
 after(quit);
@@ -103,6 +103,80 @@ async function attack({ url, facet, base }) {
   }
   return read;
 }
+
+/** Images from every address: waits, in the browser, until it has given up each, or `ms` have passed. */
+async function showImages([addresses, ms]) {
+  const shown = addresses.map(
+    (address) =>
+      new Promise((done) => {
+        const image = new Image();
+        image.addEventListener('load', done);
+        image.addEventListener('error', done);
+        image.src = address;
+        document.body.append(image);
+      }),
+  );
+  await Promise.race([Promise.all(shown), new Promise((done) => setTimeout(done, ms))]);
+}
+
+/** A destination of the gate that tells how often it was asked. */
+async function destination(t) {
+  const asked = [];
+  const server = createServer((request, answer) => {
+    asked.push(request.url);
+    answer.end('well');
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  atEnd(t, () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${server.address().port}`, asked };
+}
+
+test('images of a page of another origin make the gate send nothing, and take no place of who watches', async (t) => {
+  const server = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const { url: endpoint, asked } = await destination(t);
+  const lanes = [
+    { Id: 'asks', Endpoint: endpoint },
+    { Id: 'takes', Endpoint: endpoint, ReadOnlyMethods: [] },
+  ];
+  await server.send('PUT', '/api/v1/configuration/Egress/DataEndpoints', lanes);
+  const reports = () => server.send('GET', '/api/v1/diagnostics/Egress');
+  await until('the gate knows its destinations', async () => (await reports()).length === 2);
+
+  const page = await open(t);
+  await page.goto(await stranger(t));
+  const gate = lanes.map(({ Id }) => `${server.url}/egress/${Id}/x?y=1`);
+  await page.evaluate(showImages, [gate, 5_000]);
+  assert.deepEqual(asked, []);
+  assert.deepEqual((await reports()).map(({ Waiting }) => Waiting), [0, 0]);
+
+  // A browser opens six connections to a name, and this machine has many.
+  const names = Array.from({ length: 15 }, (_, at) => server.url.replace('127.0.0.1', `127.0.0.${at + 1}`));
+  for (const stream of [`${BASE}/overview/events`, '/api/v1/diagnostics/Failover/events']) {
+    const addresses = names.flatMap((name) => Array.from({ length: 6 }, (_, at) => `${name}${stream}?${at}`));
+    await page.evaluate(showImages, [addresses, 5_000]);
+    const own = await fetch(server.url + stream);
+    assert.equal(own.status, 200, 'whoever may watch has a place');
+    await own.body.cancel();
+  }
+});
+
+test('a link on a page of another origin opens the page', async (t) => {
+  const server = await Server.start(t, 'serve');
+  const page = await open(t);
+  await page.goto(await stranger(t));
+  await page.evaluate((address) => {
+    const link = document.createElement('a');
+    link.href = address;
+    link.textContent = 'there';
+    document.body.append(link);
+  }, server.url);
+  await page.click('a');
+  await page.waitForURL(`${server.url}/`);
+  await page.locator('main').waitFor();
+});
 
 test('a page of another origin changes nothing and reads nothing', async (t) => {
   const server = await Server.start(t, 'serve', { more: ['--with-endpoint'] });

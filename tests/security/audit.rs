@@ -128,6 +128,40 @@ async fn every_change_is_told_with_who_and_from_where() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_described_otherwise_and_a_group_that_is_made_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    // The mask keeps the value; only what else differs is a change.
+    let masked = json!({
+        "Value": "***************", "Description": "planted words", "ExpirationDate": "2030-01-01",
+    });
+    for body in [json!({ "Value": "a planted secret" }), masked.clone(), masked] {
+        let path = "/api/v1/management/secrets/plc";
+        let done = send(&server, Some("admin"), Method::PUT, path, Some(&body.to_string())).await;
+        assert!(done.status.is_success(), "{}", done.body);
+    }
+    let row = until_row(&server, json!({ "Kind": "Secret", "Action": "Updated", "Subject": "plc" })).await;
+    assert_eq!(row["RequestedBy"], "admin", "{row}");
+    let updated = trail(&server).await.iter().filter(|row| row["Action"] == "Updated").count();
+    assert_eq!(updated, 1, "what changes nothing is no change");
+    let history = get(&server, Some("user"), "/api/v1/diagnostics/FailoverHistory").await.body;
+    assert!(history.contains("was updated by admin") && !history.contains("planted"), "{history}");
+
+    let group = json!({ "Id": "Line 1", "FailoverTimeout": "00:01:00" }).to_string();
+    for _ in 0..2 {
+        let done = send(&server, Some("user"), Method::POST, &format!("{BASE}/groups"), Some(&group)).await;
+        assert!(done.status.is_success(), "{}", done.body);
+    }
+    let made = "Line 1: FailoverTimeout 00:01:00";
+    let row = until_row(&server, json!({ "Kind": "Group", "Action": "Created", "Subject": made })).await;
+    assert_eq!(row["RequestedBy"], "user", "{row}");
+    assert!(row["RequestedFrom"].as_str().unwrap().starts_with("127.0.0.1:"), "{row}");
+    let groups = trail(&server).await.iter().filter(|row| row["Kind"] == "Group").count();
+    assert_eq!(groups, 1, "who finds one has made none");
+}
+
+#[tokio::test]
 async fn what_is_refused_is_told_and_a_flood_of_it_costs_few_rows_and_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     add_all(folder.path());

@@ -61,6 +61,34 @@ async fn a_page_of_somebody_else_can_neither_write_nor_read() {
 }
 
 #[tokio::test]
+async fn what_a_page_of_somebody_else_shows_or_runs_is_refused_and_a_link_to_the_page_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    let ask = async |path: &str, site: &str| {
+        let request = client().get(format!("{}{path}", server.url)).header("sec-fetch-site", site);
+        request.send().await.unwrap().status()
+    };
+    for path in [
+        STATE,
+        "/egress/d/x",
+        "/api/v1/diagnostics/Failover/events",
+        "/api/v1/clientfailover/overview/events",
+        "/metrics",
+        "/nowhere",
+    ] {
+        for site in ["cross-site", "same-site"] {
+            assert_eq!(ask(path, site).await, StatusCode::FORBIDDEN, "{path}, {site}");
+        }
+        for site in ["same-origin", "none"] {
+            assert_ne!(ask(path, site).await, StatusCode::FORBIDDEN, "{path}, {site}");
+        }
+    }
+    for path in ["/", "/api", "/page/page.css"] {
+        assert_eq!(ask(path, "cross-site").await, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_says_to_browsers_what_they_must_not_do() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::serve(folder.path(), &["--with-endpoint"]);

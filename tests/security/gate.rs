@@ -1,10 +1,12 @@
 //! The egress gate is behind the same door as everything else.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
     guarded::{add_all, answer, get, send},
+    sink::{self, Sink},
     support::{Server, client, until},
 };
 
@@ -29,27 +31,63 @@ async fn the_gate_asks_for_a_login_and_turns_pages_of_others_away() {
     }
 }
 
+/// What a destination may say to a browser about itself, and what this server says instead, if anything.
+const SAID: [(&str, &str, Option<&str>); 12] = [
+    ("set-cookie", "a=b; Path=/", None),
+    ("clear-site-data", "\"*\"", None),
+    ("strict-transport-security", "max-age=31536000", None),
+    ("alt-svc", "h3=\":443\"", None),
+    ("access-control-allow-origin", "*", None),
+    ("access-control-allow-credentials", "true", None),
+    ("cross-origin-resource-policy", "cross-origin", Some("same-origin")),
+    ("x-frame-options", "ALLOWALL", Some("DENY")),
+    ("x-content-type-options", "sniff", Some("nosniff")),
+    ("referrer-policy", "unsafe-url", Some("no-referrer")),
+    ("cache-control", "public, max-age=31536000", Some("no-store")),
+    ("content-security-policy", "default-src *", Some("default-src 'none'; frame-ancestors 'none'; sandbox")),
+];
+
 #[tokio::test]
-async fn what_a_destination_says_is_no_page_of_this_server_and_learns_no_login() {
+async fn what_a_destination_says_to_browsers_is_not_said_for_this_server_and_it_learns_no_login() {
     let folder = tempfile::tempdir().unwrap();
     add_all(folder.path());
-    // The destination shows what it was sent; it is a server of ours, which refuses it.
-    let (server, other) = (Server::serve(folder.path(), &[]), tempfile::tempdir().unwrap());
-    let destination = Server::serve(other.path(), &[]);
-    let body = json!({ "Id": "d", "Endpoint": destination.url }).to_string();
+    let (server, sink) = (Server::serve(folder.path(), &[]), Sink::start().await);
+    let said: String = SAID.iter().map(|(name, value, _)| format!("{name}: {value}\r\n")).collect();
+    sink.answer(sink::Answer::With(200, format!("{said}x-kept: 1\r\n").leak(), "well"));
+    let login = json!({ "UserName": "gate", "Password": "its own password" });
+    let with_login = [("d", json!({})), ("e", login)].map(|(id, login)| {
+        let mut body = json!({ "Id": id, "Endpoint": sink.origin() });
+        body.as_object_mut().unwrap().extend(login.as_object().unwrap().clone());
+        body
+    });
+    let body = json!(with_login).to_string();
     for (who, status) in [(None, 401), (Some("user"), 403), (Some("admin"), 204)] {
         let answered = send(&server, who, Method::PUT, DESTINATIONS, Some(&body)).await;
         assert_eq!(answered.status.as_u16(), status, "{who:?}: {}", answered.body);
     }
-    until("the gate knows its destination", async || {
-        get(&server, Some("user"), "/api/v1/diagnostics/Egress").await.json()[0]["Id"] == "d"
+    until("the gate knows its destinations", async || {
+        let report = get(&server, Some("user"), "/api/v1/diagnostics/Egress").await.json();
+        report.as_array().is_some_and(|lanes| lanes.len() == 2)
     })
     .await;
-    let page = get(&server, Some("user"), "/egress/d/").await;
-    assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-    let policies: Vec<_> = page.headers.get_all("content-security-policy").iter().collect();
-    assert!(policies.iter().any(|policy| policy.to_str().unwrap().contains("sandbox")), "{policies:?}");
-    assert_eq!(page.headers["x-frame-options"], "DENY");
+    for id in ["d", "e"] {
+        let request = client().get(format!("{}/egress/{id}/x", server.url));
+        let request = request.basic_auth("user", Some(crate::guarded::PASSWORD)).header("cookie", "a=b");
+        let passed = answer(request).await;
+        assert_eq!((passed.status, passed.body.as_str()), (StatusCode::OK, "well"));
+        assert_eq!(passed.headers["x-kept"], "1");
+        for (name, _, instead) in SAID {
+            let told: Vec<_> =
+                passed.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect();
+            assert_eq!(told, instead.into_iter().collect::<Vec<_>>(), "{name}");
+        }
+    }
+    let seen = sink.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|request| request.header("cookie").is_empty()));
+    assert!(seen[0].header("authorization").is_empty(), "{:?}", seen[0]);
+    let own = format!("Basic {}", STANDARD.encode("gate:its own password"));
+    assert_eq!(seen[1].header("authorization"), [own.as_str()], "its own login, and no other");
 }
 
 #[tokio::test]

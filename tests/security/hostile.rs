@@ -1,18 +1,22 @@
 //! Input that means harm: it is refused, and the server goes on.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
+use serde_json::json;
+
 use crate::{
     guarded::{PASSWORD, add, add_all, answer},
-    support::{FACET, LIMIT, STATE, Server, client, until},
+    sink::Sink,
+    support::{FACET, LIMIT, STATE, Server, client, configuration, until},
 };
 
 /// What a server answers to these bytes before it closes, or at once after its first answer.
@@ -125,24 +129,35 @@ fn files_allowed() -> usize {
     usize::try_from(if raised { wanted } else { current.unwrap_or(wanted) }).unwrap()
 }
 
+/// Waits until the server has ended a connection, and gives what it had said before.
+fn until_cut_off(stream: &mut TcpStream) -> Vec<u8> {
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut said = Vec::new();
+    match stream.read_to_end(&mut said) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("it is still open: {error}"),
+    }
+    said
+}
+
 #[tokio::test]
 async fn who_opens_connections_and_is_silent_keeps_nobody_out_and_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
+    // One source has three quarters of all places, and the server needs files for other things.
+    let (allowed, needed) = (files_allowed(), IDLE / 3 * 4 + 500);
+    assert!(allowed >= needed, "this test needs {needed} open files, and may have {allowed}: see ulimit -Hn");
     let server = Server::serve(folder.path(), &[]);
-    let possible = IDLE.min(files_allowed().saturating_sub(500));
-    println!("{possible} idle connections");
     let mut idle: Vec<TcpStream> = Vec::new();
-    for _ in 0..possible {
+    for _ in 0..IDLE {
         idle.push(TcpStream::connect(server.address()).unwrap());
     }
     let mut slow = TcpStream::connect(server.address()).unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: loc").unwrap();
     assert_eq!(server.get("/healthz").await.status, 200, "others are served meanwhile");
-    for stream in idle.iter_mut().take(3).chain([&mut slow]) {
-        stream.set_read_timeout(Some(LIMIT + Duration::from_secs(10))).unwrap();
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).ok();
-        assert!(!rest.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&rest));
+    for stream in idle.iter_mut().chain([&mut slow]) {
+        let said = until_cut_off(stream);
+        assert!(!said.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&said));
     }
 }
 
@@ -151,6 +166,15 @@ async fn unheard(server: &Server, reason: &str) -> String {
     let sample = format!("client_failover_http_connections_refused_total{{reason=\"{reason}\"}} ");
     let told = server.get("/metrics").await.body;
     told.lines().find_map(|line| line.strip_prefix(&sample)).unwrap_or_default().to_owned()
+}
+
+/// Waits until the log warns of this, with from where.
+async fn until_warned(server: &Server, what: &str, of: &str) {
+    let all = ["WARN", what, "from=127.0.0.1", of];
+    until(&format!("a warning: {what} {of}"), async || {
+        server.log().lines().any(|line| all.iter().all(|part| line.contains(part)))
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -180,7 +204,6 @@ async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where()
     until("and so is the silent one", async || unheard(&server, "Silent").await == "1").await;
     until("and so is the deaf one", async || unheard(&server, "NotTaken").await == "1").await;
     assert_eq!(unheard(&server, "Malformed").await, "2");
-    let log = server.log();
     for (what, of) in [
         ("a connection was ended: what it sent is no HTTP, or its head is too large", ""),
         ("a connection was ended: the head of a request was not complete in time", ""),
@@ -190,8 +213,7 @@ async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where()
         ("a request was refused: it goes beyond a limit", "POST /api/v1/clientfailover/groups"),
         ("a request was refused: it goes beyond a limit", "GET another path"),
     ] {
-        let told = |line: &str| line.contains(what) && line.contains("from=127.0.0.1") && line.contains(of);
-        assert!(log.lines().any(|line| line.contains("WARN") && told(line)), "{what}: {log}");
+        until_warned(&server, what, of).await;
     }
 }
 
@@ -202,8 +224,10 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
     let server = Server::serve(folder.path(), &["--with-endpoint"]);
     assert_eq!(server.get(STATE).await.status, 401);
     let groups = format!("{}/api/v1/clientfailover/groups", server.url);
+    // One for all: to make many takes longer than a connection waits for its first request.
+    let client = client();
     let post = async |path: &str, body: &str| {
-        let request = client().post(format!("{groups}{path}")).basic_auth("user", Some(PASSWORD));
+        let request = client.post(format!("{groups}{path}")).basic_auth("user", Some(PASSWORD));
         answer(request.header("content-type", "application/json").body(body.to_owned())).await.status
     };
     assert_eq!(post("", r#"{"Id": "G", "FailoverTimeout": "01:00:00"}"#).await, 201);
@@ -211,7 +235,7 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
     assert_eq!(post("", "[]").await, 400);
     assert_eq!(post("/other/clientsessions", r#"{"Id": "a"}"#).await, 404);
     for path in [format!("{groups}/other"), format!("{}/nowhere", server.url)] {
-        assert_eq!(answer(client().get(path).basic_auth("user", Some(PASSWORD))).await.status, 404);
+        assert_eq!(answer(client.get(path).basic_auth("user", Some(PASSWORD))).await.status, 404);
     }
     for id in ["a", "b"] {
         assert_eq!(post("/G/clientsessions", &format!(r#"{{"Id": "{id}"}}"#)).await, 201);
@@ -225,26 +249,21 @@ async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_fr
         futures_util::future::join_all((0..100).map(|_| beat())).await.into_iter().any(|status| status == 429)
     })
     .await;
-    let log = server.log();
-    let told = |what: &str, of: &str| {
-        let found = log
-            .lines()
-            .find(|line| line.contains(what) && line.contains(of) && line.contains("from=127.0.0.1"));
-        assert!(found.is_some_and(|line| line.contains("WARN")), "{what}: {log}");
-    };
-    told("a request without a login was refused", "GET /api/v1/diagnostics/failoverstate");
-    told("a request was refused: it cannot be carried out", "status=409");
-    told("a request was refused: it cannot be carried out", "status=400");
-    told(
-        "a request was refused: it cannot be carried out",
-        "asked=\"POST /api/v1/clientfailover/groups/{group}/clientsessions\" status=404",
-    );
-    told("a request was refused: it cannot be carried out", "asked=\"GET another path\" status=404");
-    assert!(
-        !log.contains("asked=\"GET /api/v1/clientfailover/groups/{group}\""),
-        "who only looks is refused nothing"
-    );
-    told("a request was refused: it goes beyond a limit", "user=\"user\"");
+    for (what, of) in [
+        ("a request without a login was refused", "GET /api/v1/diagnostics/failoverstate"),
+        ("a request was refused: it cannot be carried out", "status=409"),
+        ("a request was refused: it cannot be carried out", "status=400"),
+        (
+            "a request was refused: it cannot be carried out",
+            "asked=\"POST /api/v1/clientfailover/groups/{group}/clientsessions\" status=404",
+        ),
+        ("a request was refused: it cannot be carried out", "asked=\"GET another path\" status=404"),
+        ("a request was refused: it goes beyond a limit", "user=\"user\""),
+    ] {
+        until_warned(&server, what, of).await;
+    }
+    let only_looked = "asked=\"GET /api/v1/clientfailover/groups/{group}\"";
+    assert!(!server.log().contains(only_looked), "who only looks is refused nothing");
 }
 
 #[tokio::test]
@@ -262,41 +281,115 @@ async fn a_body_that_dribbles_is_given_up() {
     assert_eq!(&answer, b"HTTP/1.1 408");
 }
 
-/// What the server answers to these bytes and nothing after them.
-fn whole(server: &Server, bytes: &[u8]) -> Vec<u8> {
+/// How long an answer to bytes that are no whole request, perhaps, is waited for before they are said to be all.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What the server answers to these bytes and nothing after them. What `is_whole` ends the connection by itself.
+fn all_of_it(server: &Server, bytes: &[u8], is_whole: bool) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.address()).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    // It may have refused before everything was sent.
     stream.write_all(bytes).ok();
-    stream.shutdown(std::net::Shutdown::Write).ok();
+    stream.set_read_timeout(Some(PAUSE)).unwrap();
+    if !is_whole {
+        // Either it answers now, or it waits for more.
+        stream.peek(&mut [0]).ok();
+        stream.shutdown(std::net::Shutdown::Write).ok();
+    }
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).ok();
+    let read = stream.read_to_end(&mut answer);
+    assert!(!is_whole || read.is_ok(), "{read:?}");
     answer
 }
 
-#[tokio::test]
+/// A request that is right, as an administrator sends it.
+fn right(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let login = STANDARD.encode(format!("plc-a:{PASSWORD}"));
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic {login}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// A request to each interface: what is in its paths and bodies is there.
+fn right_of_every_kind() -> Vec<Vec<u8>> {
+    let (groups, session) =
+        ("/api/v1/clientfailover/groups", "/api/v1/clientfailover/groups/G/clientsessions/S");
+    vec![
+        right("PATCH", FACET, r#"{"Name": "a"}"#),
+        right("POST", groups, r#"{"Id": "G", "FailoverTimeout": "00:01:00"}"#),
+        right("POST", &format!("{groups}/G/clientsessions"), r#"{"Id": "S"}"#),
+        right("POST", &format!("{session}/heartbeat"), r#"{"FailoverScore": 100}"#),
+        right("POST", &format!("{session}/roleoverride"), r#"{"Value": "Primary"}"#),
+        right("GET", &format!("{groups}/G/history?kind=Promoted&limit=1&cursor=9"), ""),
+        right("GET", "/api/v1/management/audit?from=2026-01-31T08:00:00Z&kind=Group&limit=1", ""),
+        right("PUT", "/api/v1/management/secrets/plc", r#"{"Value": "v", "Origins": ["https://h"]}"#),
+        right("PUT", "/api/v1/configuration/Egress/DataEndpoints/e", r#"{"Endpoint": "http://127.0.0.1:9"}"#),
+        right(
+            "PUT",
+            "/api/v1/diagnostics/Components/C",
+            r#"{"DeviceStatus": "Good", "TimeToLive": "01:00:00"}"#,
+        ),
+        right("POST", "/egress/d/data?x=y", "some data"),
+        right("GET", "/egress/d/%64ata;a=b/../c", ""),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bytes_of_any_kind_make_no_server_error() {
     let folder = tempfile::tempdir().unwrap();
+    add("plc-a", "administrator", folder.path());
     let server = Server::serve(folder.path(), &["--with-endpoint"]);
-    add("plc-a", "user", folder.path());
-    let put = format!(
-        "PUT {FACET}?limit=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic YTpi\r\n\
-         Origin: http://localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
-    )
-    .into_bytes();
-    let change = (0..put.len(), any::<u8>(), prop_oneof![Just(0_usize), Just(1), 1..2_000_usize]);
-    let changes = proptest::collection::vec(change, 1..4);
-    let mut runner = TestRunner::deterministic();
-    for _ in 0..300 {
-        let mut bytes = put.clone();
-        for (at, byte, times) in changes.new_tree(&mut runner).unwrap().current() {
-            let at = at.min(bytes.len());
-            let end = (at + 1).min(bytes.len());
-            bytes.splice(at..end, std::iter::repeat_n(byte, times));
-        }
-        let answer = whole(&server, &bytes);
-        let status = String::from_utf8_lossy(answer.get(9..12).unwrap_or_default()).into_owned();
-        assert!(!status.starts_with('5'), "{status} to {:?}", String::from_utf8_lossy(&bytes));
+    let sink = Sink::start().await;
+    for request in [
+        right(
+            "PUT",
+            FACET,
+            &configuration(&format!("{}/api/v1/clientfailover", server.url), "P", "01:00:00").to_string(),
+        ),
+        right(
+            "PUT",
+            "/api/v1/configuration/Egress/DataEndpoints",
+            &json!([{ "Id": "d", "Endpoint": sink.origin() }]).to_string(),
+        ),
+    ] {
+        let answer = all_of_it(&server, &request, true);
+        assert!(answer.starts_with(b"HTTP/1.1 204"), "{}", String::from_utf8_lossy(&answer));
     }
+    until("the gate knows its destination", async || {
+        let asked = all_of_it(&server, &right("GET", "/egress/d/x", ""), true);
+        asked.starts_with(b"HTTP/1.1 200")
+    })
+    .await;
+    let templates = right_of_every_kind();
+    let change =
+        (any::<prop::sample::Index>(), any::<u8>(), prop_oneof![Just(0_usize), Just(1), 1..2_000_usize]);
+    let changes = (0..templates.len(), proptest::collection::vec(change, 0..4));
+    let mut runner = TestRunner::deterministic();
+    let (mut inside, mut done) = (vec![0; templates.len()], 0);
+    for _ in 0..800 {
+        let (which, changes) = changes.new_tree(&mut runner).unwrap().current();
+        let mut bytes = templates[which].clone();
+        for (at, byte, times) in changes {
+            let at = at.index(bytes.len());
+            bytes.splice(at..at + 1, std::iter::repeat_n(byte, times));
+        }
+        let answer = all_of_it(&server, &bytes, bytes == templates[which]);
+        let answer = String::from_utf8_lossy(&answer);
+        let status = answer.get(9..12).unwrap_or_default();
+        // The gate may have nobody to send to, or not be the one to send, and says so.
+        let not_now = (status == "503" || status == "502") && which + 2 >= templates.len();
+        assert!(!status.starts_with('5') || not_now, "{answer} to {:?}", String::from_utf8_lossy(&bytes));
+        // What the door let in has an answer of its own interface.
+        inside[which] += u32::from(!matches!(status, "" | "401" | "403" | "408" | "429" | "431"));
+        done += u32::from(status.starts_with('2'));
+    }
+    assert!(
+        inside.iter().all(|times| *times > 5) && done > 100,
+        "most stopped at the door: {inside:?}, {done}"
+    );
     assert_eq!(server.get("/healthz").await.status, 200);
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }

@@ -6,13 +6,21 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/json.rs"]
+mod json;
+
+#[path = "../egress/sink.rs"]
+mod sink;
+
 mod audit;
+mod bodies;
 mod browsers;
 mod gate;
 mod guarded;
 mod hostile;
 mod listening;
 mod logins;
+mod ownership;
 mod paths;
 mod planted;
 mod routes;

@@ -8,14 +8,14 @@ use crate::{
     support::{FACET, STATE, Server, client, configuration, provider::Provider, until},
 };
 
-const AUDIENCE: &str = "https://failover.plant.example";
+pub const AUDIENCE: &str = "https://failover.plant.example";
 
 fn serve(provider: &Provider, data: &std::path::Path, audience: &str) -> Server {
     Server::serve(data, &["--with-endpoint", "--oidc-issuer", &provider.origin, "--oidc-audience", audience])
 }
 
 /// A fresh token of a client of the provider.
-async fn token(provider: &Provider, id: &str, secret: &str) -> String {
+pub async fn token(provider: &Provider, id: &str, secret: &str) -> String {
     let form: String = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)])
         .finish();

@@ -9,6 +9,7 @@ pub mod port;
 pub mod provider;
 pub mod routes;
 pub mod scripted;
+pub mod search;
 pub mod shape;
 
 use std::{
@@ -67,7 +68,7 @@ pub async fn door(store: &Store) -> Arc<Door> {
     let (logins, listen) =
         (Logins::open(store.clone(), None, false).await.unwrap(), ([127, 0, 0, 1], 5590).into());
     let (trail, _) = Trail::new(store.clone());
-    Door::new(logins.clone(), Hosts::new(listen, &[]), Notices::new(listen, None, logins), trail)
+    Door::new(logins.clone(), Hosts::new("http", listen, &[]), Notices::new(listen, None, logins), trail)
 }
 
 /// A server of ours, as a process. It is killed when it is dropped.

@@ -1,5 +1,7 @@
 //! All routes of both halves, as the routers that serve them know them.
 
+use std::path::Path;
+
 use axum::{body::Body, http::Request};
 use client_failover::{
     domain::{GateSettings, Health, Standing},
@@ -54,18 +56,42 @@ async fn routes(store: &Store) -> Routes {
     interfaces(store, Some(half), Some(endpoint))
 }
 
+/// All routes of the endpoint command.
+async fn endpoint_routes(store: &Store) -> Routes {
+    let endpoint = Endpoint::open(store.clone(), endpoint::Settings::default()).await.unwrap();
+    interfaces(store, None, Some(endpoint))
+}
+
 /// A router of both halves.
 pub async fn router() -> (Interface, Vec<&'static str>) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    router_in(folder.path()).await
+}
+
+/// One that keeps all in `folder`.
+pub async fn router_in(folder: &Path) -> (Interface, Vec<&'static str>) {
+    let store = Store::open(DataFolder::hold(folder).unwrap()).await.unwrap();
     let routes = routes(&store).await;
     let patterns = routes.patterns().to_vec();
     (routes.build(door(&store).await), patterns)
 }
 
-/// Each pattern with each of its methods, as the router itself says.
+/// Each pattern of both halves with each of its methods, as the router itself says.
 pub async fn methods() -> Vec<(Method, &'static str)> {
     let (router, patterns) = router().await;
+    methods_of(router, patterns).await
+}
+
+/// The same of the endpoint command.
+pub async fn endpoint_methods() -> Vec<(Method, &'static str)> {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let routes = endpoint_routes(&store).await;
+    let patterns = routes.patterns().to_vec();
+    methods_of(routes.build(door(&store).await), patterns).await
+}
+
+async fn methods_of(router: Interface, patterns: Vec<&'static str>) -> Vec<(Method, &'static str)> {
     let mut found = Vec::new();
     for pattern in patterns {
         let request = Request::builder().method("TRACE").uri(concrete(pattern));

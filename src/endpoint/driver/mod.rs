@@ -182,7 +182,8 @@ struct Cell {
     /// Whether the last record was kept; sent once it is known.
     kept: watch::Sender<bool>,
     audience: Audience,
-    /// Whose its sessions are, of those that belong to somebody. Changed while the registry is held.
+    /// Whose its sessions are, of those that belong to somebody. Changed while the registry is held; of a session that
+    /// is there, while the machine is, too.
     owners: Mutex<HashMap<SessionId, UserName>>,
     paces: Mutex<Paces>,
 }
@@ -271,20 +272,22 @@ impl Endpoint {
         view.ok_or(CallError::UnknownSession)
     }
 
-    /// Answers a heartbeat. One that makes its member Primary is answered once that is on disk.
+    /// Answers a heartbeat of `user`, or of whoever calls where nobody logs in. One that makes its member Primary is
+    /// answered once that is on disk.
     ///
     /// # Errors
-    /// When group or session is not known, another process uses the session, it sends too many, or a
-    /// promotion could not be recorded.
+    /// When group or session is not known, the session is another user's, another process uses it, it sends too many,
+    /// or a promotion could not be recorded.
     pub async fn heartbeat(
         &self,
         key: &GroupKey,
         id: &SessionId,
+        user: Option<&UserName>,
         heartbeat: &Heartbeat,
         connection: Option<SocketAddr>,
     ) -> Call<HeartbeatAnswer> {
         let arrived = clock::now().uptime;
-        let outcome = self.hear(key, id, heartbeat, connection).await;
+        let outcome = self.hear(key, id, user, heartbeat, connection).await;
         self.inner.heard.heartbeat(clock::now().uptime.since(arrived), &outcome);
         outcome
     }
@@ -299,6 +302,7 @@ impl Endpoint {
         &self,
         key: &GroupKey,
         id: &SessionId,
+        user: Option<&UserName>,
         heartbeat: &Heartbeat,
         connection: Option<SocketAddr>,
     ) -> Call<HeartbeatAnswer> {
@@ -306,6 +310,7 @@ impl Endpoint {
         let cell = self.cell(key)?;
         let question = {
             let mut group = cell.lock();
+            cell.check_owner(id, user)?;
             if group.has(id) && !group.waits_for(id) {
                 unpoisoned(&cell.paces).count(id, clock::now().uptime)?;
             }

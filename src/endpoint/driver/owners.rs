@@ -1,41 +1,38 @@
 //! Whose a session is: of whoever made it while he was logged in.
 
-use super::{Call, CallError, Endpoint, GroupKey, SessionId, unpoisoned};
+use super::{Call, CallError, Cell, Endpoint, SessionId, unpoisoned};
 use crate::{
     domain::UserName,
     store::{Store, StoreError},
 };
 
-impl Endpoint {
-    /// Whether a session is `user`'s, or nobody's. One that is not there is nobody's.
+impl Cell {
+    /// Whether a session is `user`'s, or nobody's. One that is not there is nobody's, and who has no login may all.
     ///
     /// # Errors
     /// When it is somebody else's.
-    pub fn check_owner(&self, key: &GroupKey, id: &SessionId, user: &UserName) -> Call<()> {
-        let Ok(cell) = self.cell(key) else { return Ok(()) };
-        match unpoisoned(&cell.owners).get(id) {
-            Some(owner) if owner != user => Err(CallError::OfAnother),
-            Some(_) | None => Ok(()),
+    pub(super) fn check_owner(&self, id: &SessionId, user: Option<&UserName>) -> Call<()> {
+        match (unpoisoned(&self.owners).get(id), user) {
+            (Some(owner), Some(user)) if owner != user => Err(CallError::OfAnother),
+            _ => Ok(()),
         }
     }
 
-    /// Makes a session that is nobody's `user`'s.
-    ///
-    /// # Errors
-    /// When it is somebody else's, is not known, or the store refuses.
-    pub async fn own_session(&self, key: &GroupKey, id: &SessionId, user: &UserName) -> Call<()> {
-        let _registry = self.inner.registry.lock().await;
-        self.check_owner(key, id, user)?;
-        let cell = self.cell(key)?;
-        if !cell.lock().has(id) {
-            return Err(CallError::UnknownSession);
-        }
+    /// A session that is kept as `user`'s is his from now on.
+    pub(super) fn belongs_to(&self, id: &SessionId, user: &UserName) {
+        unpoisoned(&self.owners).insert(id.clone(), user.clone());
+        tracing::info!(group = %self.key, session = %id, %user, "a session belongs to who made it");
+    }
+}
+
+impl Endpoint {
+    /// Makes a session that was made without a login `user`'s, while the registry is held.
+    pub(super) async fn adopt(&self, cell: &Cell, id: &SessionId, user: &UserName) -> Result<(), StoreError> {
         if unpoisoned(&cell.owners).contains_key(id) {
             return Ok(());
         }
-        self.inner.store.own_session(key, id, user).await?;
-        unpoisoned(&cell.owners).insert(id.clone(), user.clone());
-        tracing::info!(group = %key, session = %id, %user, "a session belongs to who made it");
+        self.inner.store.own_session(&cell.key, id, user).await?;
+        cell.belongs_to(id, user);
         Ok(())
     }
 

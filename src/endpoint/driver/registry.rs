@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{
     Call, CallError, Cell, Created, Endpoint, Estate, Group, GroupKey, GroupSpec, Hosted, Registered,
-    SessionId, SessionSpec, SessionView, StoreError, unpoisoned,
+    SessionId, SessionSpec, SessionView, StoreError, UserName, unpoisoned,
 };
 use crate::{
     clock,
@@ -45,11 +45,11 @@ impl Hosted {
 }
 
 impl Endpoint {
-    /// Creates a group, or finds it as it was asked for.
+    /// Creates a group, and keeps `told` in the audit trail; or finds it as it was asked for.
     ///
     /// # Errors
     /// When it exists and differs, or the store refuses.
-    pub async fn create_group(&self, spec: GroupSpec) -> Call<Created<GroupSpec>> {
+    pub async fn create_group(&self, spec: GroupSpec, told: &AuditRow) -> Call<Created<GroupSpec>> {
         let _registry = self.inner.registry.lock().await;
         let key = spec.key();
         if let Ok(cell) = self.cell(&key) {
@@ -60,7 +60,7 @@ impl Endpoint {
                 Err(CallError::GroupDiffers(Box::new(kept)))
             };
         }
-        self.inner.store.insert_group(&spec, clock::now().wall).await?;
+        self.inner.store.insert_group(&spec, told, clock::now().wall).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
         // Who acts in it may do so by the T that it had.
         let longest = FailoverTimeout::new(self.inner.longest).unwrap_or(spec.draft.timeout);
@@ -103,17 +103,28 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Registers a session, or finds it as it was asked for.
+    /// Registers a session, which is `owner`'s then, or finds it as it was asked for.
     ///
     /// # Errors
-    /// When the group is not known, the session has another name, or the store refuses.
-    pub async fn create_session(&self, key: &GroupKey, spec: SessionSpec) -> Call<Created<SessionView>> {
+    /// When the group is not known, the session has another name or is another user's, or the store refuses.
+    pub async fn create_session(
+        &self,
+        key: &GroupKey,
+        spec: SessionSpec,
+        owner: Option<&UserName>,
+    ) -> Call<Created<SessionView>> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
+        cell.check_owner(&spec.id, owner)?;
         let (outcome, order) = cell.lock().would_register(&spec.id, spec.name.as_ref());
         let id = spec.id.clone();
         let new = match outcome {
-            Registered::Same => false,
+            Registered::Same => {
+                if let Some(owner) = owner {
+                    self.adopt(&cell, &id, owner).await?;
+                }
+                false
+            }
             Registered::Differs => {
                 let kept = self.session(key, &id)?.spec;
                 return Err(CallError::SessionDiffers(Box::new(kept)));
@@ -121,9 +132,14 @@ impl Endpoint {
             Registered::New => {
                 let session = RegisteredSession { spec, order };
                 let group = cell.lock().spec().clone();
-                self.inner.store.insert_session(&group, &session, clock::now().wall).await?;
-                let is_first = cell.lock().is_empty();
-                cell.lock().register(self.now(), session);
+                self.inner.store.insert_session(&group, &session, owner, clock::now().wall).await?;
+                let mut group = cell.lock();
+                let is_first = group.is_empty();
+                if let Some(owner) = owner {
+                    cell.belongs_to(&id, owner);
+                }
+                group.register(self.now(), session);
+                drop(group);
                 tracing::info!(group = %key, session = %id, "a session was registered");
                 if is_first && let Some(other) = unpoisoned(&self.inner.hosted).look_for_namesakes(key) {
                     tracing::warn!(group = %key, %other, "there is another group whose Id differs in case alone");
@@ -134,17 +150,29 @@ impl Endpoint {
         Ok(Created { kept: self.session(key, &id)?, new })
     }
 
-    /// Removes a session, and keeps `told` in the audit trail. A native Primary that has not said that it stopped keeps
-    /// the seat for T.
+    /// Removes a session of `user`, or of whomever where nobody logs in. Who may remove another's, too, gives
+    /// `of_another`, which is kept in the audit trail then. A native Primary that has not said that it stopped keeps the
+    /// seat for T.
     ///
     /// # Errors
-    /// When group or session is not known, or the store refuses.
-    pub async fn delete_session(&self, key: &GroupKey, id: &SessionId, told: Option<&AuditRow>) -> Call<()> {
+    /// When group or session is not known, the session is another user's, or the store refuses.
+    pub async fn delete_session(
+        &self,
+        key: &GroupKey,
+        id: &SessionId,
+        user: Option<&UserName>,
+        of_another: Option<&AuditRow>,
+    ) -> Call<()> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         if !cell.lock().has(id) {
             return Err(CallError::UnknownSession);
         }
+        // Whoever gives up his own session changes nothing that another has.
+        let told = match cell.check_owner(id, user) {
+            Ok(()) => None,
+            Err(refusal) => Some(of_another.ok_or(refusal)?),
+        };
         self.remove(&cell, id, told).await?;
         tracing::info!(group = %key, session = %id, "a session was removed");
         Ok(())
@@ -158,9 +186,9 @@ impl Endpoint {
         told: Option<&AuditRow>,
     ) -> Result<(), StoreError> {
         self.inner.store.delete_session(&cell.key, id, told).await?;
+        let mut group = cell.lock();
         unpoisoned(&cell.owners).remove(id);
         unpoisoned(&cell.paces).forget(id);
-        let mut group = cell.lock();
         group.unregister(self.now(), id);
         self.keep_books(cell, &mut group);
         let was_last = group.is_empty();

@@ -153,10 +153,13 @@ fn whole_number(query: &Query, name: &'static str) -> Result<Option<usize>, Fail
 async fn create_group(
     State(endpoint): State<Endpoint>,
     Base(place): Base,
+    by: Asker,
     body: JsonBody,
 ) -> Result<Response, Failure> {
     let spec = read_group(place, body.object()?)?;
-    let Created { kept, new } = endpoint.create_group(spec).await?;
+    let subject = format!("{}: FailoverTimeout {}", spec.key(), spec.draft.timeout);
+    let told = by.did(AuditKind::Group, AuditAction::Created, subject);
+    let Created { kept, new } = endpoint.create_group(spec, &told).await?;
     let key = kept.key();
     Ok(created(new, group_path(&key), &GroupBody::from(&kept)))
 }
@@ -217,14 +220,8 @@ async fn create_session(
 ) -> Result<Response, Failure> {
     let spec = read_session(body.object()?)?;
     let path = format!("{}/clientsessions/{}", group_path(&key), escaped(spec.id.as_str()));
-    let id = spec.id.clone();
-    if let Some(user) = caller.name() {
-        endpoint.check_owner(&key, &id, user)?;
-    }
-    let Created { kept, new } = endpoint.create_session(&key, spec).await.map_err(to_register)?;
-    if let Some(user) = caller.name() {
-        endpoint.own_session(&key, &id, user).await?;
-    }
+    let Created { kept, new } =
+        endpoint.create_session(&key, spec, caller.name()).await.map_err(to_register)?;
     Ok(created(new, path, &SessionBody::from(kept)))
 }
 
@@ -241,15 +238,10 @@ async fn delete_session(
     caller: Caller,
     by: Asker,
 ) -> Result<StatusCode, Failure> {
-    let is_anothers = match caller.name().map(|user| endpoint.check_owner(&key, &id, user)) {
-        None | Some(Ok(())) => false,
-        // An administrator clears away what is nobody's any more.
-        Some(Err(_)) if caller.is_administrator() => true,
-        Some(Err(refusal)) => return Err(refusal.into()),
-    };
-    // Whoever gives up his own session changes nothing that another has.
-    let told = is_anothers.then(|| of_session(&by, AuditKind::Session, AuditAction::Deleted, &key, &id));
-    endpoint.delete_session(&key, &id, told.as_ref()).await?;
+    // An administrator clears away what is nobody's any more.
+    let told = of_session(&by, AuditKind::Session, AuditAction::Deleted, &key, &id);
+    let of_another = caller.is_administrator().then_some(&told);
+    endpoint.delete_session(&key, &id, caller.name(), of_another).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -264,11 +256,9 @@ async fn heartbeat(
     caller: Caller,
     body: JsonBody,
 ) -> Result<Json<HeartbeatAnswerBody>, Failure> {
-    if let Some(user) = caller.name() {
-        endpoint.check_owner(&key, &id, user)?;
-    }
     let heartbeat = read_heartbeat(body.object()?)?;
-    let answer = endpoint.heartbeat(&key, &id, &heartbeat, connection).await.map_err(to_register)?;
+    let answered = endpoint.heartbeat(&key, &id, caller.name(), &heartbeat, connection).await;
+    let answer = answered.map_err(to_register)?;
     Ok(Json(answer.into()))
 }
 

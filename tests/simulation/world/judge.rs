@@ -107,7 +107,8 @@ impl Judge {
                 self.pending = Some(("EpochFell", what));
             }
         }
-        self.lively.seat_was_given(now, &key.id);
+        let heard = change.session.as_ref().and_then(|session| self.tenures.heard_at(session));
+        self.lively.seat_was_given(now, &key.id, heard);
         // A Primary had no answer from an endpoint that was away, and stopped: that happened, and what follows from it is not
         // to and fro. It may follow some time after the endpoint is back.
         if matches!(change.reason, GroupReason::Stalled | GroupReason::EndedUnsaid | GroupReason::PlannedStop)

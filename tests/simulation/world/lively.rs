@@ -45,8 +45,8 @@ struct Known {
     acted: Lived,
     /// When something was last over that nobody promises anything for.
     excused: Lived,
-    /// Since when somebody has had the seat; empty while it is free.
-    held: Option<Instant>,
+    /// Since when somebody has had the seat, and whether it had heard an answer shortly before; empty while it is free.
+    held: Option<(Instant, bool)>,
     /// When a member last lost a seat that it had never acted on.
     unused: Option<Lived>,
     /// Each T that the group had, and until when windows may have begun under it.
@@ -152,9 +152,11 @@ impl Lively {
         self.groups.entry(group.clone()).or_default().excused = lived;
     }
 
-    /// A member was given the seat.
-    pub(crate) fn seat_was_given(&mut self, now: Instant, group: &GroupId) {
-        self.groups.entry(group.clone()).or_default().held = Some(now);
+    /// A member was given the seat that had last heard an answer at `heard`.
+    pub(crate) fn seat_was_given(&mut self, now: Instant, group: &GroupId, heard: Option<Instant>) {
+        let lately = 2 * self.timeout(now, group).unwrap_or_default();
+        let hears = heard.is_some_and(|heard| now - heard <= lately);
+        self.groups.entry(group.clone()).or_default().held = Some((now, hears));
     }
 
     /// Whoever was given the seat lost it.
@@ -174,7 +176,7 @@ impl Lively {
     /// Whether whoever has the seat had its time, and has not acted: it stopped hearing when it was chosen, or died.
     fn is_unused(&self, now: Instant, group: &GroupId) -> bool {
         let timeout = self.timeout(now, group).unwrap_or_default();
-        let known = self.groups.get(group).and_then(|known| known.held.map(|held| (held, known.acted_at)));
+        let known = self.groups.get(group).and_then(|known| known.held.map(|held| (held.0, known.acted_at)));
         known.is_some_and(|(held, acted)| acted <= held && now - held >= timeout / 2)
     }
 
@@ -185,6 +187,12 @@ impl Lively {
         let before = self.groups.get(group).and_then(|known| known.unused);
         before.is_some_and(|before| self.lived(now).saturating_sub(before) <= within)
             && self.is_unused(now, group)
+    }
+
+    /// The same, while it lasts; not of one that was known to hear nothing when it was chosen.
+    fn is_excused(&self, now: Instant, group: &GroupId) -> bool {
+        let held = self.groups.get(group).and_then(|known| known.held);
+        held.is_some_and(|(_, hears)| hears) && self.is_unused_again(now, group)
     }
 
     /// Takes note until when somebody has acted in `group`.
@@ -253,7 +261,7 @@ impl World {
             let Some(idle) = self.judge.lively.idle(self.now, site, group, timeout) else { continue };
             if idle > at_most(LIVELY_TS * timeout) + ON_TOP
                 && !self.endpoint.writer.holds_up(self.now, group)
-                && !self.judge.lively.is_unused_again(self.now, group)
+                && !self.judge.lively.is_excused(self.now, group)
             {
                 let idle = idle / MILLISECOND;
                 let what = format!("nobody has acted in {group} for {idle} ms; site {site} is in contact");

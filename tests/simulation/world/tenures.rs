@@ -49,6 +49,11 @@ impl Tenures {
         self.heard.insert(session.clone(), now);
     }
 
+    /// When a member last heard an answer to a heartbeat.
+    pub(crate) fn heard_at(&self, session: &SessionId) -> Option<Instant> {
+        self.heard.get(session).copied()
+    }
+
     /// A run of the endpoint begins: it goes on from what is on disk.
     pub(crate) fn endpoint_begins(&mut self) {
         self.groups.values_mut().for_each(|tenure| tenure.freed = None);
