@@ -68,12 +68,13 @@ impl Group {
     }
 
     /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
-    /// in time; then whoever has missed no heartbeat (a free seat would wait for the next one, which may never
-    /// come); then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
+    /// in time; then, for a free seat, whoever has missed no heartbeat (it would wait for the next one, which may never
+    /// come; while somebody acts, silence costs nothing); then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
     /// well again once it stood by), then who did not fail as Primary in the last 10 T (one that crashes and is
     /// started again looks well each time), then the highest score, then whoever was asked to take over, then the
     /// earliest registered.
     fn best_of(&self, now: Moment, may: impl Fn(&Member) -> bool) -> Option<&Member> {
+        let free = self.seat.tenure().is_none();
         let successor =
             |member: &Member| self.challenge.as_ref().filter(|challenge| member.is(&challenge.by));
         self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
@@ -83,7 +84,7 @@ impl Group {
                 (
                     forced || member.score() > FailoverScore::ZERO,
                     !member.hears_late(now, self.timeout()),
-                    std::cmp::Reverse(self.is_quiet_for(now, member)),
+                    std::cmp::Reverse(self.is_quiet_for(now, member).filter(|_| free)),
                     std::cmp::Reverse(self.idled_lately(now, member)),
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),

@@ -5,7 +5,8 @@
 //! [`Group::take_record`] gives it in between. Invariants, which the tests hold it to:
 //!
 //! - The seat has one holder, one run of one member. It is freed only by that run saying that it has
-//!   stopped, or by T after the receipt of its last heartbeat that was answered Primary (R3).
+//!   stopped, or by T after the receipt of its last heartbeat that was answered Primary (R3); or when it is to stop,
+//!   and was never answered Primary.
 //! - Primary is answered only to the holder, only once its seat is on disk, and never again once it
 //!   was told to stop (R1).
 //! - For T after the endpoint began to answer, if it does not know what it answered before, only a member

@@ -79,7 +79,8 @@ impl Group {
         let dwelt = self.worse_since.map(|since| since + self.dwell());
         let forced = self.forced.as_ref().and_then(|forced| self.forced_until(now, forced));
         let silent = |session: &SessionId| self.members.get(session).map(Member::last_sign);
-        // Once one of these has missed its heartbeats, and at the latest once it is silent for T, somebody else is.
+        // Once the one who is to have a free seat has missed its heartbeats, and at the latest once one of these is silent
+        // for T, somebody else is.
         let awaited = self.awaited.as_ref().and_then(|awaited| silent(awaited.session()));
         let challenger = self.challenge.as_ref().and_then(|challenge| silent(&challenge.by.session));
         let misses = |sign| [sign + quiet_after(self.timeout()), sign + timeout];

@@ -46,9 +46,9 @@ impl Machine {
     }
 
     /// The last words of a session. They score 0, because this adapter leaves: whoever stays is better. The
-    /// second covers an answer that may still be under way.
+    /// second covers an answer that may still be under way, or that was given and is lost.
     pub(super) fn last_heartbeats(&mut self, now: Now) -> Vec<Heartbeat> {
-        let count = if self.flights.is_empty() { 1 } else { 2 };
+        let count = if self.answered == self.sequence { 1 } else { 2 };
         let last = |machine: &mut Self| {
             machine.sequence += 1;
             let heartbeat = Heartbeat { score: FailoverScore::ZERO, ..machine.heartbeat(now) };

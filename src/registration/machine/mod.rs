@@ -359,8 +359,8 @@ impl Machine {
                 now,
                 Acting::Unbounded,
                 Reason::TookBack,
-                "the endpoint could not be reached for one FailoverTimeout after the start, and this adapter was \
-                 Primary when it stopped; by policy it takes the role back, and another adapter may act too"
+                "the endpoint could not be reached for one FailoverTimeout since it was first asked after the start, \
+                 and this adapter was Primary when it stopped; by policy it takes the role back, and another adapter may act too"
                     .to_owned(),
             );
         }

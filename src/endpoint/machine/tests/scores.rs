@@ -244,6 +244,25 @@ fn the_later_override_wins_and_off_ends_only_its_own() {
 }
 
 #[test]
+fn an_override_is_for_its_target_although_another_is_heard_more_often() {
+    let mut plant = Plant::new().native("A", 100).native("C", 100).stock("F", 100);
+    for millis in (0..=30_000).step_by(500) {
+        plant.at(millis);
+        for (name, pace) in [("A", 2_500), ("C", 2_500), ("F", 7_000)] {
+            if millis.is_multiple_of(pace) {
+                plant.beat(name);
+            }
+        }
+        if millis == 1_000 {
+            plant.force("F", None);
+        }
+        plant.tick();
+    }
+    let began = plant.changes.iter().filter(|change| change.kind == GroupChangeKind::ChallengeBegan).count();
+    assert_eq!((plant.primary().as_deref(), began), (Some("F"), 1));
+}
+
+#[test]
 fn an_override_of_a_silent_target_waits_for_t_and_lapses() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

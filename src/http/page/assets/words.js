@@ -15,7 +15,7 @@ export const HEALTH = {
     shape: 'half',
   },
   Forced: { words: 'Forced', means: 'An operator said who is Primary.', tone: 'info', shape: 'pin' },
-  NoMembers: { words: 'No members', means: 'No adapter is registered.', tone: 'quiet', shape: 'ring' },
+  NoMembers: { words: 'No members', means: 'No adapter is registered, and none was Primary.', tone: 'quiet', shape: 'ring' },
   Protected: {
     words: 'One Primary',
     means: 'There is a Primary, and somebody who could take over.',

@@ -195,6 +195,18 @@ fn a_farewell_covers_an_answer_that_is_still_on_its_way() {
 }
 
 #[test]
+fn a_farewell_covers_an_answer_that_is_lost() {
+    let mut world = World::primary(EndpointLoss::StepDown);
+    world.pass(T / 4);
+    world.fail(FailureKind::TimedOut);
+    world.step(Event::Stop(world.now.uptime));
+    let farewell = world.farewells.pop().unwrap();
+    let said: Vec<_> = farewell.heartbeats.iter().filter_map(|heartbeat| heartbeat.native.as_ref()).collect();
+    assert_eq!(said.len(), 2);
+    assert_eq!(said[1].answered, said[0].sequence, "whoever hears this knows that nothing is under way");
+}
+
+#[test]
 fn the_same_group_waits_for_its_farewell() {
     let mut world = World::primary(EndpointLoss::StepDown);
     world.step(Event::Configured(Desired::Nothing));
