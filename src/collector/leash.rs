@@ -17,6 +17,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     net::UnixStream,
     process::{Child, ChildStderr, ChildStdout, Command},
+    time::timeout,
 };
 
 use super::{
@@ -124,7 +125,19 @@ impl Leash {
         while self.kill() {
             self.alarm.after(LOOK_AGAIN).await?;
         }
-        Ok(News::Ended(Ended { cause, status: Status::Unknown }))
+        Ok(self.last_words().await.unwrap_or(News::Ended(Ended { cause, status: Status::Unknown })))
+    }
+
+    /// What the guard said before it was killed and nobody has read: an agent that stood still finds that it has to
+    /// strike before it has read that its guard did.
+    async fn last_words(&mut self) -> Option<News> {
+        while let Ok(Ok(Some(line))) = timeout(LOOK_AGAIN, self.news.next_line()).await {
+            match talk::news(&line) {
+                Some(news @ (News::Started(_) | News::NotStarted(_) | News::Ended(_))) => return Some(news),
+                Some(News::Heard) | None => {}
+            }
+        }
+        None
     }
 
     /// Whether the collector is in a control group of its own.
