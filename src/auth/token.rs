@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, Validation, decode, decode_header,
-    jwk::{Jwk, JwkSet, PublicKeyUse},
+    jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse},
 };
 use serde_json::Value;
 
@@ -89,7 +89,7 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
     }
     let fitting = keys.iter().filter(|key| match &header.kid {
         Some(kid) => key.common.key_id.as_ref() == Some(kid),
-        None => true,
+        None => signs(key, header.alg),
     });
     let mut validation = Validation::new(header.alg);
     validation.set_audience(&[&expected.audience]);
@@ -111,6 +111,17 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
     let claims = claims.ok_or(refused)?;
     let ends_in = time_left(&claims, now)?;
     Ok(Login { user: user(&claims, expected)?, since: None, ends_in: Some(ends_in) })
+}
+
+/// Whether a key is of the kind that `algorithm` signs with.
+const fn signs(key: &Jwk, algorithm: Algorithm) -> bool {
+    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    matches!(
+        (&key.algorithm, algorithm),
+        (AlgorithmParameters::RSA(_), RS256 | RS384 | RS512 | PS256 | PS384 | PS512)
+            | (AlgorithmParameters::EllipticCurve(_), ES256 | ES384)
+            | (AlgorithmParameters::OctetKeyPair(_), EdDSA)
+    )
 }
 
 fn meaning(error: &jsonwebtoken::errors::Error) -> &'static str {

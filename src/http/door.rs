@@ -89,8 +89,8 @@ impl Door {
         let login = self.logins.check(header, from).await.map_err(|denied| self.deny(asked, denied))?;
         let user = &login.user;
         if asked.need == Need::Administrator && user.role != UserRole::Administrator {
-            let (method, path) = (&request.method, request.uri.path());
-            tracing::warn!(%from, user = %user.name, %method, path, "a request was refused: it needs an administrator");
+            let (name, subject) = (&user.name, asked.subject());
+            tracing::warn!(%from, user = %name, asked = subject, "a request was refused: it needs an administrator");
             let failure = not_an_administrator(user);
             return Err(self.refuse(asked, user.name.as_str(), AuditAction::NotAllowed, failure));
         }
@@ -114,7 +114,7 @@ impl Door {
                 (NOBODY.to_owned(), AuditAction::WrongToken)
             }
             Denied::TooMany(_) => {
-                tracing::warn!(%from, "a login was refused: its source fails too often");
+                tracing::warn!(%from, "a login was refused: too many failed from there, or too many wait");
                 (NOBODY.to_owned(), AuditAction::TooManyLogins)
             }
         };
@@ -220,7 +220,8 @@ impl Asked {
 
     /// Method and route, for the audit trail: never what somebody wrote.
     fn subject(&self) -> String {
-        format!("{} {}", self.method, self.route.as_ref().map_or("another path", MatchedPath::as_str))
+        let method = if is_standard(&self.method) { self.method.as_str() } else { "another method" };
+        format!("{method} {}", self.route.as_ref().map_or("another path", MatchedPath::as_str))
     }
 
     fn ip(&self) -> IpAddr {
@@ -248,6 +249,23 @@ impl Asked {
     fn changes(&self) -> bool {
         self.need == Need::Administrator && !self.method.is_safe()
     }
+}
+
+/// Whether it is one of the methods of HTTP (RFC 9110, section 9, and PATCH); any other is a text that somebody made up,
+/// of any length.
+fn is_standard(method: &Method) -> bool {
+    [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::TRACE,
+        Method::CONNECT,
+    ]
+    .contains(method)
 }
 
 /// Answers a request that the door lets pass, with what handlers ask for; others get a refusal.

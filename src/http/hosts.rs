@@ -16,6 +16,9 @@ use axum::http::{
 /// What a browser says of who made it send a request.
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// The longest name of a host (RFC 1035, section 2.3.4).
+const LONGEST_NAME: usize = 255;
+
 /// Names by which this server may be called.
 #[derive(Debug, Clone)]
 pub struct Hosts {
@@ -57,10 +60,10 @@ impl Hosts {
         // An absolute form names the host a second time.
         for named in [Some(&host), uri.authority()].into_iter().flatten() {
             if !is_whole(named) {
-                return Err(Stranger::Host(named.to_string()));
+                return Err(Stranger::Host(shown(named.as_str().as_bytes())));
             }
             if !self.is_mine(named.host()) {
-                return Err(Stranger::Host(named.host().to_owned()));
+                return Err(Stranger::Host(shown(named.host().as_bytes())));
             }
         }
         headers.get_all(ORIGIN).iter().try_for_each(|origin| self.check_origin(origin, &host))?;
@@ -68,7 +71,7 @@ impl Hosts {
     }
 
     fn check_origin(&self, origin: &HeaderValue, host: &Authority) -> Result<(), Stranger> {
-        let of = || Stranger::Origin(String::from_utf8_lossy(origin.as_bytes()).into_owned());
+        let of = || Stranger::Origin(shown(origin.as_bytes()));
         let uri: Uri = origin.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(of)?;
         let (Some(scheme @ ("http" | "https")), Some(page)) = (uri.scheme_str(), uri.authority()) else {
             return Err(of());
@@ -96,6 +99,11 @@ impl Hosts {
             Err(_) => host == "localhost" || self.allowed.contains(&host),
         }
     }
+}
+
+/// What somebody sent, as it is told to him and to the log: no longer than a host's name may be.
+fn shown(sent: &[u8]) -> String {
+    String::from_utf8_lossy(&sent[..sent.len().min(LONGEST_NAME)]).into_owned()
 }
 
 fn authority(value: &HeaderValue) -> Option<Authority> {
@@ -126,7 +134,7 @@ fn port(authority: &Authority, scheme: &str) -> u16 {
 fn check_site(site: &HeaderValue) -> Result<(), Stranger> {
     match site.as_bytes() {
         b"same-origin" | b"none" => Ok(()),
-        other => Err(Stranger::Site(String::from_utf8_lossy(other).into_owned())),
+        other => Err(Stranger::Site(shown(other))),
     }
 }
 

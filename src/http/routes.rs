@@ -144,8 +144,14 @@ impl Interface {
         let Parts { door, raw, router } = &*self.0;
         match raw.as_ref().filter(|raw| (raw.owns)(request.uri().path())) {
             Some(raw) => {
-                let answered = door.pass(request, |request, _| CarriedOut(Some((raw.answer)(request)))).await;
-                told_of_another(render(false, door.traffic(), answered))
+                // From the door on: a client that hangs up must not end the check of its login half way, nor be
+                // forgotten when it is refused.
+                let (door, answer) = (Arc::clone(door), Arc::clone(&raw.answer));
+                let passed = async move {
+                    let answered = door.pass(request, |request, _| answer(request)).await;
+                    render(false, door.traffic(), answered)
+                };
+                told_of_another(CarriedOut(Some(Box::pin(passed))).await)
             }
             None => router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
         }

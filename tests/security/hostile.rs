@@ -218,6 +218,39 @@ async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where()
 }
 
 #[tokio::test]
+async fn who_hangs_up_at_the_gate_is_refused_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &[]);
+    let mut stream = TcpStream::connect(server.address()).unwrap();
+    // `user:wrong`; that it is wrong is known some time after the connection is gone.
+    let head = "POST /egress/d/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic dXNlcjp3cm9uZw==\r\n";
+    stream.write_all(format!("{head}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
+    drop(stream);
+    until_warned(&server, "a login was refused", "user=user").await;
+}
+
+#[tokio::test]
+async fn what_strangers_write_makes_no_long_line_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &[]);
+    let long = "A".repeat(20_000);
+    for (request, status) in [
+        (format!("{long} {STATE} HTTP/1.1\r\nHost: localhost\r\n\r\n"), "401"),
+        (format!("GET {STATE} HTTP/1.1\r\nHost: {long}\r\n\r\n"), "403"),
+        (format!("GET {STATE} HTTP/1.1\r\nHost: localhost\r\nOrigin: http://{long}\r\n\r\n"), "403"),
+        (format!("GET {STATE} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: {long}\r\n\r\n"), "403"),
+    ] {
+        let answered = raw(&server, request.as_bytes());
+        assert!(answered.starts_with(&format!("HTTP/1.1 {status}")), "{answered:?}");
+    }
+    until_warned(&server, "a request without a login was refused", "another method").await;
+    let longest = server.log().lines().map(str::len).max().unwrap();
+    assert!(longest < 1_000, "{longest}");
+}
+
+#[tokio::test]
 async fn who_has_no_login_or_sends_too_many_heartbeats_is_logged_with_who_and_from_where() {
     let folder = tempfile::tempdir().unwrap();
     add_all(folder.path());
