@@ -75,12 +75,19 @@ async fn post_large(site: &Site, length: usize) -> StatusCode {
 #[tokio::test]
 async fn bodies_take_no_more_memory_than_they_may() {
     let site = Site::with("Hot", json!({}), &[("MEMORY_MB", "1")]).await;
-    let large = half_sent(&site, 900_001, 900_000).await;
+    let mut large = half_sent(&site, 900_001, 900_000).await;
     until("what came takes its memory", async || {
-        post_large(&site, 200_000).await == StatusCode::SERVICE_UNAVAILABLE
+        if post_large(&site, 200_000).await == StatusCode::SERVICE_UNAVAILABLE {
+            return true;
+        }
+        // It was read first; then the large one may have found too little left, and is answered that.
+        if large.try_read(&mut [0]).is_ok() {
+            large = half_sent(&site, 900_001, 900_000).await;
+        }
+        false
     })
     .await;
-    assert_eq!(lane(&site.server).await["Overloaded"], json!(1));
+    assert!(lane(&site.server).await["Overloaded"].as_u64().unwrap() >= 1);
     site.server.until_history("Egress", "GateOverloaded").await;
     drop(large);
     until("the memory is given back", async || post_large(&site, 200_000).await == StatusCode::NO_CONTENT)
