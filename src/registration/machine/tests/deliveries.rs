@@ -84,13 +84,7 @@ fn a_receipt_that_is_told_again_is_one_row_and_another_under_the_same_epoch_is_a
 #[test]
 fn a_run_records_the_receipt_of_what_came_after_the_run_before_and_no_other() {
     for (epoch, wanted) in [(4, Vec::new()), (5, Vec::new()), (6, vec![(Reason::HandedOver, Some(10_000))])] {
-        let known = Known {
-            endpoint: target("g", Mode::Hot).endpoint.as_str().to_owned(),
-            group: target("g", Mode::Hot).group,
-            epoch: Epoch::new(5),
-            was_primary: true,
-        };
-        let mut world = World::new(EndpointLoss::StepDown, Some(known));
+        let mut world = World::new(EndpointLoss::StepDown, Some(was_primary(5)));
         world.configure(target("g", Mode::Hot));
         world.register(true);
         let (from, to) = (SessionId::new("me").unwrap(), SessionId::new("other").unwrap());

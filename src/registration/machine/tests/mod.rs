@@ -11,6 +11,12 @@ use crate::domain::{BootId, ClientRole, ConfigurationId, FailoverScore, Incarnat
 
 const T: Duration = Duration::from_secs(10);
 
+/// What a run knows that follows one which was Primary of the group `g` under this epoch.
+fn was_primary(epoch: u64) -> Known {
+    let Target { endpoint, group, .. } = target("g", Mode::Hot);
+    Known { endpoint: endpoint.as_str().to_owned(), group, epoch: Epoch::new(epoch), was_primary: true }
+}
+
 /// A machine, its clock, and the calls it waits for.
 struct World {
     machine: Machine,

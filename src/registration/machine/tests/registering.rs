@@ -303,12 +303,7 @@ fn an_adapter_whose_session_another_process_uses_says_so_and_in_a_copied_folder_
 
 #[test]
 fn what_a_copied_folder_remembers_of_a_primary_is_not_taken_back() {
-    let known = Known {
-        endpoint: "http://endpoint".to_owned(),
-        group: GroupId::new("g").unwrap(),
-        epoch: Epoch::new(5),
-        was_primary: true,
-    };
+    let known = was_primary(5);
     for copied in [false, true] {
         let new = if copied { World::copied } else { World::new };
         let mut world = new(EndpointLoss::KeepRole, Some(known.clone()));

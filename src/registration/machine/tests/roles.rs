@@ -250,13 +250,7 @@ fn a_role_lost_with_the_power_is_taken_back_under_keep_role_only() {
     for (loss, expected) in
         [(EndpointLoss::KeepRole, Role::Primary), (EndpointLoss::StepDown, Role::Secondary)]
     {
-        let known = Known {
-            endpoint: "http://endpoint".to_owned(),
-            group: GroupId::new("g").unwrap(),
-            epoch: Epoch::new(9),
-            was_primary: true,
-        };
-        let mut world = World::new(loss, Some(known));
+        let mut world = World::new(loss, Some(was_primary(9)));
         world.configure(target("g", Mode::Hot));
         world.pass(T - Duration::from_millis(1));
         assert_eq!(world.role_now(), Role::Secondary);
@@ -270,13 +264,7 @@ fn a_role_lost_with_the_power_is_taken_back_under_keep_role_only() {
 
 #[test]
 fn a_role_is_taken_back_one_t_after_the_endpoint_was_first_asked_however_long_the_start_took() {
-    let known = Known {
-        endpoint: "http://endpoint".to_owned(),
-        group: GroupId::new("g").unwrap(),
-        epoch: Epoch::new(9),
-        was_primary: true,
-    };
-    let mut world = World::new(EndpointLoss::KeepRole, Some(known));
+    let mut world = World::new(EndpointLoss::KeepRole, Some(was_primary(9)));
     world.pass(T * 3);
     world.configure(target("g", Mode::Hot));
     world.pass(T - Duration::from_millis(1));
@@ -287,13 +275,7 @@ fn a_role_is_taken_back_one_t_after_the_endpoint_was_first_asked_however_long_th
 
 #[test]
 fn a_role_is_not_taken_back_once_the_endpoint_was_heard() {
-    let known = Known {
-        endpoint: "http://endpoint".to_owned(),
-        group: GroupId::new("g").unwrap(),
-        epoch: Epoch::new(9),
-        was_primary: true,
-    };
-    let mut world = World::new(EndpointLoss::KeepRole, Some(known));
+    let mut world = World::new(EndpointLoss::KeepRole, Some(was_primary(9)));
     world.configure(target("g", Mode::Hot));
     world.register(true);
     assert_eq!(world.role(ClientRole::Secondary).native.unwrap().epoch, Epoch::new(9));
