@@ -148,8 +148,12 @@ impl Endpoint {
     async fn after_its_seat(&self, cell: &Cell) -> MutexGuard<'_, Mark> {
         loop {
             let order = self.inner.mark.lock().await;
-            if !cell.lock().is_recording() {
-                return order;
+            {
+                let group = cell.lock();
+                // Its writer gave up, because the endpoint stops; or there is none.
+                if group.is_in_doubt() || !group.is_recording() {
+                    return order;
+                }
             }
             // Its writer has not come to the lock yet.
             drop(order);

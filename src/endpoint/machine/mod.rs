@@ -300,7 +300,7 @@ impl Group {
             margin: spec.preferences.margin.unwrap_or(choosing.margin),
             dwell: spec.preferences.dwell.or(choosing.dwell),
         };
-        let Estate { seat, floor, renewing_until, inherited, dirty } = estate.unwrap_or_default();
+        let Estate { seat, floor, renewing_until, inherited, books } = estate.unwrap_or_default();
         let mut group = Self {
             spec,
             choosing,
@@ -330,7 +330,7 @@ impl Group {
             policies_differ: false,
             policies_noted: None,
             namesake: None,
-            books: Books::new(dirty, floor),
+            books,
             changes: Vec::new(),
         };
         group.keep_longer_leases();

@@ -19,7 +19,7 @@ pub struct Record {
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// What is on its way to the store.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Books {
     /// Since when the seat has differed from what the store was last handed; empty where that may not
     /// wait. Nothing differs where the outer is empty.
@@ -36,9 +36,16 @@ pub(super) struct Books {
 }
 
 impl Books {
-    pub(super) const fn new(dirty: bool, epoch: Option<Epoch>) -> Self {
-        let differs = if dirty { Some(None) } else { None };
-        Self { differs, in_flight: None, doubt: false, epoch, owes_floor: false }
+    /// The books of a group whose seat is on disk with `epoch`.
+    pub(super) const fn kept(epoch: Option<Epoch>) -> Self {
+        Self { differs: None, in_flight: None, doubt: false, epoch, owes_floor: false }
+    }
+
+    /// The books of a deleted group: nobody waits for its last record, and what is not known to be on disk is written
+    /// with the next group of its key.
+    pub(super) fn left_behind(&self) -> Self {
+        let differs = self.is_open().then_some(None);
+        Self { differs, owes_floor: self.owes_floor, ..Self::kept(self.epoch) }
     }
 
     /// The seat differs from what is on disk, and that is to be written at once.
@@ -95,6 +102,12 @@ impl Group {
     #[must_use]
     pub const fn is_recording(&self) -> bool {
         self.books.is_in_flight()
+    }
+
+    /// Whether the store did not say yes to that, and was not read back yet.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        self.books.doubt
     }
 
     /// Whether the store knows how the seat stands.

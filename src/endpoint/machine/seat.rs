@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::{
     Epoch, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Moment, SeatRecord, Uptime, Wall,
-    Why, handover::Past, limit, seconds,
+    Why, handover::Past, limit, records::Books, seconds,
 };
 use crate::domain::{LastAct, NativeHeartbeat};
 
@@ -173,7 +173,7 @@ pub struct Estate {
     pub(super) renewing_until: Option<Uptime>,
     /// Empty where no run of the endpoint was before.
     pub(super) inherited: Option<Inherited>,
-    pub(super) dirty: bool,
+    pub(super) books: Books,
 }
 
 impl Estate {
@@ -219,7 +219,7 @@ impl Estate {
             })),
             _ => Seat::Free,
         };
-        Self { seat, floor: record.epoch, renewing_until, inherited, dirty: false }
+        Self { seat, floor: record.epoch, renewing_until, inherited, books: Books::kept(record.epoch) }
     }
 
     /// Whether a group that took this up now would wait for a Primary that acts already (R4).
@@ -233,7 +233,10 @@ impl Estate {
     /// Whether it says anything that a new group would not.
     #[must_use]
     pub fn matters(&self) -> bool {
-        self.seat.tenure().is_some() || self.floor.is_some() || self.renewing_until.is_some() || self.dirty
+        self.seat.tenure().is_some()
+            || self.floor.is_some()
+            || self.renewing_until.is_some()
+            || self.books.is_open()
     }
 }
 
@@ -243,10 +246,9 @@ impl Group {
     #[must_use]
     pub fn leave_estate(&mut self) -> Estate {
         let (renewing_until, inherited) = (self.renewing_until.take(), self.inherited);
-        let dirty = self.books.is_open();
         let granted = self.seat.tenure().is_some_and(|tenure| tenure.unrecorded);
         let seat = if granted { Seat::Free } else { self.seat.clone() };
-        Estate { seat, floor: self.floor, renewing_until, inherited, dirty }
+        Estate { seat, floor: self.floor, renewing_until, inherited, books: self.books.left_behind() }
     }
 
     /// The longest lease that may be in force in a group that has just been given, or waits for a Primary that acts

@@ -330,6 +330,31 @@ fn a_grant_that_was_not_on_disk_when_the_group_was_deleted_is_nobodys() {
 }
 
 #[test]
+fn an_epoch_that_was_not_on_disk_when_the_group_was_deleted_is_told_to_nobody_before_it_is() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.beat("A");
+    let on_disk = plant.disk.clone();
+    plant.adapter("A").epoch = Epoch::new(plant.epoch() + 9);
+    let heartbeat = plant.compose("A");
+    plant.group.hear(plant.now, &id("A"), &heartbeat, None).unwrap();
+    let estate = plant.group.leave_estate();
+    plant.group = Group::create(spec(T), Choosing::default(), None, Some(estate));
+    plant.register("B");
+    let heartbeat = plant.compose("B");
+    let question = plant.group.hear(plant.now, &id("B"), &heartbeat, None).unwrap();
+    let Ok(Reply::Answer(answer)) = plant.group.answer(plant.now, &question) else {
+        panic!("the seat is held")
+    };
+    assert_eq!(answer.epoch, on_disk.as_ref().unwrap().epoch);
+
+    let higher = plant.group.take_record(plant.now).unwrap();
+    assert!(higher.seat.epoch > answer.epoch);
+    plant.group.doubt();
+    assert!(!plant.group.read_back(plant.now, on_disk.as_ref()));
+    assert_eq!(plant.group.take_record(plant.now).map(|record| record.seat.epoch), Some(higher.seat.epoch));
+}
+
+#[test]
 fn a_heartbeat_that_comes_too_late_is_no_part_of_the_silence_that_it_ends() {
     let mut plant = Plant::new().native("A", 100);
     plant.beat("A");

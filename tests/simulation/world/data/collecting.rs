@@ -36,10 +36,11 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// A gate begins that knows of nothing before. If its collector hangs, it keeps nothing older than that: what else it
-    /// kept would look fresher than it is, which is a limit that is named.
+    /// A gate begins that knows of nothing before. If its collector hangs, or its machine slept, it keeps nothing older
+    /// than that: what else it kept would look fresher than it is, which is a limit that is named.
     pub(super) fn keeps_from(&mut self, now: Instant) {
-        if let Some((since, _)) = &mut self.hangs {
+        let hung = self.hangs.as_mut().map(|(since, _)| since);
+        for since in hung.into_iter().chain(&mut self.sleeps) {
             *since = now;
             self.backlog.clear();
         }

@@ -199,6 +199,8 @@ impl World {
         if !self.has_gate(site) {
             return;
         }
+        // A process that was started meanwhile begins before its collector goes on.
+        self.attend_gate(site);
         if !self.sites[site].clock.is_asleep() {
             self.collector_wakes(site);
         }
