@@ -24,6 +24,7 @@ use super::{
     hosts::{Hosts, Stranger},
     kit::Failure,
     notices::Notices,
+    patience::Pace,
     refusals::{URI_LIMIT, not_an_administrator, too_long},
     traffic::Traffic,
 };
@@ -188,6 +189,11 @@ impl Door {
         let asked = Asked::of(&parts);
         match self.admit(&parts, &asked).await {
             Ok(login) => {
+                if asked.need != Need::Nobody
+                    && let Some(pace) = parts.extensions.get::<Pace>()
+                {
+                    pace.welcome();
+                }
                 let caller = Caller(login.as_ref().map(|login| login.user.clone()));
                 let answered = answer(Request::from_parts(parts, body), &caller).await;
                 self.tell(&asked, &caller, &answered);
