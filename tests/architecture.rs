@@ -130,7 +130,7 @@ const ROOMS: &[Room] = &[
         files: &[
             ("password.rs", &["argon2"]),
             ("memory.rs", &["ring"]),
-            ("issuer.rs", &["reqwest", "serde_json"]),
+            ("issuer.rs", &["reqwest"]),
             ("token.rs", &["jsonwebtoken", "serde_json"]),
         ],
     },

@@ -108,7 +108,10 @@ async fn a_data_endpoint_that_is_not_checked_or_gets_its_password_in_clear_is_wa
     let warned = async || server.diagnostics().await["Warnings"].as_array().unwrap().clone();
     let put = async |unchecked: bool, clear: &str| {
         let body = json!([
-            { "Id": "historian", "Endpoint": "https://127.0.0.1:9", "ValidateEndpointCertificate": !unchecked },
+            {
+                "Id": "historian", "Endpoint": "https://127.0.0.1:9", "UserName": "a", "Password": "b",
+                "ValidateEndpointCertificate": !unchecked,
+            },
             { "Id": "omf", "Endpoint": format!("{clear}://192.0.2.1"), "UserName": "a", "Password": "b" },
         ]);
         let path = "/api/v1/configuration/Egress/DataEndpoints";

@@ -114,9 +114,10 @@ impl Door {
                 tracing::warn!(%from, why, "a token was refused");
                 (NOBODY.to_owned(), AuditAction::WrongToken)
             }
-            Denied::TooMany(_) => {
-                tracing::warn!(%from, "a login was refused: too many failed from there, or too many wait");
-                (NOBODY.to_owned(), AuditAction::TooManyLogins)
+            Denied::TooMany(name, _) => {
+                let user = name.as_ref().map_or_else(|| NOBODY.to_owned(), ToString::to_string);
+                tracing::warn!(%from, user, "a login was refused: too many failed from there, or too many wait");
+                (user, AuditAction::TooManyLogins)
             }
         };
         self.refuse(asked, &name, action, denied.into())

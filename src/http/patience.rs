@@ -158,18 +158,19 @@ impl<S> Patience<S> {
             }
             RESTING => {
                 self.reading = None;
-                ready!(self.poll_resting(cx));
+                ready!(self.poll_resting(cx, true));
             }
             _ => {
                 self.reading = None;
-                return Poll::Pending;
+                // Who reads is not asked again when the answer is over: what wakes him then is set now.
+                ready!(self.poll_resting(cx, false));
             }
         }
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no request was complete in time"))
     }
 
-    /// Ready once nothing was read for as long as a connection may rest.
-    fn poll_resting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once nothing was read for as long as a connection may rest, and it `rests`.
+    fn poll_resting(&mut self, cx: &mut Context<'_>, rests: bool) -> Poll<()> {
         loop {
             let allowed = self.pace.rest();
             let timer = match &mut self.resting {
@@ -180,7 +181,7 @@ impl<S> Patience<S> {
                 }
             };
             ready!(timer.as_mut().poll(cx));
-            if !self.stirred {
+            if rests && !self.stirred {
                 return Poll::Ready(());
             }
             self.resting = None;
@@ -345,6 +346,25 @@ mod tests {
             assert_eq!(begun.elapsed(), limit);
         }
         Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_waits_since_before_the_answer_was_over_is_woken_when_the_rest_is() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let pace = connection.pace();
+        client.write_all(b"request").await.unwrap();
+        read(&mut connection).await.unwrap();
+        let (answering, begun) = (pace.begin(), tokio::time::Instant::now());
+        let mut reader = tokio::task::JoinSet::new();
+        reader.spawn(async move { read(&mut connection).await });
+        // It waits, and nobody asks it again.
+        sleep(3 * STRANGER_REST_LIMIT / 2).await;
+        assert!(reader.try_join_next().is_none(), "an answer may take its time");
+        drop(answering);
+        let ended = reader.join_next().await.unwrap().unwrap();
+        assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert_eq!(begun.elapsed(), 2 * STRANGER_REST_LIMIT);
     }
 
     #[tokio::test(start_paused = true)]

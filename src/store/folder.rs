@@ -71,7 +71,7 @@ pub enum FolderError {
 /// How the names of files begin that are in it and not for others: databases with what is beside them and what they
 /// replaced, keys and certificate, the endpoint's marks, locks.
 const PRIVATE: [&str; 7] =
-    ["failover.db", "egress.db", "key.", "tls-key.pem", "endpoint.", "lock", "guard.lock"];
+    ["failover.db", "egress.db", "key.", "tls-key.", "endpoint.", "lock", "guard.lock"];
 
 /// The rights of anybody but the owner.
 const OTHERS: u32 = 0o077;

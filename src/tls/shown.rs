@@ -46,6 +46,8 @@ struct State {
     found: Option<[u8; 32]>,
     /// Why what they contain now is not shown.
     refused: Option<String>,
+    /// Whether everybody on this machine can read the key.
+    key_is_open: bool,
 }
 
 impl Shown {
@@ -56,7 +58,8 @@ impl Shown {
     pub async fn load(files: Files) -> Result<Arc<Self>, TlsError> {
         let contents = files.read().await?;
         let certificate = files.understand(&contents)?;
-        let state = RwLock::new(State { certificate, seen: contents.digest(), found: None, refused: None });
+        let (seen, key_is_open) = (contents.digest(), files.key_is_open().await);
+        let state = RwLock::new(State { certificate, seen, found: None, refused: None, key_is_open });
         Ok(Arc::new(Self { files, state }))
     }
 
@@ -106,7 +109,11 @@ impl Shown {
             let refused = state.refused.as_ref().map(|why| {
                 format!("The TLS certificate is not renewed: {why}. The one before it is still shown.")
             });
-            ends.into_iter().chain(refused).collect()
+            let open = state.key_is_open.then(|| {
+                let key = self.files.key.display();
+                format!("The TLS key {key} can be read by every account of this machine: run chmod o= {key}.")
+            });
+            ends.into_iter().chain(refused).chain(open).collect()
         })
     }
 
@@ -127,8 +134,9 @@ impl Shown {
 
     /// Shows what the files contain, if two looks in a row found it.
     async fn look(&self) {
-        let contents = self.files.read().await;
+        let (contents, key_is_open) = (self.files.read().await, self.files.key_is_open().await);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.key_is_open = key_is_open;
         let read = match contents {
             Ok(contents) if contents.digest() == state.seen => {
                 (state.found, state.refused) = (None, None);
@@ -148,7 +156,7 @@ impl Shown {
             Ok((certificate, seen)) => {
                 let fingerprint = &certificate.fingerprint;
                 tracing::info!(%fingerprint, ends = %certificate.not_after, "a new TLS certificate is shown");
-                *state = State { certificate, seen, found: None, refused: None };
+                *state = State { certificate, seen, found: None, refused: None, key_is_open };
                 return;
             }
             Err(error) => chain(&error),
@@ -187,6 +195,8 @@ fn ending(not_after: Wall, now: Wall) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// A certificate for `key`, which ends in that year.
@@ -209,6 +219,17 @@ mod tests {
         let shown = Shown::load(files.clone()).await.unwrap();
         let chain = || shown.read(|state| (state.certificate.not_after, state.certificate.key.cert.len()));
         let before = chain();
+        let private =
+            |mode| std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(mode)).unwrap();
+        for (mode, warnings) in [(0o644, 1), (0o640, 0)] {
+            private(mode);
+            shown.look().await;
+            assert_eq!(
+                shown.warnings(clock::now().wall).len(),
+                warnings,
+                "a key that all may read is warned about"
+            );
+        }
         // The key stays, so that the first certificate of a chain fits it before the rest is written.
         write(&renewed);
         shown.look().await;

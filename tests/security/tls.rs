@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{
@@ -59,6 +60,7 @@ impl Authority {
         let (cert_file, key_file) = (path("cert.pem"), path("key.pem"));
         fs::write(&cert_file, certificate.pem()).unwrap();
         fs::write(&key_file, key.serialize_pem()).unwrap();
+        fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
         ["--tls-cert".to_owned(), cert_file, "--tls-key".to_owned(), key_file]
     }
 
@@ -101,9 +103,15 @@ async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     let server = authority.serve(folder.path(), 2090, &[]);
     assert!(server.url.starts_with("https://"), "{}", server.url);
     let trusted = ["-CAfile", authority.file.to_str().unwrap(), "-verify_return_error"];
-    for (version, spoken) in [("-tls1_3", true), ("-tls1_2", true), ("-tls1_1", false), ("-tls1", false)] {
+    for version in ["-tls1_3", "-tls1_2"] {
         let output = openssl(&server, &[&trusted, [version].as_slice()].concat());
-        assert_eq!(output.status.success(), spoken, "{version}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{version}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for version in ["-tls1_1", "-tls1"] {
+        // By itself openssl speaks neither any more; with this it asks, and it is the server that refuses.
+        let output = openssl(&server, &[version, "-cipher", "DEFAULT:@SECLEVEL=0"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(" alert "), "{version}: {said}");
     }
     let alpn = openssl(&server, &["-alpn", "h2,http/1.1"]);
     assert!(String::from_utf8_lossy(&alpn.stdout).contains("ALPN protocol: http/1.1"));
