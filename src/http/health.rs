@@ -46,11 +46,14 @@ async fn healthz() -> Response {
     Json(HealthBody { status: "Alive", reasons: Vec::new() }).into_response()
 }
 
+/// Why the store cannot be worked with, each a sentence, and when that was found.
+type Found = (Uptime, Vec<String>);
+
 /// Whether the store can be worked with, as it was found last. Clones share it.
 #[derive(Clone)]
 struct Readiness {
     store: Store,
-    found: Arc<Mutex<Option<(Uptime, Vec<String>)>>>,
+    found: Arc<Mutex<Option<Found>>>,
 }
 
 impl Readiness {
