@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{Read, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -20,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::{
     guarded::{add, answer, client_trusting, get},
-    support::{FAILOVER, PROGRAM, STATE, Server, configuration, until},
+    support::{FAILOVER, LIMIT, PROGRAM, STATE, Server, configuration, until},
 };
 
 /// A plant's own authority, and certificates of it for 127.0.0.1.
@@ -119,6 +120,25 @@ async fn tls_1_2_and_1_3_are_spoken_and_nothing_older() {
     assert!(!weak.status.success(), "only ciphers with forward secrecy");
     let client = client_trusting(&authority.file);
     assert_eq!(answer(client.get(format!("{}{STATE}", server.url))).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_handshake_that_stops_is_ended_counted_and_logged() {
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    let server = authority.serve(folder.path(), 2090, &[]);
+    let mut slow = std::net::TcpStream::connect(server.address()).unwrap();
+    // The begin of a ClientHello.
+    slow.write_all(b"\x16\x03\x01\x02\x00\x01").unwrap();
+    slow.set_read_timeout(Some(LIMIT)).unwrap();
+    let ended = slow.read_to_end(&mut Vec::new());
+    assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+    let client = client_trusting(&authority.file);
+    let counted = "client_failover_http_connections_refused_total{reason=\"Handshake\"} 1";
+    until("it is counted", async || {
+        answer(client.get(format!("{}/metrics", server.url))).await.body.contains(counted)
+    })
+    .await;
+    assert!(server.log().contains("a TLS handshake took too long"));
 }
 
 #[tokio::test]
