@@ -127,7 +127,7 @@ test('what needs an administrator is asked with the token, and a role is overrid
 test('who is about to give a token is not asked for a password', async (t) => {
   const issuer = await provider(t);
   const data = mkdtempSync(join(tmpdir(), 'client-failover-page-'));
-  const added = spawnSync(process.env.CLIENT_FAILOVER_PROGRAM, ['user', 'add', 'plc', '--data-dir', data], { input: 'a long password\n' });
+  const added = spawnSync(process.env.CLIENT_FAILOVER_PROGRAM, ['user', 'add', 'plc', '--role', 'user', '--data-dir', data], { input: 'a long password\n' });
   assert.equal(added.status, 0, `${added.stderr}`);
   const server = await Server.start(t, 'serve', { data, more: ['--oidc-issuer', issuer, '--oidc-audience', AUDIENCE] });
   const page = await open(t);
