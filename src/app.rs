@@ -87,10 +87,10 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         delivered: egress.delivered(),
         stops_within,
     };
-    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
+    let pulse = half.rounds.watch("registration");
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience, pulse)
         .await?
-        .trusting(entrance.authorities())
-        .watched(half.rounds.watch("registration"));
+        .trusting(entrance.authorities());
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {
