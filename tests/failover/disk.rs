@@ -211,6 +211,7 @@ fn an_adapter_that_reads_its_configuration_for_longer_than_t_is_renewed_meanwhil
     assert_eq!(ask(&member.process.address(), "PUT", FACET, &changed.to_string()).unwrap().status, 204);
     plant.until("the new configuration has been read", || member.diagnostics()["Mode"] == "Warm");
     assert!(clock::now().uptime.since(begun) >= by, "its disk is slow");
+    assert_eq!(plant.sink.find(0, |write| write.member != 0), None, "{}", plant.story());
     drop(slow);
     plant.assert_unbroken(T / 2);
 }
