@@ -14,6 +14,9 @@ mod owners;
 mod pacing;
 mod recording;
 mod registry;
+#[cfg(test)]
+mod tests;
+mod tidying;
 mod unsettled;
 
 use std::{
@@ -39,7 +42,9 @@ use recording::Unwritten;
 use unsettled::Unsettled;
 
 use super::{
-    machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
+    machine::{
+        Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Remover, Reply,
+    },
     mark::Mark,
     metrics::Heard,
     sign::Signs,
