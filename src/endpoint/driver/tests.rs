@@ -86,6 +86,7 @@ impl Plant {
             loss: None,
             coverages: Coverages::default(),
             delivered_ago: None,
+            leaving: false,
         };
         let heartbeat =
             Heartbeat { score: FailoverScore::new(100).unwrap(), last_data: None, native: Some(native) };

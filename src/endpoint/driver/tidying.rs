@@ -6,7 +6,7 @@ use std::{io, sync::Arc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, StoreError};
+use super::{Cell, Endpoint, Remover, StoreError};
 use crate::domain::{SessionId, chain};
 
 /// How much is removed after one tick: a plant that was switched off makes thousands of sessions silent at once, and each
@@ -73,7 +73,7 @@ impl Endpoint {
             Over::Session(id) => {
                 let limit = self.inner.settings.session_retention;
                 if cell.lock().silent_for(self.now(), limit).contains(id) {
-                    self.remove(cell, id, None).await?;
+                    self.remove(cell, id, Remover::Silence, None).await?;
                     tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
                 }
             }
