@@ -307,6 +307,7 @@ mod tests {
         }
         let outer = tempfile::tempdir().unwrap();
         let (folder, database) = (outer.path().to_owned(), outer.path().join(DATABASE));
+        drop(DataFolder::hold(&folder).unwrap());
         make_private(&database).unwrap();
         assert!(DataFolder::hold(&folder).is_ok());
         for path in [&database, &folder] {
