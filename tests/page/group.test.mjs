@@ -246,6 +246,17 @@ test('a name and a FailoverTimeout that change are shown without a reload', asyn
   await shows(page, '.facts', '00:00:10: a Primary that is silent');
 });
 
+test('an adapter that has left keeps its name in what happened', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g', '00:00:02');
+  const a = await server.member('g', 'a', 100, 'North');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server, '#groups/g');
+  await shows(page, '.members th', 'North');
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/a`);
+  await shows(page, '.timeline', 'North is not Primary any more');
+});
+
 test('a page that stays open keeps the newest rows, and not all there ever were', async (t) => {
   const server = await Server.start(t, 'endpoint');
   const page = await visit(t, server);
