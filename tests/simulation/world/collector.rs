@@ -10,7 +10,7 @@ use super::{
     World,
     clock::{Instant, SECOND, Span},
     event::{AtSite, Event, SiteId},
-    plan::{SOON, Source, Stops, Weather},
+    plan::{self, Source, Stops, Weather},
     site::Process,
 };
 
@@ -47,7 +47,7 @@ impl World {
     /// to stop: it stops by itself at the deadline.
     pub(crate) fn order_collector(&mut self, site: SiteId, standing: &Standing) -> Option<Instant> {
         let pid = self.sites[site].pid().unwrap_or(0);
-        let now = self.now;
+        let (now, soon) = (self.now, plan::soon(self.plan.timeout));
         let collector = self.sites[site].native()?.collector.as_mut()?;
         if collector.order == standing.order {
             return None;
@@ -59,8 +59,8 @@ impl World {
         let stops = standing.acting == Acting::No;
         let takes = match after {
             _ if !stops => Some(0),
-            Some(takes) if was_unbounded => Some(takes.min(SOON)),
-            None if was_unbounded => Some(SOON),
+            Some(takes) if was_unbounded => Some(takes.min(soon)),
+            None if was_unbounded => Some(soon),
             after => after,
         };
         if let Some(takes) = takes {

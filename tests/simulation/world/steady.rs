@@ -25,14 +25,17 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    /// Something happened in a group of this T.
+    /// Something happened in a group of this T. What was lost before `from` does not count: something else happened then, and an
+    /// endpoint or a session that began anew knows nothing of it.
     pub(crate) fn changed(
         &mut self,
         now: Instant,
+        from: Instant,
         timeout: Span,
         key: &GroupKey,
         change: &GroupChange,
     ) -> Option<Accusation> {
+        self.lost.retain(|_, lost| *lost >= from);
         let session = change.session.clone()?;
         if change.kind == GroupChangeKind::Promoted {
             self.primary.insert(key.clone(), (session, now));

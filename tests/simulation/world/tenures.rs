@@ -146,7 +146,10 @@ impl World {
             && self.plan.freezes_between == 0
             && self.sites.iter().filter(told).count() == 1
             && self.sites.iter().filter(told).all(|site| site.runs() && site.link.is_good(now))
-            && !self.sites.iter().any(|site| site.link.is_late() || now < site.link.lossy_until)
+            && !self
+                .sites
+                .iter()
+                .any(|site| site.link.is_late(self.plan.timeout) || now < site.link.lossy_until)
             && !self.endpoint.mood.is_bad()
             && self.endpoint.writer.ends() <= now + LATE
     }
