@@ -25,7 +25,7 @@ use crate::{
     },
     recorder::Recorder,
     service::Pulse,
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoredConfiguration},
     tls::Authorities,
 };
 
@@ -95,6 +95,8 @@ pub struct Registration {
     /// were made.
     made: Option<(FailoverConfig, Option<i64>, EndpointClient)>,
     clients_made: u64,
+    /// What should be, as it is being read: a store that hangs keeps no answer waiting.
+    reading: JoinSet<Read>,
     calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
     aborts: HashMap<CallId, AbortHandle>,
     farewells: JoinSet<(HttpUrl, GroupId)>,
@@ -149,6 +151,7 @@ impl Registration {
             newest: None,
             made: None,
             clients_made: 0,
+            reading: JoinSet::new(),
             calls: JoinSet::new(),
             aborts: HashMap::new(),
             farewells: JoinSet::new(),
@@ -203,7 +206,8 @@ impl Registration {
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
-        let desired = self.desired().await.unwrap_or_else(unread);
+        let read = read(self.store.clone()).await;
+        let desired = self.desired(read).unwrap_or_else(unread);
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
             self.step(event).await;
@@ -251,8 +255,13 @@ impl Registration {
                 Ok(()) = health.changed() => {
                     return Ok(Some(Event::Health(health.borrow_and_update().clone())));
                 }
-                () = wake.notified() => {
-                    if let Some(desired) = self.desired().await {
+                // What changes while it is read is read after that.
+                () = wake.notified(), if self.reading.is_empty() => {
+                    self.reread = None;
+                    self.reading.spawn(read(self.store.clone()));
+                }
+                Some(ended) = self.reading.join_next(), if !self.reading.is_empty() => {
+                    if let Some(desired) = self.desired(ended.map_err(io::Error::other)?) {
                         return Ok(Some(Event::Configured(desired)));
                     }
                 }
@@ -269,12 +278,10 @@ impl Registration {
         }
     }
 
-    /// Reads what should be, and prepares the client for it. `None` when the store cannot say: then
+    /// What should be, as it was read, and prepares the client for it. `None` when the store cannot say: then
     /// everything stays as it is, and it is asked again soon.
-    async fn desired(&mut self) -> Option<Desired> {
-        self.reread = None;
-        let read = async { Ok((self.store.configuration().await?, self.store.has_data_endpoints().await?)) };
-        let (stored, has_destination) = match read.await {
+    fn desired(&mut self, read: Read) -> Option<Desired> {
+        let (stored, has_destination) = match read {
             Ok(read) => read,
             Err(StoreError::Unreadable(what)) => {
                 return Some(Desired::Unusable(format!("the stored configuration cannot be used: {what}")));
@@ -430,6 +437,13 @@ impl Registration {
             (farewell.endpoint, farewell.group)
         });
     }
+}
+
+/// The stored configuration, and whether the gate has a destination.
+type Read = Result<(Option<StoredConfiguration>, bool), StoreError>;
+
+async fn read(store: Store) -> Read {
+    Ok((store.configuration().await?, store.has_data_endpoints().await?))
 }
 
 fn timed_out(at_most: Duration) -> CallFailure {

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, Endpoint, unpoisoned};
+use super::{Cell, Endpoint, Remover, unpoisoned};
 use crate::{
     clock::{self, Alarm},
     domain::{SessionId, chain},
@@ -126,7 +126,7 @@ impl Endpoint {
         if !cell.lock().silent_for(self.now(), limit).contains(id) {
             return;
         }
-        match self.remove(cell, id, None).await {
+        match self.remove(cell, id, Remover::Silence, None).await {
             Ok(()) => {
                 tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
             }

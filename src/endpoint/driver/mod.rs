@@ -39,7 +39,9 @@ use recording::Unwritten;
 use unsettled::Unsettled;
 
 use super::{
-    machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
+    machine::{
+        Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Remover, Reply,
+    },
     mark::Mark,
     metrics::Heard,
     sign::Signs,

@@ -45,13 +45,14 @@ pub(super) fn quiet_after(timeout: FailoverTimeout) -> Duration {
 pub(super) const CALM: u32 = 10;
 
 impl Group {
-    /// Who may be made Primary: heard within T, and not known to hear nothing.
+    /// Who may be made Primary: heard within T, not known to hear nothing, and not about to be gone.
     fn is_candidate(&self, now: Moment, member: &Member) -> bool {
-        member.is_live(now, self.timeout()) && !member.is_deaf(now, self.timeout())
+        member.is_live(now, self.timeout()) && !member.is_deaf(now, self.timeout()) && !member.is_leaving()
     }
 
+    /// Whether an operator asks for `member`. One that leaves takes no role, whoever asks: its next run may.
     pub(super) fn is_forced(&self, member: &Member) -> bool {
-        self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
+        self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id) && !member.is_leaving()
     }
 
     /// When `member` gave up the seat without having acted on it, in the last 10 T: answers reach it too
@@ -218,10 +219,13 @@ impl Group {
                 self.challenge = Some(Challenge { by, why, asked: VecDeque::new(), confirmed: false });
             }
             (None, Some(challenge)) => {
-                let silent =
-                    self.members.get(&challenge.by.session).map(|member| hearing::silence(now, member));
-                let sentence =
-                    format!("it is not better any more; it was heard {} ago", silent.unwrap_or_default());
+                let challenger = self.members.get(&challenge.by.session);
+                let sentence = if challenger.is_some_and(Member::is_leaving) {
+                    "it leaves the group".to_owned()
+                } else {
+                    let silent = challenger.map(|member| hearing::silence(now, member));
+                    format!("it is not better any more; it was heard {} ago", silent.unwrap_or_default())
+                };
                 self.drop_challenge(now, Why::new(GroupReason::NoLongerBetter, sentence));
             }
             (None, None) => {}

@@ -236,7 +236,8 @@ fn one_session() -> [Operation; 4] {
         of_member(Method::DELETE, path, "deleteSession", "Remove a session")
             .more(
                 "Whose it is, or an administrator. The seat of a Primary of ours stays held until its FailoverTimeout \
-                 is over, unless it has said that it stopped.",
+                 is over, unless it has said that it stopped; so does that of a stock one which another removes. A role \
+                 override of the session goes on only where its own user removes it.",
             )
             .done(StatusCode::NO_CONTENT, "It is removed.")
             .refuses(CallError::OfAnother)
@@ -254,7 +255,10 @@ fn one_session() -> [Operation; 4] {
             .refuses(CallError::NotRecorded)
             .stores(),
         of_member(Method::POST, &format!("{path}/roleoverride"), "overrideRole", "Force the role, or end that")
-            .more("The session becomes Primary as soon as the one that is has stopped. A login is who asked.")
+            .more(
+                "The session becomes Primary as soon as the one that is has stopped. A login is who asked. `Off` also ends \
+                 the override of a session that was removed.",
+            )
             .takes(Content::request::<OverrideRequestBody>(&[
                 ("force", OVERRIDE),
                 ("end", r#"{"Value": "Off"}"#),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use client_failover::{
     domain::{GroupKey, Mode, RoleOverride, SessionId},
+    endpoint::machine::Remover,
     registration::machine,
 };
 
@@ -290,7 +291,7 @@ impl World {
 
     fn delete_session(&mut self, site: SiteId) {
         if let Some((key, session)) = self.operator(site) {
-            self.operate(Operation::DeleteSession(key, session), None);
+            self.operate(Operation::DeleteSession(key, session, Remover::Another), None);
         }
     }
 
@@ -299,7 +300,7 @@ impl World {
         let Some((key, _)) = self.operator(site) else { return };
         let sessions: Vec<SessionId> = self.sites.iter().map(|site| site.disk.session.clone()).collect();
         for session in sessions {
-            self.operate(Operation::DeleteSession(key.clone(), session), None);
+            self.operate(Operation::DeleteSession(key.clone(), session, Remover::Another), None);
         }
         self.operate(Operation::DeleteGroup(key.clone()), None);
         if self.plan.shrinks() && self.dice.percent(70) {
