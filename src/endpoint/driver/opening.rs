@@ -89,6 +89,7 @@ impl Endpoint {
             knows_all,
             longest,
             attention: Mutex::new(Attention::new(begun)),
+            quickened: tokio::sync::Notify::new(),
             hosted: Mutex::new(hosted),
             unsettled: Mutex::new(unsettled),
             registry: tokio::sync::Mutex::default(),

@@ -61,16 +61,21 @@ impl Judge {
         self.something_happened(now);
     }
 
-    /// A group's machine says that something happened.
-    pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
+    /// The machine of a group with this T says that something happened.
+    pub(crate) fn group_changed(
+        &mut self,
+        now: Instant,
+        timeout: Span,
+        key: &GroupKey,
+        change: &GroupChange,
+    ) {
         if let Some(from) = self.judges_flapping_from(now)
-            && let Some(timeout) = self.lively.timeout(now, &key.id)
             && let Some(accused) = self.steady.changed(now, from, timeout, key, change)
         {
             self.pending = Some(accused);
         }
         match change.kind {
-            GroupChangeKind::Promoted => self.promoted(now, key, change),
+            GroupChangeKind::Promoted => self.promoted(now, timeout, key, change),
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
             GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
             GroupChangeKind::SeatFreed => {
@@ -107,7 +112,7 @@ impl Judge {
         self.is_calm || self.healing.is_over(now, group, timeout)
     }
 
-    fn promoted(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
+    fn promoted(&mut self, now: Instant, timeout: Span, key: &GroupKey, change: &GroupChange) {
         // A Primary that is renewed by an endpoint that begins is no new one.
         if self.judges_epochs
             && change.reason != GroupReason::ActsAlready
@@ -138,7 +143,6 @@ impl Judge {
             return;
         }
         self.promotions.push((now, key.clone()));
-        let timeout = self.lively.timeout(now, &key.id).unwrap_or_default();
         let window = 10 * timeout * TRUE_RATE / (TRUE_RATE + DRIFT);
         let judged = self.judges_flapping_from(now);
         let from = self.disturbed.max(judged.unwrap_or_default()).max(now.saturating_sub(window));

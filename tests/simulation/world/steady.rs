@@ -39,7 +39,11 @@ impl Steady {
         let session = change.session.clone()?;
         if change.kind == GroupChangeKind::Promoted {
             self.primary.insert(key.clone(), (session, now));
-        } else if change.kind == GroupChangeKind::SeatFreed && change.reason.is_a_loss() {
+        } else if change.kind == GroupChangeKind::SeatFreed
+            && change.reason.is_a_loss()
+            && change.members.iter().any(|seen| seen.session == session)
+        {
+            // One that was no member any more may come back as a new one.
             self.lost.insert((key.clone(), session), now);
         } else if change.kind == GroupChangeKind::ChallengeBegan && change.reason == GroupReason::BetterScore
         {

@@ -160,7 +160,7 @@ impl World {
         self.sites.iter().filter(told).map(|site| site.member.stops_within(timeout)).max().unwrap_or_default()
     }
 
-    fn group_timeout(&self, key: &GroupKey) -> Span {
+    pub(crate) fn group_timeout(&self, key: &GroupKey) -> Span {
         self.endpoint.cells.get(key).map_or(self.plan.timeout, |cell| {
             u64::try_from(cell.group.spec().draft.timeout.get().as_micros()).unwrap_or(u64::MAX)
         })
