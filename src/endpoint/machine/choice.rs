@@ -1,6 +1,6 @@
 //! The choice of a Primary, and of who may challenge it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{cmp::Reverse, collections::VecDeque, time::Duration};
 
 use super::{
     FailoverScore, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why,
@@ -56,10 +56,25 @@ impl Group {
     }
 
     /// When `member` gave up the seat without having acted on it, in the last 10 T: answers reach it too
-    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago.
+    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago. An operator who asks
+    /// for it since then knows that.
     fn idled_lately(&self, now: Moment, member: &Member) -> Option<Uptime> {
         let idle = member.native.as_ref().and_then(|native| native.idle);
-        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
+        let asked = self.forced.as_ref().filter(|_| self.is_forced(member)).map(|forced| forced.since);
+        let counts = |idle: &Uptime| asked.is_none_or(|asked| *idle >= asked);
+        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM).filter(counts)
+    }
+
+    /// Whether `member` can act at all, then whether answers reach it in time: more than any score.
+    fn is_able(&self, now: Moment, member: &Member) -> (bool, bool, Reverse<Option<Uptime>>) {
+        let can = self.is_forced(member) || member.score() > FailoverScore::ZERO;
+        (can, !member.hears_late(now, self.timeout()), Reverse(self.idled_lately(now, member)))
+    }
+
+    /// Whether `member` would get the seat that `incumbent` gives up. One that would not makes it stop for nothing: the
+    /// incumbent would be chosen again, and again be told.
+    fn may_follow(&self, now: Moment, member: &Member, incumbent: &Member) -> bool {
+        member.spec.id != incumbent.spec.id && self.is_able(now, member) >= self.is_able(now, incumbent)
     }
 
     /// For how long `member` has been silent, if it has missed heartbeats.
@@ -82,17 +97,18 @@ impl Group {
             |member| {
                 let challenge = successor(member);
                 let forced = self.is_forced(member);
+                let (can, hears, idled) = self.is_able(now, member);
                 (
-                    forced || member.score() > FailoverScore::ZERO,
-                    !member.hears_late(now, self.timeout()),
-                    std::cmp::Reverse(self.is_quiet_for(now, member).filter(|_| free)),
-                    std::cmp::Reverse(self.idled_lately(now, member)),
+                    can,
+                    hears,
+                    Reverse(self.is_quiet_for(now, member).filter(|_| free)),
+                    idled,
                     forced,
                     challenge.is_some_and(|challenge| challenge.confirmed),
-                    std::cmp::Reverse(self.failed_lately(now, member)),
+                    Reverse(self.failed_lately(now, member)),
                     member.score(),
                     challenge.is_some(),
-                    std::cmp::Reverse(member.order),
+                    Reverse(member.order),
                 )
             },
         )
@@ -156,7 +172,7 @@ impl Group {
     /// The best member that is better than the incumbent by the margin, and may take over for that.
     fn better(&self, now: Moment, incumbent: &Member) -> Option<&Member> {
         self.best_of(now, |member| {
-            member.spec.id != incumbent.spec.id
+            self.may_follow(now, member, incumbent)
                 && self.is_better(member, incumbent)
                 && !self.lost_lately(now, member)
         })
@@ -171,7 +187,7 @@ impl Group {
             return None;
         }
         let than = &incumbent.spec.id;
-        let best = self.best_of(now, |member| member.spec.id != *than)?;
+        let best = self.best_of(now, |member| self.may_follow(now, member, incumbent))?;
         if self.is_forced(best) {
             let sentence = format!("an operator asks for {}, whose score is {}", best.spec.id, best.score());
             return Some((best, Why::new(GroupReason::OperatorAsked, sentence)));

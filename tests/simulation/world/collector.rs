@@ -14,8 +14,10 @@ use super::{
     site::Process,
 };
 
-/// How soon a score that changed is said to the endpoint, if all is well.
-const SAID_WITHIN: Span = SECOND;
+/// How soon a score that changed is said to the endpoint, if all is well; with the next heartbeat at the latest.
+fn said_within(timeout: Span) -> Span {
+    SECOND.min(timeout * 3 / 10)
+}
 
 /// A collector, as the registration sees it.
 #[derive(Debug)]
@@ -112,7 +114,7 @@ impl World {
         native.inbox.push_back(Step::Health(collector.health()));
         if native.listens.is_some() && native.stops_by.is_none() && self.says_at_once(site) {
             let since = self.now;
-            self.push(SAID_WITHIN, Event::Site(site, pid, AtSite::Said(score, since)));
+            self.push(said_within(self.plan.timeout), Event::Site(site, pid, AtSite::Said(score, since)));
         }
         self.go_on(site);
     }

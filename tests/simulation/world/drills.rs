@@ -238,8 +238,11 @@ impl World {
                 self.drill_stop(primary, others, timeout / 2, wanted);
             }
             Kind::StopAll => self.drill_stop_all(primary, others, timeout, wanted),
-            // Whoever is alone can be stopped, and nothing else is promised of it.
-            _ if others.is_empty() => self.drill_stop(primary, others, 0, wanted),
+            // Whoever is alone can be stopped, and nothing else is promised of it; nor if the group wants that a silent Primary
+            // keeps its seat.
+            _ if others.is_empty() || self.is_kept_in_silence(primary) => {
+                self.drill_stop(primary, others, 0, wanted);
+            }
             Kind::Stop => self.drill_stop(primary, others, 0, wanted),
             Kind::Force | Kind::ForceAndStop => {
                 let by = others[self.drills.dice.index(others.len())];
@@ -264,6 +267,14 @@ impl World {
         }
     }
 
+    /// Whether an override asks for the Primary at `site`, in a group that wants that it keeps its seat then though it is silent.
+    fn is_kept_in_silence(&self, site: SiteId) -> bool {
+        let Some(group) = self.group_of(site) else { return false };
+        let forced = self.endpoint.folder.store.overrides.get(&group_key(group));
+        self.plan.group(group).keeps_silent
+            && forced.is_some_and(|forced| forced.session == self.sites[site].disk.session)
+    }
+
     fn runs_of(&self, sites: &[SiteId]) -> Vec<(SiteId, Pid)> {
         sites.iter().filter_map(|site| Some((*site, self.sites[*site].pid()?))).collect()
     }
@@ -279,7 +290,8 @@ impl World {
     /// its collector does not stop in time, no last word says so, and the seat is held for its T.
     fn stopping_takes(&self, site: SiteId, timeout: Span) -> Span {
         let stops = self.sites[site].member.stops_within(timeout);
-        if stops < STOPS_WITHIN { stops + ON_TOP } else { STOPS_WITHIN + at_most(timeout) + ON_TOP }
+        // By the fastest clock that is allowed.
+        if at_most(stops) < STOPS_WITHIN { stops + ON_TOP } else { STOPS_WITHIN + at_most(timeout) + ON_TOP }
     }
 
     /// The Primary is stopped after `delay`, in half of all cases just when it asks.
@@ -313,14 +325,16 @@ impl World {
     /// An operator asks for the one at `by`, which is perhaps stopped a moment later: then nobody stops for it in vain.
     fn drill_force(&mut self, primary: SiteId, by: SiteId, timeout: Span, stops: bool, wanted: Wanted) {
         self.force(by);
-        let hands_over = self.sites[primary].member.stops_within(timeout) + 2 * ON_TOP;
         if !stops {
+            let hands_over = self.sites[primary].member.stops_within(timeout) + 2 * ON_TOP;
             let what = "an operator asked for it";
             return self.want(Wanted { at: Some(by), not: Vec::new(), within: hands_over, what, ..wanted });
         }
         let delay = self.drills.dice.between(0, 60 * MILLISECOND);
         self.push(delay, Event::Drill(Step::Stop(by)));
-        let gap = Some(hands_over.max(self.stopping_takes(by, timeout)));
+        // Whoever is Primary meanwhile hands over once the one that was asked for is back.
+        let members = self.sites.iter().map(|site| site.member.stops_within(timeout) + 2 * ON_TOP).max();
+        let gap = members.map(|hands_over| hands_over.max(self.stopping_takes(by, timeout)));
         let what = "an operator asked for an adapter that was stopped then";
         self.want(Wanted { within: at_most(3 * timeout), gap, what, ..wanted });
     }

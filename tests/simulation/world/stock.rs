@@ -123,7 +123,7 @@ impl World {
                 }
             }
             (_, Err(CallFailure { kind: FailureKind::NotFound, .. })) => {
-                (stock.stage, stock.due) = (Stage::Group, now + SECOND);
+                (stock.stage, stock.due) = (Stage::Group, now + SECOND.min(half));
             }
             (_, outcome) => {
                 stock.due = now + half;
