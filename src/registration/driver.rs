@@ -114,11 +114,16 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Prepares the registration of the adapter whose store this is.
+    /// Prepares the registration of the adapter whose store this is; `pulse` is its loop's.
     ///
     /// # Errors
     /// When the store or the system refuses.
-    pub async fn new(store: Store, loss: EndpointLoss, mut obedience: Obedience) -> Result<Self, StartError> {
+    pub async fn new(
+        store: Store,
+        loss: EndpointLoss,
+        mut obedience: Obedience,
+        pulse: Pulse,
+    ) -> Result<Self, StartError> {
         let now = clock::now();
         let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
@@ -161,7 +166,7 @@ impl Registration {
             unwritten: false,
             reread: None,
             counted: Calls::default(),
-            pulse: Pulse::unwatched(),
+            pulse,
         })
     }
 
@@ -169,13 +174,6 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
-        self
-    }
-
-    /// The same, with a loop that is watched.
-    #[must_use]
-    pub fn watched(mut self, pulse: Pulse) -> Self {
-        self.pulse = pulse;
         self
     }
 
@@ -231,6 +229,7 @@ impl Registration {
     /// The next event, or `None` when it is time to stop.
     async fn next_event(&mut self, stop: &CancellationToken) -> io::Result<Option<Event>> {
         loop {
+            self.pulse.turn();
             let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
             let (wake, nudged) = (Arc::clone(&self.wake), Arc::clone(&self.nudged));
             let health = &mut self.obedience.health;

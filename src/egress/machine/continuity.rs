@@ -17,9 +17,13 @@ pub(super) struct Continuity {
     hold_back: Duration,
     /// Empty while something may be missed.
     from: Option<Uptime>,
-    /// When something was taken last, as far as is known; at first when this run began.
+    /// When something arrived last, as far as is known; at first when this run began.
     last: Uptime,
     late: Late,
+    /// The oldest of what was missed, and may still be handed in; empty where nothing was since the last break.
+    missing: Option<Uptime>,
+    /// Whether a part of the source is missed, whatever else comes.
+    misses_part: bool,
     /// How often silence was a break since something was covered last.
     silences: u32,
     /// When it was last looked whether time passes.
@@ -40,7 +44,16 @@ impl Continuity {
         let last = here().map(|block| block.last.uptime).max().unwrap_or(now);
         // A break may not have been made good when the run before this one ended.
         let late = here().map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
-        Self { hold_back, from: None, last, late, silences: 0, looked: now }
+        Self {
+            hold_back,
+            from: None,
+            last,
+            late,
+            missing: None,
+            misses_part: false,
+            silences: 0,
+            looked: now,
+        }
     }
 
     /// Since when everything has come; nothing while something may be missed.
@@ -48,7 +61,7 @@ impl Continuity {
         self.from
     }
 
-    /// When something was taken last.
+    /// When something arrived last.
     pub(super) const fn last(&self) -> Uptime {
         self.last
     }
@@ -56,6 +69,26 @@ impl Continuity {
     /// Something is missed: what is covered begins anew with the next arrival.
     pub(super) const fn begin_anew(&mut self) {
         self.from = None;
+    }
+
+    /// What counted as arrived at `since` was not taken: whatever comes next may be as old.
+    pub(super) fn lose(&mut self, since: Uptime) {
+        self.missing = Some(self.missing.map_or(since, |missing| missing.min(since)));
+        self.begin_anew();
+    }
+
+    /// A part of the source is missed from now on, or no longer: nothing is covered meanwhile, however much comes of the
+    /// rest, and afterwards what was missed may be made good.
+    pub(super) fn miss_part(&mut self, misses_part: bool) {
+        self.misses_part = misses_part;
+        if misses_part {
+            self.lose(self.since(self.last));
+        }
+    }
+
+    /// Whether a part of the source is missed.
+    pub(super) const fn misses_part(&self) -> bool {
+        self.misses_part
     }
 
     /// Looks whether time passes: who stood still has not seen what happened meanwhile.
@@ -66,7 +99,7 @@ impl Continuity {
         self.looked = now;
     }
 
-    /// Something is taken that arrived at `at`.
+    /// Something arrives at `at`.
     pub(super) fn note(&mut self, at: Uptime) {
         let silence = at.since(self.last);
         if silence > self.hold_back {
@@ -77,9 +110,13 @@ impl Continuity {
         if self.from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
             // What the collector kept during the break comes from now on, for no longer than that took. A break
             // that began before the one before was made good adds to it.
-            let by = silence + self.late_by(self.last);
+            let since = self.since(self.last);
+            let by = at.since(self.missing.map_or(since, |missing| missing.min(since)));
             self.late = Late { until: at + by, by };
-            self.from = Some(self.late.until);
+            if !self.misses_part {
+                self.from = Some(self.late.until);
+                self.missing = None;
+            }
         }
         self.last = self.last.max(at);
     }
@@ -172,6 +209,47 @@ mod tests {
         assert_eq!(covered(&continuity), Some((at(229), at(217))), "{why}");
         assert_eq!(continuity.since(at(218)), at(206), "what comes now may be 12 s late");
         assert_eq!(continuity.since(at(229)), at(229), "and then no more");
+    }
+
+    #[test]
+    fn what_was_not_taken_may_come_later_and_is_as_old_as_it_was() {
+        let mut continuity = run(&[]);
+        arrive(&mut continuity, 200, 205);
+        continuity.lose(at(203));
+        assert_eq!(covered(&continuity), None, "others that came meanwhile cover nothing");
+        arrive(&mut continuity, 206, 206);
+        assert_eq!(covered(&continuity), Some((at(209), at(206))), "it may be handed in again, 3 s late");
+        // And again, before that was made good.
+        continuity.lose(continuity.since(at(206)));
+        arrive(&mut continuity, 207, 207);
+        assert_eq!(covered(&continuity), Some((at(211), at(207))));
+        assert_eq!(continuity.since(at(208)), at(204));
+    }
+
+    #[test]
+    fn who_misses_a_part_of_the_source_covers_nothing_and_then_what_comes_may_be_as_old_as_that_took() {
+        let mut continuity = run(&[]);
+        arrive(&mut continuity, 200, 205);
+        for secs in 206..=300 {
+            continuity.miss_part(true);
+            arrive(&mut continuity, secs, secs);
+            assert_eq!(covered(&continuity), None, "the rest comes");
+            assert_eq!(
+                continuity.since(at(secs)),
+                at(205),
+                "and so may what was missed, before anybody says so"
+            );
+        }
+        continuity.miss_part(false);
+        arrive(&mut continuity, 301, 301);
+        assert_eq!(
+            covered(&continuity),
+            Some((at(397), at(301))),
+            "it may make good what it missed for 96 s"
+        );
+        arrive(&mut continuity, 302, 400);
+        assert_eq!(covered(&continuity), Some((at(397), at(400))));
+        assert!(!continuity.is_sparse(), "it was never silent");
     }
 
     #[test]

@@ -14,6 +14,9 @@ mod owners;
 mod pacing;
 mod recording;
 mod registry;
+#[cfg(test)]
+mod tests;
+mod tidying;
 mod unsettled;
 
 use std::{

@@ -363,6 +363,7 @@ impl World {
         self.judge.something_happened(self.now);
         self.plan.weather = plan::Weather::default();
         self.heal_destinations();
+        self.heal_sources();
         self.endpoint.mood = Mood::default();
         if self.endpoint.power == Power::Frozen {
             self.thaw_endpoint();
