@@ -84,6 +84,7 @@ impl Plant {
             applied_for: None,
             epoch: None,
             loss: None,
+            leaving: false,
             coverages: Coverages::default(),
             delivered_ago: None,
         };
