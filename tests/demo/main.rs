@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod walked;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

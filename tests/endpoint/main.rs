@@ -6,6 +6,7 @@
 mod support;
 
 mod calls;
+mod farewells;
 mod history;
 mod overview;
 mod reasons;
