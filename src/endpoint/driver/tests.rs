@@ -87,7 +87,6 @@ impl Plant {
             leaving: false,
             coverages: Coverages::default(),
             delivered_ago: None,
-            leaving: false,
         };
         let heartbeat =
             Heartbeat { score: FailoverScore::new(100).unwrap(), last_data: None, native: Some(native) };
