@@ -1,7 +1,7 @@
 // Asks for a role override, or its end, after it has said what will happen.
 
 import { fill, h, mark, say } from './dom.js';
-import { groupPath, now, post } from './server.js';
+import { groupPath, now, post, reasonOf } from './server.js';
 import { iso, millis, span, timed } from './time.js';
 import { short } from './words.js';
 
@@ -134,20 +134,22 @@ function open({ title, action, fields, context, what, nothing, send }) {
 
   /** Says what would happen now, and lets nobody confirm what is not known. */
   function refresh() {
-    const said = context().stale ? null : what();
+    const said = sending || context().stale ? null : what();
     const lost = 'The server cannot be reached: what would happen now is not known.';
-    say(lead, said ? 'This will happen:' : context().stale ? lost : nothing);
-    mark(lead, 'class', said ? null : 'unknown');
+    const asked = 'It is asked for. Until the answer comes it may still be done, also if this is closed.';
+    say(lead, said ? 'This will happen:' : sending ? asked : context().stale ? lost : nothing);
+    mark(lead, 'class', said || sending ? null : 'unknown');
     fill(effects, said, () =>
       (said ?? []).map(({ text, warns }) => h('li', { class: warns ? 'warns' : null }, timed(text))),
     );
-    mark(yes, 'aria-disabled', sending || !said ? 'true' : null);
+    mark(yes, 'aria-disabled', said ? null : 'true');
   }
 
   async function submit(event) {
     event.preventDefault();
     if (yes.getAttribute('aria-disabled')) return;
     sending = true;
+    say(failed, '');
     refresh();
     lastAsker = by.value.trim();
     const asked = {
@@ -158,7 +160,8 @@ function open({ title, action, fields, context, what, nothing, send }) {
       await send(asked);
       dialog.close();
     } catch (refused) {
-      say(failed, `It was not done. ${refused.sentences?.join(' ') ?? refused.message}`);
+      const done = refused.status === 0 ? 'No answer came: it may still be done.' : 'It was not done.';
+      say(failed, `${done} ${reasonOf(refused)}`);
     }
     sending = false;
     refresh();
