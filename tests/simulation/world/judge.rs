@@ -132,14 +132,15 @@ impl Judge {
         let heard = change.session.as_ref().and_then(|session| self.tenures.heard_at(session));
         self.lively.seat_was_given(now, &key.id, heard);
         // A Primary had no answer from an endpoint that was away, and stopped: that happened, and what follows from it is not
-        // to and fro. It may follow some time after the endpoint is back.
-        if matches!(
+        // to and fro. It may follow some time after the endpoint is back; so it may after one was stopped in order.
+        let followed = matches!(
             change.reason,
             GroupReason::Stalled
                 | GroupReason::EndedUnsaid
                 | GroupReason::PlannedStop
                 | GroupReason::ActedNoLonger
-        ) {
+        );
+        if followed || (change.reason == GroupReason::StoppedActing && !self.is_calm) {
             return;
         }
         self.promotions.push((now, key.clone()));
