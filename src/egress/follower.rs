@@ -200,6 +200,7 @@ impl Follower {
     async fn look(&mut self, standing: &Standing) {
         let now = clock::now().uptime;
         self.view.lanes().for_each(|lane| lane.look(now));
+        self.note_arrivals(now, false);
         self.notice_misses();
         if self.destinations.is_to_be_read_again(now) {
             self.read_destinations().await;
@@ -207,10 +208,20 @@ impl Follower {
         self.telling.look(&self.view, standing);
     }
 
+    /// Writes down what a run that begins later has to know.
+    fn note_arrivals(&self, now: Uptime, at_last: bool) {
+        for lane in self.view.lanes() {
+            if let Some(arrival) = lane.arrival_to_note(&self.boot, now, at_last) {
+                self.keeper.arrived(lane, arrival);
+            }
+        }
+    }
+
     /// Ends everything that sends.
     pub(super) async fn end(&mut self) {
         self.destinations.end().await;
         self.end_tenure().await;
+        self.note_arrivals(clock::now().uptime, true);
         self.view.order = Order::default();
         self.view.routes.clear();
         self.publish();

@@ -14,7 +14,7 @@ use tokio::{
 use super::{body::Held, lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Membership, Tally, Uptime},
+    domain::{Arrival, Block, BootId, Membership, Tally, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -39,6 +39,8 @@ enum Work {
     Settled(Arc<Lane>, i64, u32),
     /// A block is over.
     Over(Arc<Lane>, i64),
+    /// When something arrived last for a destination.
+    Arrived(Arc<Lane>, Arrival),
     /// This adapter is a member of another group from now on.
     Joined(Membership),
     /// All that was asked for before is written, and then nothing more.
@@ -76,6 +78,11 @@ impl Keeper {
 
     pub(super) fn over(&self, lane: &Arc<Lane>, block: i64) {
         self.say(Work::Over(Arc::clone(lane), block));
+    }
+
+    /// Writes down when something arrived last; nobody waits for it.
+    pub(super) fn arrived(&self, lane: &Arc<Lane>, arrival: Arrival) {
+        self.say(Work::Arrived(Arc::clone(lane), arrival));
     }
 
     /// What is kept from now on is what another group's source said.
@@ -159,6 +166,15 @@ fn gather(
                 changes.push((Some(lane), BufferChange::Settled(block, settled)));
             }
             Work::Over(lane, block) => changes.push((Some(lane), BufferChange::Remove(block))),
+            Work::Arrived(lane, arrival) => {
+                let change = BufferChange::Arrived(lane.id().to_owned(), arrival);
+                // Where nothing can be written for long the last one is enough.
+                changes.retain(|(of, other)| {
+                    !matches!(other, BufferChange::Arrived(..))
+                        || of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, &lane))
+                });
+                changes.push((Some(lane), change));
+            }
             Work::Joined(membership) => changes.push((None, BufferChange::Joined(membership))),
             Work::Stop => stop = true,
         }

@@ -17,7 +17,7 @@ use super::{
     ticket::{Reserved, Ticket},
 };
 use crate::domain::{
-    Block, BootId, Coverage, DataEndpoint, DestinationKey, Now, Order, Tally, Uptime, Waiting, Wall,
+    Arrival, Block, BootId, Coverage, DataEndpoint, DestinationKey, Now, Order, Tally, Uptime, Waiting, Wall,
 };
 
 /// One destination's lane. Outlives its configuration: what waits stays, whoever is configured.
@@ -202,6 +202,11 @@ impl Lane {
     /// What was delivered since then, and whether all that waited then is settled.
     pub(super) fn account(&self) -> (Account, bool) {
         self.state().ledger.account()
+    }
+
+    /// What a run that begins later has to know of the last arrival, if it is to be written now.
+    pub(super) fn arrival_to_note(&self, boot: &BootId, now: Uptime, at_last: bool) -> Option<Arrival> {
+        self.state().ledger.arrival_to_note(boot, now, at_last)
     }
 
     /// How many requests wait, and how much room they take.

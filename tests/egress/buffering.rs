@@ -378,3 +378,31 @@ async fn a_destination_that_nothing_is_sent_to_holds_the_time_of_the_last_data_b
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_run_that_finds_nothing_waiting_knows_of_the_break_before_it() {
+    let hold_back = [("HOLD_BACK", "1s")];
+    let mut site = Site::with("Hot", json!({}), &hold_back).await;
+    site.promote().await;
+    until("it is covered", async || {
+        assert_eq!(site.post("1").await.status, StatusCode::OK);
+        said(&site, "CoveredFromAge") > Some(Duration::from_secs(2))
+    })
+    .await;
+    site.server.kill();
+    let ended = clock::now().uptime;
+    until("it is down for a while", async || clock::now().uptime.since(ended) > Duration::from_secs(4)).await;
+    site.server = crate::serve(site.folder.path(), &hold_back);
+    let before = site.endpoint.heartbeats().len();
+    until("it passes on again", async || site.post("2").await.status == StatusCode::OK).await;
+    let first = clock::now().uptime;
+    until("it is covered again", async || {
+        assert_eq!(site.post("3").await.status, StatusCode::OK);
+        site.endpoint.heartbeats().len() > before + 2
+            && said(&site, "CoveredFromAge") > Some(Duration::from_millis(200))
+    })
+    .await;
+    // What the collector kept while the gate was down it may hand in for as long again.
+    let covered = clock::now().uptime.since(first);
+    assert!(covered > Duration::from_secs(4), "{covered:?} after it went on");
+}

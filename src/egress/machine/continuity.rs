@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Block, BootId, Uptime};
+use crate::domain::{Arrival, Block, BootId, Uptime};
 
 /// Who has not looked for so long stood still, and what collectors handed in meanwhile lay about unread.
 pub(super) const STALL: Duration = Duration::from_secs(1);
@@ -38,12 +38,21 @@ struct Late {
 }
 
 impl Continuity {
-    /// A run that begins now, in `boot`, and goes on from what it has `found`.
-    pub(super) fn new(found: &[Block], hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
-        let here = || found.iter().filter(|block| block.boot == *boot);
-        let last = here().map(|block| block.last.uptime).max().unwrap_or(now);
+    /// A run that begins now, in `boot`, and goes on from the blocks it has `found`, and from the last `arrival` that is
+    /// known.
+    pub(super) fn new(
+        found: &[Block],
+        arrival: Option<&Arrival>,
+        hold_back: Duration,
+        boot: &BootId,
+        now: Uptime,
+    ) -> Self {
+        let blocks = found.iter().map(|block| (&block.boot, block.first.uptime, block.last.uptime));
+        let spans = blocks.chain(arrival.map(|arrival| (&arrival.boot, arrival.since, arrival.last)));
+        let here = spans.filter(|(of, ..)| *of == boot).map(|(_, first, last)| (first, last));
+        let last = here.clone().map(|(_, last)| last).max().unwrap_or(now);
         // A break may not have been made good when the run before this one ended.
-        let late = here().map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
+        let late = here.map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
         Self {
             hold_back,
             from: None,
@@ -64,6 +73,12 @@ impl Continuity {
     /// When something arrived last.
     pub(super) const fn last(&self) -> Uptime {
         self.last
+    }
+
+    /// As how old the last arrival counts, or something that was missed beside it.
+    pub(super) fn since_last(&self) -> Uptime {
+        let since = self.since(self.last);
+        self.missing.map_or(since, |missing| missing.min(since))
     }
 
     /// Something is missed: what is covered begins anew with the next arrival.
@@ -110,8 +125,7 @@ impl Continuity {
         if self.from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
             // What the collector kept during the break comes from now on, for no longer than that took. A break
             // that began before the one before was made good adds to it.
-            let since = self.since(self.last);
-            let by = at.since(self.missing.map_or(since, |missing| missing.min(since)));
+            let by = at.since(self.since_last());
             self.late = Late { until: at + by, by };
             if !self.misses_part {
                 self.from = Some(self.late.until);
@@ -137,10 +151,10 @@ impl Continuity {
 }
 
 impl Late {
-    /// What a block shows of it: its first is as much earlier than what it carries arrived.
-    fn shown_by(block: &Block) -> Self {
-        let by = block.last.uptime.since(block.first.uptime);
-        Self { until: block.last.uptime + by, by }
+    /// What a block shows of it, or an arrival: its first is as much earlier than what it carries arrived.
+    fn shown_by((first, last): (Uptime, Uptime)) -> Self {
+        let by = last.since(first);
+        Self { until: last + by, by }
     }
 }
 
@@ -164,7 +178,7 @@ mod tests {
 
     /// A run that begins at 200 s and finds these blocks.
     fn run(found: &[Block]) -> Continuity {
-        Continuity::new(found, HOLD_BACK, &BootId::new("this"), at(200))
+        Continuity::new(found, None, HOLD_BACK, &BootId::new("this"), at(200))
     }
 
     /// One arrival a second.
@@ -281,6 +295,22 @@ mod tests {
             ("uptimes of another boot say nothing", vec![block("that", 160, 190)], (at(220), at(200))),
         ] {
             let mut continuity = run(&found);
+            (201..=210).for_each(|secs| continuity.look(at(secs)));
+            continuity.note(at(210));
+            assert_eq!((continuity.from().unwrap(), continuity.since(at(210))), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_run_with_an_empty_buffer_goes_on_from_the_last_arrival_that_was_written() {
+        for (name, boot, since, last, wanted) in [
+            ("the collector may have kept what it read since then", "this", 150, 150, (at(270), at(150))),
+            ("what came last was 30 s late, and more of it comes", "this", 160, 190, (at(260), at(160))),
+            ("uptimes of another boot say nothing", "that", 160, 190, (at(220), at(200))),
+        ] {
+            let arrival = Arrival { boot: BootId::new(boot), since: at(since), last: at(last) };
+            let mut continuity =
+                Continuity::new(&[], Some(&arrival), HOLD_BACK, &BootId::new("this"), at(200));
             (201..=210).for_each(|secs| continuity.look(at(secs)));
             continuity.note(at(210));
             assert_eq!((continuity.from().unwrap(), continuity.since(at(210))), wanted, "{name}");

@@ -14,8 +14,11 @@ pub use super::{
     under_way::Ticket,
 };
 use crate::domain::{
-    Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
+    Arrival, Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
 };
+
+/// How often it is written when something arrived last, at the most; and once in a hold-back where that is longer.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// The books of one destination.
 #[derive(Debug)]
@@ -33,6 +36,10 @@ pub struct Ledger {
     /// Since when everything came and was taken.
     continuity: Continuity,
     last_received: Option<Wall>,
+    /// When it was last said what a run that begins later has to know, and of which arrival.
+    noted: Option<(Uptime, Uptime)>,
+    /// How often that is said, at the most.
+    note_every: Duration,
     news: News,
 }
 
@@ -69,8 +76,9 @@ impl Ledger {
     /// The books of a destination that `waiting` was found for, if anything was.
     #[must_use]
     pub fn new(waiting: Option<Waiting>, hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
-        let (tally, found) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
-        let continuity = Continuity::new(&found, hold_back, boot, now);
+        let (tally, found, arrival) =
+            waiting.map_or_else(Default::default, |found| (found.tally, found.blocks, found.arrival));
+        let continuity = Continuity::new(&found, arrival.as_ref(), hold_back, boot, now);
         let (waiting, mut blocks) = (found.iter().map(Block::left).sum(), Blocks::default());
         found.into_iter().for_each(|block| blocks.push(block));
         Self {
@@ -82,6 +90,8 @@ impl Ledger {
             account: Account::default(),
             continuity,
             last_received: None,
+            noted: None,
+            note_every: hold_back.max(NOTE_EVERY),
             news: News::default(),
         }
     }
@@ -295,6 +305,20 @@ impl Ledger {
     #[must_use]
     pub const fn load(&self) -> (u64, u64) {
         (self.waiting, self.blocks.bytes() + self.in_writing)
+    }
+
+    /// What a run that begins later has to know of the last arrival, where it is another than was said before, and that is
+    /// long enough ago or this is the end.
+    pub fn arrival_to_note(&mut self, boot: &BootId, now: Uptime, at_last: bool) -> Option<Arrival> {
+        let last = self.last_received.map(|_| self.continuity.last())?;
+        let is_due = |(at, of)| of != last && (at_last || now.since(at) >= self.note_every);
+        if !self.noted.is_none_or(is_due) {
+            return None;
+        }
+        self.noted = Some((now, last));
+        let since = self.continuity.since_last();
+        let since = self.under_way.oldest().map_or(since, |oldest| oldest.min(since));
+        Some(Arrival { boot: boot.clone(), since, last })
     }
 
     /// What was settled, and how.

@@ -18,6 +18,7 @@ mod registry;
 mod tests;
 mod tidying;
 mod unsettled;
+mod unwritten;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -38,8 +39,8 @@ use lookout::Lookout;
 pub use opening::OpenError;
 use overview::Overviews;
 use pacing::Paces;
-use recording::Unwritten;
 use unsettled::Unsettled;
+use unwritten::Unwritten;
 
 use super::{
     machine::{

@@ -118,3 +118,24 @@ fn a_full_standby_drops_its_oldest_and_a_full_primary_takes_nothing() {
     assert_eq!((ledger.load(), ledger.tally().dropped), ((3, 900), 0), "nothing was dropped after all");
     assert_eq!(ledger.first(u64::MAX).iter().map(|block| block.id).collect::<Vec<_>>(), [1, 2, 3]);
 }
+
+#[test]
+fn when_something_arrived_last_is_noted_once_in_the_hold_back_and_at_the_end() {
+    let (mut ledger, boot) = (ledger(), BootId::new("this"));
+    let noted = |ledger: &mut Ledger, secs, at_last| {
+        let arrival = ledger.arrival_to_note(&boot, at(secs), at_last)?;
+        Some((arrival.since.since_boot().as_secs(), arrival.last.since_boot().as_secs()))
+    };
+    assert_eq!(noted(&mut ledger, 200, true), None, "nothing came");
+    run(&mut ledger, 200, 205);
+    assert_eq!(noted(&mut ledger, 205, false), Some((205, 205)));
+    run(&mut ledger, 206, 214);
+    assert_eq!(noted(&mut ledger, 214, false), None, "not yet again");
+    let slow = enters(&mut ledger, 215);
+    run(&mut ledger, 216, 218);
+    assert_eq!(noted(&mut ledger, 218, false), Some((215, 218)), "what is under way may come again");
+    assert_eq!(noted(&mut ledger, 240, true), None, "there is nothing new");
+    ledger.lose(slow);
+    run(&mut ledger, 219, 219);
+    assert_eq!(noted(&mut ledger, 219, true), Some((215, 219)), "what was missed, too");
+}

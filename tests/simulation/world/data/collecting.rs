@@ -39,7 +39,7 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    /// A gate begins that knows of nothing before. If its collector hangs, or its machine slept, it keeps nothing older
+    /// A gate begins that knows of nothing before, in this boot. If its collector hangs, or its machine slept, it keeps nothing older
     /// than that: what else it kept would look fresher than it is, which is a limit that is named.
     pub(super) fn keeps_from(&mut self, now: Instant) {
         let hung = self.hangs.as_mut().map(|(since, _)| since);

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use client_failover::{
     domain::{
-        Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer, Standing, Tally,
-        Waiting,
+        Arrival, Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer,
+        Standing, Tally, Waiting,
     },
     egress::machine::{
         ledger::{Ledger, Taken, Terms, Ticket, Turned},
@@ -34,6 +34,7 @@ pub(super) struct DiskLane {
     pub(super) tally: Tally,
     pub(super) blocks: Vec<Block>,
     pub(super) contents: BTreeMap<i64, Vec<Moment>>,
+    pub(super) arrival: Option<Arrival>,
 }
 
 /// A member's egress.db.
@@ -122,15 +123,22 @@ impl World {
         let place = &mut data.places[site];
         let targets = data.plan.members[site].targets.iter().enumerate();
         let configured = targets.filter_map(|(id, target)| target.map(|target| (id, target)));
-        let shows = |lane: &DiskLane| lane.blocks.iter().any(|block| block.boot == boot);
+        let shows = |lane: &DiskLane| {
+            let arrived = lane.arrival.as_ref().is_some_and(|arrival| arrival.boot == boot);
+            arrived || lane.blocks.iter().any(|block| block.boot == boot)
+        };
         if !place.disk.lanes.iter().all(shows) {
             place.collector.keeps_from(now);
         }
         let lanes: Vec<Lane> = configured
             .zip(&place.disk.lanes)
             .map(|((id, target), disk)| {
-                let waiting =
-                    Waiting { destination: id.to_string(), tally: disk.tally, blocks: disk.blocks.clone() };
+                let waiting = Waiting {
+                    destination: id.to_string(),
+                    tally: disk.tally,
+                    blocks: disk.blocks.clone(),
+                    arrival: disk.arrival.clone(),
+                };
                 Lane {
                     target,
                     key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
@@ -190,6 +198,14 @@ impl World {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
         }
         gate.lanes.iter_mut().for_each(|lane| lane.ledger.miss_part(misses_part));
+        let mut arrivals = Vec::new();
+        for (index, lane) in gate.lanes.iter_mut().enumerate() {
+            let arrival = lane.ledger.arrival_to_note(&gate.boot, clock.uptime(now), false);
+            arrivals.extend(arrival.map(|arrival| Work::Arrived(index, arrival)));
+        }
+        for arrival in arrivals {
+            self.write(site, arrival);
+        }
     }
 
     /// The process at `site` is about to be stopped: until now it has looked.

@@ -1,7 +1,7 @@
 //! The writer of a gate's buffer: what `egress::keeper` does, over a virtual disk.
 
 use client_failover::{
-    domain::{Block, BootId, Membership, Now},
+    domain::{Arrival, Block, BootId, Membership, Now},
     egress::machine::ledger::Ticket,
 };
 
@@ -22,6 +22,7 @@ pub(super) enum Work {
     Keep(Kept, Vec<Block>),
     Settled(usize, i64, u32),
     Over(usize, i64),
+    Arrived(usize, Arrival),
     Joined(Membership),
 }
 
@@ -153,6 +154,7 @@ impl Disk {
                     }
                 }
                 Work::Over(lane, id) => drop(self.remove(*lane, *id)),
+                Work::Arrived(lane, arrival) => self.lanes[*lane].arrival = Some(arrival.clone()),
                 Work::Joined(membership) => self.membership = Some(membership.clone()),
             }
         }
