@@ -65,16 +65,20 @@ impl Group {
         idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM).filter(counts)
     }
 
-    /// Whether `member` can act at all, then whether answers reach it in time: more than any score.
-    fn is_able(&self, now: Moment, member: &Member) -> (bool, bool, Reverse<Option<Uptime>>) {
-        let can = self.is_forced(member) || member.score() > FailoverScore::ZERO;
-        (can, !member.hears_late(now, self.timeout()), Reverse(self.idled_lately(now, member)))
+    /// Whether `member` can act, or an operator asks for it.
+    fn is_able(&self, member: &Member) -> bool {
+        self.is_forced(member) || member.score() > FailoverScore::ZERO
     }
 
     /// Whether `member` would get the seat that `incumbent` gives up. One that would not makes it stop for nothing: the
-    /// incumbent would be chosen again, and again be told.
+    /// incumbent would be chosen again, and again be told. One that can do nothing may look well once it stands by, so that it
+    /// hears better counts all the same; a seat that `member` gave up before does not, since it confirms first.
     fn may_follow(&self, now: Moment, member: &Member, incumbent: &Member) -> bool {
-        member.spec.id != incumbent.spec.id && self.is_able(now, member) >= self.is_able(now, incumbent)
+        let hears = |member: &Member| !member.hears_late(now, self.timeout());
+        let idled = |member: &Member| self.idled_lately(now, member);
+        member.spec.id != incumbent.spec.id
+            && hears(member) >= hears(incumbent)
+            && (!self.is_able(incumbent) || idled(member) <= idled(incumbent))
     }
 
     /// For how long `member` has been silent, if it has missed heartbeats.
@@ -85,7 +89,8 @@ impl Group {
 
     /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
     /// in time; then, for a free seat, whoever has missed no heartbeat (it would wait for the next one, which may never
-    /// come; while somebody acts, silence costs nothing); then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
+    /// come; while somebody acts, silence costs nothing); then whoever has not given up a seat unused in the last 10 T, or
+    /// has confirmed since that it takes over; then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
     /// well again once it stood by), then who did not fail as Primary in the last 10 T (one that crashes and is
     /// started again looks well each time), then the highest score, then whoever was asked to take over, then the
     /// earliest registered.
@@ -96,15 +101,14 @@ impl Group {
         self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
             |member| {
                 let challenge = successor(member);
-                let forced = self.is_forced(member);
-                let (can, hears, idled) = self.is_able(now, member);
+                let confirmed = challenge.is_some_and(|challenge| challenge.confirmed);
                 (
-                    can,
-                    hears,
+                    self.is_able(member),
+                    !member.hears_late(now, self.timeout()),
                     Reverse(self.is_quiet_for(now, member).filter(|_| free)),
-                    idled,
-                    forced,
-                    challenge.is_some_and(|challenge| challenge.confirmed),
+                    Reverse(self.idled_lately(now, member).filter(|_| !confirmed)),
+                    self.is_forced(member),
+                    confirmed,
                     Reverse(self.failed_lately(now, member)),
                     member.score(),
                     challenge.is_some(),

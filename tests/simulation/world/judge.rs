@@ -17,6 +17,7 @@ use super::{
     steady::Steady,
     tenures::Tenures,
     told::Told,
+    writing::LATE,
 };
 
 /// What the judge knows.
@@ -102,7 +103,8 @@ impl Judge {
         if self.is_calm {
             return Some(0);
         }
-        let since = self.healing.since()?.max(self.disturbed);
+        // What was granted before may be told once it is on disk.
+        let since = self.healing.since()?.max(self.disturbed) + LATE;
         (now > since).then_some(since)
     }
 
@@ -132,13 +134,16 @@ impl Judge {
         let heard = change.session.as_ref().and_then(|session| self.tenures.heard_at(session));
         self.lively.seat_was_given(now, &key.id, heard);
         // A Primary had no answer from an endpoint that was away, and stopped: that happened, and what follows from it is not
-        // to and fro. It may follow some time after the endpoint is back; so it may after one was stopped in order.
+        // to and fro. It may follow some time after the endpoint is back; so it may after the store was set back, or one was
+        // stopped in order.
         let followed = matches!(
             change.reason,
             GroupReason::Stalled
                 | GroupReason::EndedUnsaid
                 | GroupReason::PlannedStop
                 | GroupReason::ActedNoLonger
+                | GroupReason::ActsAlready
+                | GroupReason::StoreSetBack
         );
         if followed || (change.reason == GroupReason::StoppedActing && !self.is_calm) {
             return;
