@@ -70,9 +70,8 @@ impl Judge {
         key: &GroupKey,
         change: &GroupChange,
     ) {
-        if let Some(from) = self.judges_flapping_from(now)
-            && let Some(accused) = self.steady.changed(now, from, timeout, key, change)
-        {
+        let judged = self.judges_flapping_from(now);
+        if let Some(accused) = self.steady.changed(now, judged, timeout, key, change) {
             self.pending = Some(accused);
         }
         match change.kind {

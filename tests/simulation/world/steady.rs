@@ -25,17 +25,16 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    /// Something happened in a group of this T. What was lost before `from` does not count: something else happened then, and an
-    /// endpoint or a session that began anew knows nothing of it.
+    /// Something happened in a group of this T. It is judged from `from` on, and what was before does not count: something else
+    /// happened then, and an endpoint or a session that began anew knows nothing of it.
     pub(crate) fn changed(
         &mut self,
         now: Instant,
-        from: Instant,
+        from: Option<Instant>,
         timeout: Span,
         key: &GroupKey,
         change: &GroupChange,
     ) -> Option<Accusation> {
-        self.lost.retain(|_, lost| *lost >= from);
         let session = change.session.clone()?;
         if change.kind == GroupChangeKind::Promoted {
             self.primary.insert(key.clone(), (session, now));
@@ -47,7 +46,7 @@ impl Steady {
             self.lost.insert((key.clone(), session), now);
         } else if change.kind == GroupChangeKind::ChallengeBegan && change.reason == GroupReason::BetterScore
         {
-            return self.challenged(now, timeout, key, change, session);
+            return self.challenged(now, from?, timeout, key, change, session);
         }
         None
     }
@@ -55,12 +54,14 @@ impl Steady {
     fn challenged(
         &self,
         now: Instant,
+        from: Instant,
         timeout: Span,
         key: &GroupKey,
         change: &GroupChange,
         by: SessionId,
     ) -> Option<Accusation> {
-        let (primary, since) = self.primary.get(key)?;
+        // A promotion from before may have been taken back since.
+        let (primary, since) = self.primary.get(key).filter(|(_, since)| *since >= from)?;
         let score = |session: &SessionId| {
             let seen = change.members.iter().find(|seen| seen.session == *session)?;
             seen.score.map(|score| u64::from(score.get()))
@@ -75,7 +76,7 @@ impl Steady {
             return Some(("Dwell", format!("{by} is to take over from {primary} at once")));
         }
         let lost = self.lost.get(&(key.clone(), by.clone()));
-        lost.is_some_and(|lost| !has_passed(*lost, CALM_TS * timeout)).then(|| {
+        lost.is_some_and(|lost| *lost >= from && !has_passed(*lost, CALM_TS * timeout)).then(|| {
             ("CameBack", format!("{by} is to take over from {primary} so soon after it lost the role"))
         })
     }
