@@ -4,6 +4,7 @@ pub mod check;
 mod entrance;
 mod error;
 mod half;
+mod reminder;
 mod status;
 
 use std::{

@@ -1,6 +1,6 @@
 //! Tells everybody else how the gate does: which order is obeyed, what is settled, what a hand-over came to.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::sync::watch;
 
@@ -132,6 +132,9 @@ impl Telling {
                     .to_owned(),
             );
         }
+        // A map has no order, and what is said again must not look like something else.
+        let by_id: BTreeMap<_, _> = view.routes.iter().collect();
+        warnings.extend(by_id.values().flat_map(|route| route.endpoint.warnings()));
         let sparse = view.lanes().filter(|lane| view.order.mode == Mode::Hot && lane.is_sparse());
         warnings.extend(sparse.map(|lane| {
             format!(

@@ -92,12 +92,12 @@ impl Continuity {
         self.begin_anew();
     }
 
-    /// A part of the source is missed from now on, or no longer: nothing is covered meanwhile, however much comes of the
-    /// rest, and afterwards what was missed may be made good.
+    /// A part of the source is missed from now on, or no longer: nothing is covered meanwhile, and what comes of the rest ends
+    /// no break.
     pub(super) fn miss_part(&mut self, misses_part: bool) {
         self.misses_part = misses_part;
         if misses_part {
-            self.lose(self.since(self.last));
+            self.begin_anew();
         }
     }
 

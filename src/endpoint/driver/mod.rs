@@ -4,6 +4,7 @@
 //! written is written, and what it answers is answered.
 
 mod away;
+mod census;
 mod history;
 mod housekeeping;
 mod listening;
@@ -33,6 +34,8 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use census::Full;
+use census::Turns;
 use listening::{Audience, Places};
 pub use listening::{GroupEvent, Listener};
 use lookout::Lookout;
@@ -110,6 +113,9 @@ pub enum CallError {
         /// When it will have been silent for T.
         free_in: Duration,
     },
+    /// There are as many as there may be.
+    #[error("{0}")]
+    Full(Full),
     /// As many listen to events as there are places.
     #[error("too many listen to events")]
     TooManyListeners,
@@ -156,6 +162,8 @@ struct Inner {
     hosted: Mutex<Hosted>,
     /// What the mark says of all groups, kept so that a seat is written without asking each of them.
     unsettled: Mutex<Unsettled>,
+    /// Taken before the registry is waited for.
+    turns: Turns,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
     registry: tokio::sync::Mutex<()>,
     /// Held while a seat is written, so that the mark's number is the database's.

@@ -10,7 +10,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Attention, Cell, Endpoint, Estate, Group, Heard, Hosted, Inner, Mark, Moment, Settings, Store,
-    StoreError, listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
+    StoreError, census::Turns, listening::Places, lookout::Lookout, overview::Overviews,
+    unsettled::Unsettled,
 };
 use crate::clock;
 
@@ -91,6 +92,7 @@ impl Endpoint {
             attention: Mutex::new(Attention::new(begun)),
             hosted: Mutex::new(hosted),
             unsettled: Mutex::new(unsettled),
+            turns: Turns::default(),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
             lookout: Lookout::default(),

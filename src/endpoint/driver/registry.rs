@@ -48,8 +48,9 @@ impl Endpoint {
     /// Creates a group, and keeps `told` in the audit trail; or finds it as it was asked for.
     ///
     /// # Errors
-    /// When it exists and differs, or the store refuses.
+    /// When it exists and differs, there are too many, or the store refuses.
     pub async fn create_group(&self, spec: GroupSpec, told: &AuditRow) -> Call<Created<GroupSpec>> {
+        let _turn = self.inner.turns.of(&told.by).await;
         let _registry = self.inner.registry.lock().await;
         let key = spec.key();
         if let Ok(cell) = self.cell(&key) {
@@ -60,6 +61,7 @@ impl Endpoint {
                 Err(CallError::GroupDiffers(Box::new(kept)))
             };
         }
+        self.has_place_for_a_group()?;
         self.inner.store.insert_group(&spec, told, clock::now().wall).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
         // Who acts in it may do so by the T that it had.
@@ -106,13 +108,15 @@ impl Endpoint {
     /// Registers a session, which is `owner`'s then, or finds it as it was asked for.
     ///
     /// # Errors
-    /// When the group is not known, the session has another name or is another user's, or the store refuses.
+    /// When the group is not known, the session has another name or is another user's, there are too many, or the store
+    /// refuses.
     pub async fn create_session(
         &self,
         key: &GroupKey,
         spec: SessionSpec,
         owner: Option<&UserName>,
     ) -> Call<Created<SessionView>> {
+        let _turn = self.inner.turns.of(owner.map_or("", UserName::as_str)).await;
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         cell.check_owner(&spec.id, owner)?;
@@ -130,6 +134,7 @@ impl Endpoint {
                 return Err(CallError::SessionDiffers(Box::new(kept)));
             }
             Registered::New => {
+                self.has_place_for_a_session(&cell, owner)?;
                 let session = RegisteredSession { spec, order };
                 let group = cell.lock().spec().clone();
                 self.inner.store.insert_session(&group, &session, owner, clock::now().wall).await?;
@@ -163,6 +168,7 @@ impl Endpoint {
         user: Option<&UserName>,
         of_another: Option<&AuditRow>,
     ) -> Call<()> {
+        let _turn = self.inner.turns.of(user.map_or("", UserName::as_str)).await;
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         if !cell.lock().has(id) {

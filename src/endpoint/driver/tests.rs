@@ -189,7 +189,7 @@ async fn a_silent_primary_loses_its_seat_while_what_waits_for_the_store_waits_fo
     let long = plant.group("long", 3_000, &["p"]).await;
     assert_eq!(plant.beat(&long, "p", 1, false).await, ClientRole::Primary);
     plant.beat(&long, "p", 2, true).await;
-    let mut events = plant.endpoint.listen(&long.key).unwrap();
+    let mut events = plant.endpoint.listen(&long.key, std::net::IpAddr::from([127, 0, 0, 1]).into()).unwrap();
     let endpoint = plant.endpoint.clone();
     // Whoever removes a session waits for this.
     let registry = endpoint.inner.registry.lock().await;

@@ -422,6 +422,12 @@ impl Group {
         self.pass(now);
     }
 
+    /// How many sessions the group has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
     /// Whether the group has any session.
     #[must_use]
     pub fn is_empty(&self) -> bool {

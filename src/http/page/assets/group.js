@@ -115,6 +115,7 @@ export function groupView(page, id) {
   let group = null;
   let status = null;
   let sessions = new Map();
+  let left = [];
   let samples = [];
   let range = null;
   let stale = false;
@@ -154,7 +155,9 @@ export function groupView(page, id) {
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
-  const context = () => ({ status, timeout: timeout(), stale });
+  const keeps = () =>
+    Object.entries(group?.AdditionalData ?? {}).some(([name, value]) => name.toLowerCase() === 'keepsilentoverride' && value === true);
+  const context = () => ({ status, timeout: timeout(), keeps: keeps(), stale });
 
   function update() {
     if (!status || !group) return;
@@ -274,8 +277,11 @@ export function groupView(page, id) {
     async () => {
       const [one, all] = await Promise.all([get(groupPath(id)), get(`${groupPath(id)}/clientsessions`)]);
       group = one;
+      const before = [...sessions.values(), ...left];
       sessions = new Map(all.map((session) => [session.Id, session]));
-      callByName(all);
+      // Who has left keeps its name, unless somebody else has it now.
+      left = before.filter((one) => !sessions.has(one.Id) && !all.some((session) => session.Name === one.Name));
+      callByName([...all, ...left]);
       update();
     },
     (refused) => {

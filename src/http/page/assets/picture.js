@@ -12,7 +12,7 @@ const STEPS = [
 ];
 
 /** How wide a label of a hand-over is, so that none covers another. */
-const LABEL_WIDTH = 84;
+const LABEL_WIDTH = 106;
 
 /** The picture of `lanes`, `pixels` wide; `scaled` is by how much everything in it is larger than usual. */
 export function picture(lanes, pixels, scaled) {
