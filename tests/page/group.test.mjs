@@ -139,10 +139,11 @@ test('an override that can do no good is warned of, and one that is refused says
   for (const member of [a, a, b]) await member.beat();
   const page = await visit(t, server, '#groups/g');
   await page.getByRole('button', { name: 'Make asleep Primary' }).click();
-  await shows(page, '.effects .warns', 'asleep has not been heard');
+  await shows(page, '.effects .warns', 'asleep has not been heard. Unless it is heard within');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make a Primary' }).click();
   await shows(page, '.effects', 'a is Primary already');
+  await shows(page, '.effects', 'It ends, too, once a has been silent for 1 min 0 s.');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, '.effects .warns', 'b scores 0');
@@ -156,6 +157,17 @@ test('an override that can do no good is warned of, and one that is refused says
   await page.route('**/roleoverride', (route) => route.fulfill({ status: 409, json: refused }));
   await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, 'dialog .failed', 'It was not done. This cannot be. A test says so.');
+});
+
+test('in a group whose overrides outlive silence, the question says so', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g', '00:01:00', { AdditionalData: { KeepSilentOverride: true } });
+  await server.member('g', 'asleep');
+  const page = await visit(t, server, '#groups/g');
+  await page.getByRole('button', { name: 'Make asleep Primary' }).click();
+  await shows(page, '.effects .warns', 'asleep has not been heard. The override waits for it.');
+  await shows(page, '.effects .warns', 'Once asleep is Primary nobody takes over, also while it is silent');
+  await accessible(page);
 });
 
 test('an override that is not answered may still be done, and is said to be', async (t) => {

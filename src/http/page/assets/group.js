@@ -155,7 +155,9 @@ export function groupView(page, id) {
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
-  const context = () => ({ status, timeout: timeout(), stale });
+  const keeps = () =>
+    Object.entries(group?.AdditionalData ?? {}).some(([name, value]) => name.toLowerCase() === 'keepsilentoverride' && value === true);
+  const context = () => ({ status, timeout: timeout(), keeps: keeps(), stale });
 
   function update() {
     if (!status || !group) return;
