@@ -79,6 +79,7 @@ impl Endpoint {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.until(next) => waited?,
+                () = self.inner.quickened.notified() => {}
             }
             self.attend_now(|attention, now| {
                 // A heartbeat that was read first may have noticed the stall.

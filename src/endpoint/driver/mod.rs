@@ -159,6 +159,8 @@ struct Inner {
     /// The longest FailoverTimeout that it knew of then, in groups it may have forgotten, too.
     longest: Duration,
     attention: Mutex<Attention>,
+    /// The next tick may come sooner than it was waited for.
+    quickened: tokio::sync::Notify,
     hosted: Mutex<Hosted>,
     /// What the mark says of all groups, kept so that a seat is written without asking each of them.
     unsettled: Mutex<Unsettled>,

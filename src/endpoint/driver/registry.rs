@@ -75,6 +75,9 @@ impl Endpoint {
         let cell = Cell::new(key.clone(), group, &self.inner.closing);
         self.keep_books(&cell, &mut cell.lock());
         hosted.groups.insert(key, cell);
+        drop(hosted);
+        self.attend_now(|attention, now| attention.quicken(now, spec.draft.timeout));
+        self.inner.quickened.notify_one();
         Ok(Created { kept: spec, new: true })
     }
 

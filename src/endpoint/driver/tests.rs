@@ -84,9 +84,9 @@ impl Plant {
             applied_for: None,
             epoch: None,
             loss: None,
+            leaving: false,
             coverages: Coverages::default(),
             delivered_ago: None,
-            leaving: false,
         };
         let heartbeat =
             Heartbeat { score: FailoverScore::new(100).unwrap(), last_data: None, native: Some(native) };

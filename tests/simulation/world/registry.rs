@@ -225,6 +225,10 @@ impl World {
                 endpoint.cells_made += 1;
                 endpoint.cells.insert(key.clone(), Cell::new(endpoint.cells_made, group));
                 self.keep_books(&key);
+                let now = self.endpoint_clock.now(self.now);
+                if let Some(stall) = self.endpoint.attention.quicken(now, spec.draft.timeout) {
+                    self.tell_stall(stall);
+                }
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => self.forget_group(key),

@@ -136,7 +136,7 @@ impl World {
         if change.kind == GroupChangeKind::StoreWasSetBack {
             self.group_waits_by_the_longest(key);
         }
-        self.judge.group_changed(self.now, key, change);
+        self.judge.group_changed(self.now, self.group_timeout(key), key, change);
         self.note_tenure(key, change);
     }
 }
