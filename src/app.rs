@@ -4,6 +4,7 @@ pub mod check;
 mod entrance;
 mod error;
 mod half;
+mod reminder;
 mod status;
 
 use std::{
@@ -74,9 +75,10 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         .map_or_else(unprotected, |_| watch::Sender::new(Collector::first_health()));
     let egress = Egress::open(store.clone(), settings.egress).await?;
     let egress = egress.trusting(entrance.authorities()).beside(settings.collector.as_ref());
-    let before = egress::Before { collector: health.subscribe(), told: told.subscribe() };
     let obeyers = Obeyers { collector: health.subscribe(), gate: egress.health(), told: told.subscribe() };
     let reports = Reports::new(settings.probes, obeyers, entrance.authorities());
+    let connected = reports.connected();
+    let before = egress::Before { collector: health.subscribe(), told: told.subscribe(), connected };
     let collectors_stop = settings.collector.as_ref().map_or(Duration::ZERO, Collector::longest_stop);
     let hook_ends = hook.as_ref().map_or(Duration::ZERO, |hook| hook.limit);
     let stops_within = collectors_stop.max(hook_ends).max(GATE_STOPS_WITHIN);
@@ -87,10 +89,10 @@ pub async fn serve(settings: ServeSettings, repeats: Repeats) -> Result<(), AppE
         delivered: egress.delivered(),
         stops_within,
     };
-    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience)
+    let pulse = half.rounds.watch("registration");
+    let registration = Registration::new(store.clone(), settings.endpoint_loss, obedience, pulse)
         .await?
-        .trusting(entrance.authorities())
-        .watched(half.rounds.watch("registration"));
+        .trusting(entrance.authorities());
     let standing = registration.standing();
     let orders = Orders::new(standing.clone());
     let adapter = Adapter {

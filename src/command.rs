@@ -86,6 +86,13 @@ impl Running {
         let (mut out, mut err) = (self.child.stdout.take(), self.child.stderr.take());
         let mut said = Vec::new();
         loop {
+            // What it left behind may write without a pause: beyond what is kept, its end comes first.
+            if said.len() == KEPT
+                && let Some(status) = self.child.try_wait()?
+            {
+                self.group = None;
+                return Ok((status, said));
+            }
             // What it wrote before it ended is read before its end is noticed.
             tokio::select! {
                 biased;
@@ -188,5 +195,7 @@ mod tests {
     async fn what_it_leaves_behind_keeps_nobody_waiting() {
         // It keeps the pipes open, as a service does that a hook starts.
         assert_eq!(shell("sleep 5 & exit 0", LIMIT).await, Ok(()));
+        // It ends of the pipe that nobody reads any more.
+        assert_eq!(shell("yes & exit 0", LIMIT).await, Ok(()), "however much it writes");
     }
 }

@@ -1,4 +1,4 @@
-//! How many may be here at once: in all, and of one source, so that none of them takes every place.
+//! How many may be here at once: in all, and of one user or source, so that none of them takes every place.
 
 use std::{
     collections::HashMap,
@@ -6,16 +6,39 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::domain::network;
+use crate::domain::{UserName, network};
 
-/// Who is here: how many in all, and of each source.
-type Present = (usize, HashMap<IpAddr, usize>);
+/// Whose places are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// Of one user, wherever he is.
+    User(UserName),
+    /// Of one source, of whom nobody has said who he is.
+    Source(IpAddr),
+}
+
+impl Who {
+    /// `user`, or whoever is at `from` where nobody logs in.
+    #[must_use]
+    pub fn is(user: Option<&UserName>, from: IpAddr) -> Self {
+        user.map_or_else(|| from.into(), |user| Self::User(user.clone()))
+    }
+}
+
+impl From<IpAddr> for Who {
+    fn from(address: IpAddr) -> Self {
+        Self::Source(network(address))
+    }
+}
+
+/// Who is here: how many in all, and of each.
+type Present = (usize, HashMap<Who, usize>);
 
 /// Places, and who has them.
 #[derive(Debug)]
 pub struct Crowd {
     most: usize,
-    most_of_a_source: usize,
+    most_of_one: usize,
     present: Mutex<Present>,
 }
 
@@ -23,14 +46,14 @@ pub struct Crowd {
 #[derive(Debug)]
 pub struct Admission {
     crowd: Arc<Crowd>,
-    source: IpAddr,
+    who: Who,
 }
 
 impl Crowd {
-    /// Nobody yet, where there are `most` places, and so many for one source.
+    /// Nobody yet, where there are `most` places, and so many for one user or source.
     #[must_use]
-    pub fn new(most: usize, most_of_a_source: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_of_a_source, present: Mutex::default() })
+    pub fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_of_one, present: Mutex::default() })
     }
 
     /// How many are here.
@@ -39,19 +62,19 @@ impl Crowd {
         self.lock().0
     }
 
-    /// A place for one from that address, if there is one.
+    /// A place for that one, if there is one.
     #[must_use]
-    pub fn admit(self: &Arc<Self>, from: IpAddr) -> Option<Admission> {
-        let source = network(from);
+    pub fn admit(self: &Arc<Self>, who: impl Into<Who>) -> Option<Admission> {
+        let who = who.into();
         let mut present = self.lock();
         let (all, of) = &mut *present;
-        let own = of.get(&source).copied().unwrap_or(0);
-        if *all >= self.most || own >= self.most_of_a_source {
+        let own = of.get(&who).copied().unwrap_or(0);
+        if *all >= self.most || own >= self.most_of_one {
             return None;
         }
         *all += 1;
-        of.insert(source, own + 1);
-        Some(Admission { crowd: Arc::clone(self), source })
+        of.insert(who.clone(), own + 1);
+        Some(Admission { crowd: Arc::clone(self), who })
     }
 
     fn lock(&self) -> MutexGuard<'_, Present> {
@@ -64,10 +87,10 @@ impl Drop for Admission {
         let mut present = self.crowd.lock();
         let (all, of) = &mut *present;
         *all -= 1;
-        if let Some(own) = of.get_mut(&self.source) {
+        if let Some(own) = of.get_mut(&self.who) {
             *own -= 1;
             if *own == 0 {
-                of.remove(&self.source);
+                of.remove(&self.who);
             }
         }
     }
@@ -94,12 +117,24 @@ mod tests {
     }
 
     #[test]
+    fn a_user_is_one_wherever_he_is_and_others_of_his_source_are_others() {
+        let crowd = Crowd::new(10, 3);
+        let here = |last| IpAddr::from([10, 0, 0, last]);
+        let user = |name| UserName::new(name).unwrap();
+        let (a, b) = (user("a"), user("b"));
+        let seats: Vec<_> = (0..4).map(|last| crowd.admit(Who::is(Some(&a), here(last)))).collect();
+        assert_eq!(seats.iter().filter(|seat| seat.is_some()).count(), 3);
+        assert!(crowd.admit(Who::is(Some(&b), here(0))).is_some());
+        assert!(crowd.admit(Who::is(None, here(0))).is_some());
+    }
+
+    #[test]
     fn all_names_of_this_machine_are_one_source() {
         let crowd = Crowd::new(10, 3);
         let of = |last| crowd.admit(IpAddr::from([127, 0, last, 1]));
         let seats = [of(0), of(1), of(255)];
         assert!(seats.iter().all(Option::is_some));
-        assert!(of(2).is_none() && crowd.admit("::ffff:127.0.0.9".parse().unwrap()).is_none());
+        assert!(of(2).is_none() && crowd.admit("::ffff:127.0.0.9".parse::<IpAddr>().unwrap()).is_none());
         assert!(crowd.admit(IpAddr::from([10, 0, 0, 1])).is_some());
     }
 }

@@ -10,7 +10,7 @@ use std::{
 const DOCUMENT: &str = include_str!("../docs/operations.md");
 
 /// Files whose lines say a sentence of the history, or a warning that says itself what to do.
-const SENTENCES: [&str; 3] = ["src/recorder.rs", "src/endpoint/driver/recording.rs", "src/app/entrance.rs"];
+const SENTENCES: [&str; 3] = ["src/recorder.rs", "src/endpoint/driver/recording.rs", "src/app/reminder.rs"];
 
 #[test]
 fn each_line_of_log_that_needs_a_human_has_its_row_and_each_row_a_line() {

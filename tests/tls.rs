@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use support::{
     PROGRAM, Server, configuration,
     scripted::{Call, Endpoint},
+    until,
 };
 use tempfile::TempDir;
 use tokio_rustls::{
@@ -92,6 +93,56 @@ async fn a_self_signed_certificate_is_accepted_only_when_checking_is_switched_of
     server.change(&json!({ "ValidateEndpointCertificate": true, "UserName": "a", "Password": "b" })).await;
     server.until_error("the TLS handshake failed").await;
     assert!(!warns_of_unchecked(&server.diagnostics().await));
+}
+
+#[tokio::test]
+async fn a_data_endpoint_that_is_not_checked_or_gets_its_password_in_clear_is_warned_about_as_long_as_it_does()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::serve(folder.path(), &[]);
+    let check = || {
+        let mut command = Command::new(PROGRAM);
+        let ran = command.args(["check", "serve", "--data-dir"]).arg(folder.path()).output().unwrap();
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let warned = async || server.diagnostics().await["Warnings"].as_array().unwrap().clone();
+    let put = async |unchecked: bool, clear: &str| {
+        let body = json!([
+            {
+                "Id": "historian", "Endpoint": "https://127.0.0.1:9", "UserName": "a", "Password": "b",
+                "ValidateEndpointCertificate": !unchecked,
+            },
+            { "Id": "omf", "Endpoint": format!("{clear}://192.0.2.1"), "UserName": "a", "Password": "b" },
+        ]);
+        let path = "/api/v1/configuration/Egress/DataEndpoints";
+        let put = server.send(reqwest::Method::PUT, path, Some(&body.to_string())).await;
+        assert_eq!(put.status, 204, "{}", put.body);
+    };
+    put(false, "https").await;
+    assert_eq!(warned().await, Vec::<Value>::new());
+    assert!(check().contains("ok       destination  historian: https://127.0.0.1:9"), "{}", check());
+
+    put(true, "http").await;
+    let unsafe_are = [
+        "Data endpoint \"historian\": ValidateEndpointCertificate is false",
+        "Data endpoint \"omf\": Password is sent over http to another host",
+    ];
+    until("both are warned about", async || warned().await.len() == 2).await;
+    for (said, begin) in warned().await.iter().zip(unsafe_are) {
+        assert!(said.as_str().unwrap().starts_with(begin), "{said}");
+        until(begin, async || server.log().lines().any(|line| line.contains("WARN") && line.contains(begin)))
+            .await;
+        assert!(
+            check().lines().any(|line| line.starts_with("WARNING") && line.contains(begin)),
+            "{}",
+            check()
+        );
+    }
+    let metrics = server.get("/metrics").await.body;
+    assert!(metrics.contains("client_failover_warnings 2"), "{metrics}");
+
+    put(false, "https").await;
+    until("nothing is left to warn of", async || warned().await.is_empty()).await;
 }
 
 #[tokio::test]

@@ -1,26 +1,23 @@
 //! How a server stands in its network: TLS, logins, the names it is called by, and what is warned about
 //! for as long as it lasts.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{sync::watch, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::AppError;
+use super::{AppError, reminder::remind};
 use crate::{
     audit::{Keeper, Trail},
     auth::{Issuer, Logins, token::Expected},
-    clock::{self, Alarm},
+    clock,
     domain::Standing,
     http::{Door, Hosts, Notices},
     settings::{Certificate, Listening, Oidc},
     store::Store,
     tls::{self, Authorities, Files, Shown},
 };
-
-/// How often what is warned about is said again in the log.
-const REMIND_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How a server stands in its network.
 pub(super) struct Entrance {
@@ -150,27 +147,4 @@ pub(super) fn refuse_exposure(listen: SocketAddr, tls: bool, login: bool) -> Res
         (false, false) => "both are missing",
     };
     Err(AppError::Exposed { listen, missing })
-}
-
-/// Says in the log what is warned about, now and every hour: who reads it tomorrow finds it, too.
-async fn remind(
-    notices: Notices,
-    standing: Option<watch::Receiver<Standing>>,
-    stop: CancellationToken,
-) -> io::Result<()> {
-    let mut alarm = Alarm::new()?;
-    loop {
-        let failed = notices.failed();
-        for warning in notices.warnings() {
-            if failed { tracing::error!("{warning}") } else { tracing::warn!("{warning}") }
-        }
-        let of_adapter = standing.as_ref().map(|standing| standing.borrow().warnings.clone());
-        for warning in of_adapter.unwrap_or_default() {
-            tracing::warn!("{warning}");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            waited = alarm.after(REMIND_EVERY) => waited?,
-        }
-    }
 }

@@ -72,9 +72,7 @@ impl Half {
         };
         let endpoint = Endpoint::open(self.store.clone(), settings).await?;
         self.status.endpoint = Some(endpoint.clone());
-        let (rounds, stop) = (self.rounds.clone(), self.stop_services.clone());
-        let running = endpoint.clone();
-        self.services.spawn(async move { running.run_watched(&rounds, stop).await });
+        self.services.spawn(endpoint.clone().run(&self.rounds, self.stop_services.clone()));
         Ok(Some(endpoint))
     }
 

@@ -7,14 +7,10 @@ use std::{
 };
 
 use reqwest::{Certificate, Client, redirect::Policy};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{
-    Denied, Login,
-    token::{self, Bad, Expected, Keys},
-};
+use super::token::{self, Expected, Keys};
 use crate::{
     clock::{self, Alarm},
     domain::Uptime,
@@ -26,7 +22,7 @@ const REFRESH_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// How soon after the end of a fetch another one may begin: a token of an unknown key is a reason, but whoever sends
 /// made-up ones must not make us ask the provider each time.
-const FETCH_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const FETCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long the provider may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,7 +50,8 @@ struct Inner {
     expected: Expected,
     discovery: Url,
     http: Client,
-    keys: Mutex<Arc<Keys>>,
+    /// The keys as it showed them last; nothing before it did for the first time.
+    keys: Mutex<Option<Arc<Keys>>>,
     /// When the last fetch ended; held while one is under way, so that a crowd of tokens needs one.
     fetching: tokio::sync::Mutex<Option<Uptime>>,
 }
@@ -67,7 +64,7 @@ impl Issuer {
     pub fn new(expected: Expected, authorities: &Authorities) -> Result<Self, IssuerError> {
         let text = format!("{}/.well-known/openid-configuration", expected.issuer.trim_end_matches('/'));
         let discovery = Url::parse(&text).map_err(|_error| IssuerError::Address)?;
-        if !is_safe(&discovery) {
+        if !token::is_safe(&discovery) {
             return Err(IssuerError::Address);
         }
         let own = authorities.iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
@@ -83,28 +80,13 @@ impl Issuer {
         Ok(Self(Arc::new(Inner { expected, discovery, http, keys, fetching })))
     }
 
-    /// Whose a token is.
-    ///
-    /// # Errors
-    /// When it is nobody's.
-    pub(super) async fn check(&self, token: &str) -> Result<Login, Denied> {
-        let checked = || token::check(token, &self.keys(), &self.0.expected, clock::now().wall);
-        let refused = match checked() {
-            Err(Bad::UnknownKey) => {
-                self.fetch().await;
-                checked()
-            }
-            known => known,
-        };
-        refused.map_err(|bad| match bad {
-            Bad::UnknownKey if self.keys().is_empty() => Denied::TooMany(FETCH_PAUSE),
-            Bad::UnknownKey => Denied::BadToken("none of the issuer's keys signed it"),
-            Bad::Refused(why) => Denied::BadToken(why),
-        })
+    /// What its tokens must say.
+    pub(super) fn expected(&self) -> &Expected {
+        &self.0.expected
     }
 
     /// Fetches the keys now and every five minutes, until `stop`. While the provider does not answer, those
-    /// that it had go on to count.
+    /// that it had go on to count, however long that lasts.
     ///
     /// # Errors
     /// When the kernel refuses a timer.
@@ -115,7 +97,7 @@ impl Issuer {
                 () = stop.cancelled() => return Ok(()),
                 () = self.fetch() => {}
             }
-            let wait = if self.keys().is_empty() { FETCH_PAUSE } else { REFRESH_EVERY };
+            let wait = if self.keys().is_none() { FETCH_PAUSE } else { REFRESH_EVERY };
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 waited = alarm.after(wait) => waited?,
@@ -123,7 +105,8 @@ impl Issuer {
         }
     }
 
-    async fn fetch(&self) {
+    /// Fetches the keys, unless they were fetched just now.
+    pub(super) async fn fetch(&self) {
         let mut fetching = self.0.fetching.lock().await;
         let now = clock::now().uptime;
         if fetching.is_some_and(|last| now < last + FETCH_PAUSE) {
@@ -133,7 +116,7 @@ impl Issuer {
         // One that takes long must not be followed by another for each token that waits.
         *fetching = Some(clock::now().uptime);
         match asked {
-            Ok(keys) => *self.lock() = Arc::new(keys),
+            Ok(keys) => self.shows(keys),
             Err(why) => {
                 tracing::warn!(
                     issuer = self.0.expected.issuer,
@@ -143,16 +126,25 @@ impl Issuer {
         }
     }
 
+    /// The provider shows these keys, and no others count any more. Those that are the same stay the very same.
+    pub(super) fn shows(&self, keys: Keys) {
+        if keys.is_empty() {
+            tracing::error!(
+                issuer = self.0.expected.issuer,
+                "the OpenID provider shows no key that can be used: no token is let in"
+            );
+        }
+        let mut known = self.lock();
+        if known.as_deref() != Some(&keys) {
+            *known = Some(Arc::new(keys));
+        }
+    }
+
     async fn ask(&self) -> Result<Keys, String> {
         let found = self.get(self.0.discovery.clone()).await?;
-        let found: Value = serde_json::from_slice(&found).map_err(|error| error.to_string())?;
-        let said = |member: &str| found.get(member).and_then(Value::as_str).unwrap_or_default();
-        if said("issuer") != self.0.expected.issuer {
-            return Err(format!("its discovery document is of the issuer {:?}", said("issuer")));
-        }
-        let keys = Url::parse(said("jwks_uri")).ok().filter(is_safe);
-        let keys = keys.ok_or("its jwks_uri is no https address")?;
-        token::read_keys(&self.get(keys).await?).ok_or_else(|| "it has no key that is known".to_owned())
+        let keys = token::read_discovery(&found, &self.0.expected.issuer)?;
+        token::read_keys(&self.get(keys).await?)
+            .ok_or_else(|| "what its jwks_uri answers is no set of keys".to_owned())
     }
 
     async fn get(&self, url: Url) -> Result<Vec<u8>, String> {
@@ -171,23 +163,23 @@ impl Issuer {
         Ok(body)
     }
 
-    /// The keys as they are now. Signatures are checked without the lock.
-    fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.lock())
+    /// The keys as they are now, once there are any. Signatures are checked without the lock.
+    pub(super) fn keys(&self) -> Option<Arc<Keys>> {
+        self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Keys>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Keys>>> {
         self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keys come over TLS, or from this machine.
-fn is_safe(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+#[cfg(test)]
+impl Issuer {
+    /// One that shows these keys, and is not asked for others.
+    pub(super) async fn of_keys(expected: Expected, keys: Keys) -> Self {
+        let issuer = Self::new(expected, &Authorities::default()).unwrap();
+        issuer.shows(keys);
+        *issuer.0.fetching.lock().await = Some(clock::now().uptime + REFRESH_EVERY);
+        issuer
+    }
 }

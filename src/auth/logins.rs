@@ -22,6 +22,7 @@ use super::{
     machine::{BURST, Slowing},
     memory::{Digest, Known, Memory, Verified},
     password,
+    tokens::Tokens,
 };
 use crate::{
     clock::{self, Alarm},
@@ -46,8 +47,8 @@ const WAITING_OF_A_SOURCE: usize = WAITING / 4 * 3;
 const AT_ONCE: usize = 5;
 const _: () = assert!(AT_ONCE < BURST as usize);
 
-/// What is answered where too many wait.
-const BUSY: Denied = Denied::TooMany(Duration::from_secs(1));
+/// After what time to come again where too many wait.
+pub(super) const BUSY: Duration = Duration::from_secs(1);
 
 /// Why a request is nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub enum Denied {
     Wrong(UserName),
     /// Its token is nobody's; why.
     BadToken(&'static str),
-    /// Its source failed too often, or too many log in at once; another attempt has a chance after this time.
-    TooMany(Duration),
+    /// Its name or source failed too often, or too many log in at once; another attempt has a chance after this time.
+    TooMany(Option<UserName>, Duration),
 }
 
 /// A login that is somebody's.
@@ -82,8 +83,8 @@ struct Inner {
     directory: Directory,
     /// Whether a login is needed even while there is no user.
     always: bool,
-    /// Whose tokens are logins, too.
-    issuer: Option<Issuer>,
+    /// What other logins there are.
+    tokens: Option<Tokens>,
     memory: Memory,
     slowing: Mutex<Slowing>,
     /// Who waits for the first verification of a login.
@@ -107,7 +108,7 @@ impl Logins {
         Ok(Self(Arc::new(Inner {
             directory: Directory::open(store).await?,
             always,
-            issuer,
+            tokens: issuer.map(|issuer| Tokens::new(issuer, at_once)),
             memory,
             slowing: Mutex::default(),
             waiting: Crowd::new(WAITING, WAITING_OF_A_SOURCE),
@@ -120,7 +121,7 @@ impl Logins {
     /// Whether anybody can log in.
     #[must_use]
     pub fn any(&self) -> bool {
-        self.0.issuer.is_some() || !self.0.directory.is_empty()
+        self.0.tokens.is_some() || !self.0.directory.is_empty()
     }
 
     /// Whether requests need a login.
@@ -132,13 +133,13 @@ impl Logins {
     /// Whether a name and a password may be a login. Where there is nobody at all, it is what a user would have.
     #[must_use]
     pub fn takes_passwords(&self) -> bool {
-        self.0.issuer.is_none() || !self.0.directory.is_empty()
+        self.0.tokens.is_none() || !self.0.directory.is_empty()
     }
 
     /// Whether a token may be a login.
     #[must_use]
     pub fn takes_tokens(&self) -> bool {
-        self.0.issuer.is_some()
+        self.0.tokens.is_some()
     }
 
     /// How many passwords were verified.
@@ -153,8 +154,7 @@ impl Logins {
     /// When it is nobody's.
     pub async fn check(&self, header: Option<&[u8]>, from: IpAddr) -> Result<Login, Denied> {
         if let Some(token) = header.and_then(bearer) {
-            let issuer = self.0.issuer.as_ref().ok_or(Denied::BadToken("tokens are not known here"))?;
-            return issuer.check(token).await;
+            return self.of_token(token, from).await;
         }
         let claim = header.and_then(basic::read).ok_or(Denied::NoLogin)?;
         let Account { user, changed, .. } = self.of_password(claim, from).await?;
@@ -168,7 +168,7 @@ impl Logins {
             Some(Known::Wrong) => Err(Denied::Wrong(claim.name)),
             Some(Known::WasRight) => {
                 // It is no guess, and waits for nobody who guesses.
-                let Ok(_turn) = self.0.again.acquire().await else { return Err(BUSY) };
+                let Ok(_turn) = self.0.again.acquire().await else { return Err(busy(claim)) };
                 // Whoever had the turn before may have had the same login.
                 if let Some(Known::Right(account)) = self.known(&digest) {
                     return Ok(account);
@@ -181,19 +181,20 @@ impl Logins {
 
     /// Verifies a login of which nothing is known, unless too many failed from there.
     async fn verify_slowly(&self, claim: Claim, digest: Digest, from: IpAddr) -> Result<Account, Denied> {
-        self.slowing().allowed(from, clock::now().uptime).map_err(Denied::TooMany)?;
-        let Some(_place) = self.0.waiting.admit(from) else { return Err(BUSY) };
+        let slowed = |wait| Denied::TooMany(Some(claim.name.clone()), wait);
+        self.slowing().allowed(&claim.name, from, clock::now().uptime).map_err(slowed)?;
+        let Some(_place) = self.0.waiting.admit(from) else { return Err(busy(claim)) };
         self.look().await;
-        let Ok(_turn) = self.0.first.acquire().await else { return Err(BUSY) };
+        let Ok(_turn) = self.0.first.acquire().await else { return Err(busy(claim)) };
         // Whoever had the turn before may have had the same login.
         match self.known(&digest) {
             Some(Known::Right(account)) => return Ok(account),
             Some(Known::Wrong) => return Err(Denied::Wrong(claim.name)),
             Some(Known::WasRight) | None => {}
         }
-        let attempt = self.slowing().begin(from, clock::now().uptime).map_err(Denied::TooMany)?;
+        let attempt = self.slowing().begin(&claim.name, from, clock::now().uptime).map_err(slowed)?;
         let account = self.verify(claim, digest).await?;
-        self.slowing().succeeded(attempt, clock::now().uptime);
+        self.slowing().succeeded(&attempt, clock::now().uptime);
         Ok(account)
     }
 
@@ -256,13 +257,32 @@ impl Logins {
                 waited = alarm.after(LOOK_EVERY) => waited?,
             }
             self.look().await;
-            self.0.memory.forget(&self.0.directory, clock::now().uptime);
+            let now = clock::now();
+            self.0.memory.forget(&self.0.directory, now.uptime);
+            self.0.tokens.iter().for_each(|tokens| tokens.forget(now));
         }
     }
 
-    fn slowing(&self) -> MutexGuard<'_, Slowing> {
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.0.tokens.as_ref()
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
+    pub(super) fn waiting(&self) -> &Arc<Crowd> {
+        &self.0.waiting
+    }
+
+    pub(super) fn slowing(&self) -> MutexGuard<'_, Slowing> {
         self.0.slowing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Too many wait, and one more is sent away.
+fn busy(claim: Claim) -> Denied {
+    Denied::TooMany(Some(claim.name), BUSY)
 }
 
 /// The token of an `Authorization` header.
@@ -352,7 +372,7 @@ mod tests {
         let all =
             (0..guesses).map(|guess| async move { check(logins, "a", &format!("guess {guess}")).await });
         let answers = futures_util::future::join_all(all).await;
-        let waits = answers.iter().filter(|answer| matches!(answer, Err(Denied::TooMany(_)))).count();
+        let waits = answers.iter().filter(|answer| matches!(answer, Err(Denied::TooMany(..)))).count();
         (logins.verifications() - before, waits)
     }
 
@@ -407,6 +427,40 @@ mod tests {
         logins.0.directory.refresh().await.unwrap();
         forget();
         assert!(logins.0.memory.is_empty(), "what was known of him is forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_login_is_known_for_five_minutes_and_no_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let logins = Logins::open(store, None, false).await.unwrap();
+        change(folder.path(), add("a", "password one")).await;
+        assert!(check(&logins, "a", "password one").await.is_ok());
+        assert!(check(&logins, "a", "wrong").await.is_err());
+        let (asked, Inner { memory, directory, .. }) = (clock::now().uptime, &*logins.0);
+        let known = |password: &str, seconds| {
+            let claim = Claim { name: name("a"), password: SecretString::from(password) };
+            memory.known(&memory.digest(&claim), directory, asked + Duration::from_secs(seconds))
+        };
+        assert!(matches!(known("password one", 295), Some(Known::Right(_))));
+        assert!(matches!(known("password one", 301), Some(Known::WasRight)));
+        assert!(matches!(known("wrong", 295), Some(Known::Wrong)));
+        assert!(known("wrong", 301).is_none());
+    }
+
+    #[tokio::test]
+    async fn who_guesses_one_name_keeps_no_new_login_of_his_machine_out_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        for user in ["a", "b"] {
+            change(folder.path(), add(user, "password one")).await;
+        }
+        // Nothing is known of anybody yet.
+        let logins = Logins::open(store, None, false).await.unwrap();
+        assert!(guess(&logins, 100).await.1 > 0);
+        let refused = check(&logins, "a", "another guess").await;
+        assert!(matches!(refused, Err(Denied::TooMany(Some(of), _)) if of == name("a")), "who waits is said");
+        assert!(check(&logins, "b", "password one").await.is_ok());
     }
 
     #[tokio::test]

@@ -75,6 +75,13 @@ impl Memory {
         Digest(digest)
     }
 
+    /// What a token is known again by.
+    pub(super) fn digest_of(&self, token: &str) -> Digest {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.key, token.as_bytes()).as_ref());
+        Digest(digest)
+    }
+
     /// Keeps what came of a verification. There are no more right logins than users; wrong ones have a limit.
     pub(super) fn keep(&self, digest: Digest, verified: Verified, now: Uptime) {
         let mut all = self.lock();

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation, decode, decode_header,
+    Algorithm, DecodingKey, Header, Validation, decode, decode_header,
     jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse},
 };
 use serde_json::Value;
+use url::{Host, Url};
 
 use super::Login;
 use crate::domain::{User, UserName, UserRole, Wall};
@@ -56,6 +58,8 @@ pub struct Expected {
 pub enum Bad {
     /// No key that is known signed it: another may be fetched.
     UnknownKey,
+    /// Its signature is not that of the key that it names.
+    Forged,
     /// It is another's, over, or forged.
     Refused(&'static str),
 }
@@ -63,7 +67,63 @@ pub enum Bad {
 /// Keys of an issuer that can check signatures.
 pub type Keys = Vec<Jwk>;
 
-/// The keys in a JWK set that sign; no more than are kept.
+/// What a token says, whenever that is: a key of the issuer signed it, for this audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    user: User,
+    begins: Option<Wall>,
+    ends: Wall,
+}
+
+impl Claims {
+    /// The login that it is at `now`.
+    ///
+    /// # Errors
+    /// When it has not begun, or has ended.
+    pub fn login(&self, now: Wall) -> Result<Login, Bad> {
+        if self.is_over(now) {
+            return Err(Bad::Refused("it has ended"));
+        }
+        if self.begins.is_some_and(|begins| begins > now.plus(LEEWAY)) {
+            return Err(Bad::Refused("it has not begun"));
+        }
+        let ends_in = Duration::from_micros(self.ends.plus(LEEWAY).micros().abs_diff(now.micros()));
+        Ok(Login { user: self.user.clone(), since: None, ends_in: Some(ends_in) })
+    }
+
+    /// Whether it has ended at `now`.
+    #[must_use]
+    pub fn is_over(&self, now: Wall) -> bool {
+        self.ends.plus(LEEWAY) <= now
+    }
+}
+
+/// Where an issuer's keys are, by its discovery document.
+///
+/// # Errors
+/// When it is of another issuer, or names no address that can be asked safely.
+pub fn read_discovery(body: &[u8], issuer: &str) -> Result<Url, String> {
+    let found: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let said = |member: &str| found.get(member).and_then(Value::as_str).unwrap_or_default();
+    if said("issuer") != issuer {
+        return Err(format!("its discovery document is of the issuer {:?}", said("issuer")));
+    }
+    let keys = Url::parse(said("jwks_uri")).ok().filter(is_safe);
+    keys.ok_or_else(|| "its jwks_uri is no https address".to_owned())
+}
+
+/// Keys come over TLS, or from this machine.
+pub(super) fn is_safe(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && loopback)
+}
+
+/// The keys in a JWK set that sign, no more than are kept; none where it has none. Nothing where it is no such set.
 #[must_use]
 pub fn read_keys(body: &[u8]) -> Option<Keys> {
     let value: Value = serde_json::from_slice(body).ok()?;
@@ -72,7 +132,15 @@ pub fn read_keys(body: &[u8]) -> Option<Keys> {
     let keys = keys.filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok());
     let signs = |key: &Jwk| !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
     let keys = JwkSet { keys: keys.filter(signs).take(KEYS).collect() };
-    Some(keys.keys).filter(|keys| !keys.is_empty())
+    Some(keys.keys)
+}
+
+/// Whose login a token says it is. Nobody has vouched for it yet.
+#[must_use]
+pub fn claimed(token: &str) -> Option<UserName> {
+    let claims = token.split('.').nth(1).filter(|claims| claims.len() <= LONGEST)?;
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    UserName::of_token(claims.get("sub")?.as_str()?).ok()
 }
 
 /// Whose login `token` is at `now`.
@@ -80,22 +148,30 @@ pub fn read_keys(body: &[u8]) -> Option<Keys> {
 /// # Errors
 /// When it is nobody's.
 pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result<Login, Bad> {
-    if token.len() > LONGEST {
-        return Err(Bad::Refused("it is too long"));
-    }
-    let header = decode_header(token).map_err(|_error| Bad::Refused("it is no token"))?;
-    if !ALGORITHMS.contains(&header.alg) {
-        return Err(Bad::Refused("it is not signed by a private key"));
-    }
-    let fitting = keys.iter().filter(|key| match &header.kid {
-        Some(kid) => key.common.key_id.as_ref() == Some(kid),
-        None => signs(key, header.alg),
-    });
+    verify(token, keys, expected)?.login(now)
+}
+
+/// Whether one of `keys` may have signed `token`; no signature is checked yet.
+///
+/// # Errors
+/// When none can have.
+pub fn fits(token: &str, keys: &Keys) -> Result<(), Bad> {
+    let header = header(token)?;
+    if keys.iter().any(|key| may_sign(key, &header)) { Ok(()) } else { Err(Bad::UnknownKey) }
+}
+
+/// What `token` says, if one of `keys` signed it and it is as `expected`.
+///
+/// # Errors
+/// When it is nobody's.
+pub fn verify(token: &str, keys: &Keys, expected: &Expected) -> Result<Claims, Bad> {
+    let header = header(token)?;
+    let fitting = keys.iter().filter(|key| may_sign(key, &header));
     let mut validation = Validation::new(header.alg);
     validation.set_audience(&[&expected.audience]);
     validation.set_issuer(&[&expected.issuer]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    // Time is judged below, by a clock that is handed in.
+    // Time is judged apart, by a clock that is handed in.
     (validation.validate_exp, validation.validate_nbf) = (false, false);
     let mut refused = Bad::UnknownKey;
     let claims = fitting.take(UNNAMED_KEYS).find_map(|key| {
@@ -103,14 +179,34 @@ pub fn check(token: &str, keys: &Keys, expected: &Expected, now: Wall) -> Result
         match decode::<Value>(token, &key, &validation) {
             Ok(token) => Some(token.claims),
             Err(error) => {
-                refused = Bad::Refused(meaning(&error));
+                refused = meaning(&error);
                 None
             }
         }
     });
     let claims = claims.ok_or(refused)?;
-    let ends_in = time_left(&claims, now)?;
-    Ok(Login { user: user(&claims, expected)?, since: None, ends_in: Some(ends_in) })
+    let (begins, ends) = times(&claims)?;
+    Ok(Claims { user: user(&claims, expected)?, begins, ends })
+}
+
+/// The header of a token that a private key may have signed.
+fn header(token: &str) -> Result<Header, Bad> {
+    if token.len() > LONGEST {
+        return Err(Bad::Refused("it is too long"));
+    }
+    let header = decode_header(token).map_err(|_error| Bad::Refused("it is no token"))?;
+    if !ALGORITHMS.contains(&header.alg) {
+        return Err(Bad::Refused("it is not signed by a private key"));
+    }
+    Ok(header)
+}
+
+/// Whether a token with this header says that `key` signed it, or does not say which key did.
+fn may_sign(key: &Jwk, header: &Header) -> bool {
+    match &header.kid {
+        Some(kid) => key.common.key_id.as_ref() == Some(kid),
+        None => signs(key, header.alg),
+    }
 }
 
 /// Whether a key is of the kind that `algorithm` signs with.
@@ -124,20 +220,20 @@ const fn signs(key: &Jwk, algorithm: Algorithm) -> bool {
     )
 }
 
-fn meaning(error: &jsonwebtoken::errors::Error) -> &'static str {
+fn meaning(error: &jsonwebtoken::errors::Error) -> Bad {
     use jsonwebtoken::errors::ErrorKind;
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other fault means the same to its reader")]
-    match error.kind() {
-        ErrorKind::InvalidSignature => "its signature is wrong",
+    Bad::Refused(match error.kind() {
+        ErrorKind::InvalidSignature => return Bad::Forged,
         ErrorKind::InvalidIssuer => "it is of another issuer",
         ErrorKind::InvalidAudience => "it is for another audience",
         ErrorKind::MissingRequiredClaim(_) => "it lacks exp, iss, aud or sub",
         _ => "it cannot be read",
-    }
+    })
 }
 
-/// How long a token still counts, if it does at `now`.
-fn time_left(claims: &Value, now: Wall) -> Result<Duration, Bad> {
+/// When a token begins, if it says so, and when it ends.
+fn times(claims: &Value) -> Result<(Option<Wall>, Wall), Bad> {
     let at = |claim: &str| {
         let seconds = claims.get(claim).filter(|value| !value.is_null());
         let seconds = seconds.map(|value| value.as_f64().ok_or(Bad::Refused("a time in it is no number")));
@@ -145,13 +241,7 @@ fn time_left(claims: &Value, now: Wall) -> Result<Duration, Bad> {
         seconds.transpose().map(|seconds| seconds.map(|seconds| Wall::from_micros(micros(seconds))))
     };
     let ends = at("exp")?.ok_or(Bad::Refused("it has no end"))?;
-    if ends.plus(LEEWAY) <= now {
-        return Err(Bad::Refused("it has ended"));
-    }
-    match at("nbf")? {
-        Some(begins) if begins > now.plus(LEEWAY) => Err(Bad::Refused("it has not begun")),
-        Some(_) | None => Ok(Duration::from_micros(ends.plus(LEEWAY).micros().abs_diff(now.micros()))),
-    }
+    Ok((at("nbf")?, ends))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "floats saturate, and Wall keeps within its years")]
@@ -177,21 +267,20 @@ fn user(claims: &Value, expected: &Expected) -> Result<User, Bad> {
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    use jsonwebtoken::{EncodingKey, Header, encode};
+pub(in crate::auth) mod tests {
+    use jsonwebtoken::{EncodingKey, encode};
     use serde_json::json;
 
     use super::*;
 
     /// A provider with one key.
-    struct Provider {
+    pub(in crate::auth) struct Provider {
         key: rcgen::KeyPair,
-        keys: Keys,
+        pub(in crate::auth) keys: Keys,
     }
 
     impl Provider {
-        fn new(kid: &str) -> Self {
+        pub(in crate::auth) fn new(kid: &str) -> Self {
             let key = rcgen::KeyPair::generate().unwrap();
             let point = rcgen::PublicKeyData::der_bytes(&key);
             let (x, y) = point[1..].split_at(32);
@@ -202,7 +291,7 @@ mod tests {
             Self { key, keys }
         }
 
-        fn sign(&self, kid: Option<&str>, claims: &Value) -> String {
+        pub(in crate::auth) fn sign(&self, kid: Option<&str>, claims: &Value) -> String {
             let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::ES256) };
             encode(&header, claims, &EncodingKey::from_ec_der(&self.key.serialize_der())).unwrap()
         }
@@ -285,7 +374,7 @@ mod tests {
         }
         let forger = Provider::new("k");
         let forged = forger.sign(Some("k"), &claims());
-        assert_eq!(provider.check(&forged), Err(Bad::Refused("its signature is wrong")));
+        assert_eq!(provider.check(&forged), Err(Bad::Forged));
         assert_eq!(provider.check(&forger.sign(Some("other"), &claims())), Err(Bad::UnknownKey));
         for text in ["", "a", "a.b.c", "..", &"a".repeat(LONGEST + 1)] {
             assert!(matches!(provider.check(text), Err(Bad::Refused(_))));
@@ -329,6 +418,6 @@ mod tests {
         let header = Header { jwk: Some(forger.keys[0].clone()), ..Header::new(Algorithm::ES256) };
         let key = EncodingKey::from_ec_der(&forger.key.serialize_der());
         let token = encode(&header, &claims(), &key).unwrap();
-        assert_eq!(provider.check(&token), Err(Bad::Refused("its signature is wrong")));
+        assert_eq!(provider.check(&token), Err(Bad::Forged));
     }
 }

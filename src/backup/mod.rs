@@ -91,6 +91,8 @@ pub struct Restored {
     pub waits: Option<Duration>,
     /// Whether the server's key opens the secrets in it.
     pub key: KeyState,
+    /// The users who may log in again, with the passwords that they had then.
+    pub users: Vec<String>,
     /// Where the database is that was there before.
     pub replaced: Option<PathBuf>,
 }
@@ -176,11 +178,12 @@ async fn replace(
     let replacement = Replacement::prepare(held, told).await?;
     let keeps_session = replacement.is_adapter.then_some(replacement.keeps_session);
     let (key, longest) = (replacement.key.clone(), replacement.longest.unwrap_or_default());
+    let users = replacement.users.clone();
     // Before the database: should this end in between, the old one is not believed either, which costs T.
     let longest = doubt(held.path(), about)?.max(longest);
     let replaced = replacement.commit().await?;
     let waits = Some(longest).filter(|longest| !longest.is_zero());
-    Ok(Restored { made: about.made, keeps_session, waits, key, replaced })
+    Ok(Restored { made: about.made, keeps_session, waits, key, users, replaced })
 }
 
 /// Leaves a mark that proves nothing, so that the next start waits, and that has the highest of what is known; gives for

@@ -15,4 +15,12 @@ pub(super) struct AccessArgs {
     /// The file whose first line is the password
     #[arg(long, env = "CLIENT_FAILOVER_PASSWORD_FILE", value_name = "FILE", requires = "user")]
     pub(super) password_file: Option<PathBuf>,
+    /// The file whose first line is a token of the OpenID provider that the server trusts: log in with it
+    #[arg(
+        long,
+        env = "CLIENT_FAILOVER_TOKEN_FILE",
+        value_name = "FILE",
+        conflicts_with_all = ["user", "password_file"]
+    )]
+    pub(super) token_file: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs, who};
+use super::{client::print, failure::Failure, folder_args::KeyedFolderArgs, table::plain, who};
 use crate::{
     backup::{self, KeyState, Made, Restored},
     domain::{chain, format_span},
@@ -47,7 +47,7 @@ pub(super) async fn back_up(args: BackupArgs) -> Result<(), Failure> {
 pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
     let (file, folder, key_file) = (args.file, args.place.folder.data_dir, args.place.key_file);
     let restored = backup::restore(&file, &folder, key_file.as_deref(), who::asker()).await;
-    let Restored { made, keeps_session, waits, key, replaced } =
+    let Restored { made, keeps_session, waits, key, users, replaced } =
         restored.map_err(|error| Failure::failed("Nothing was restored", &error))?;
     let mut text = format!("{} has what {} had at {made}.", folder.display(), file.display());
     match keeps_session {
@@ -62,6 +62,12 @@ pub(super) async fn restore(args: RestoreArgs) -> Result<(), Failure> {
             " The failover endpoint will wait {} for whoever acts already before it makes anybody Primary, and no epoch \
              goes back.",
             format_span(waits)
+        );
+    }
+    if !users.is_empty() {
+        text += &format!(
+            "\nIts users are those of then, with their passwords of then: {}. Remove who is to log in no more (user remove).",
+            plain(&users.join(", "))
         );
     }
     if let Some(replaced) = replaced {

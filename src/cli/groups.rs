@@ -128,12 +128,16 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
         let answer = remote.call(Method::GET, remote.group(&group, below), None).await?;
         parse(&remote, &answer)
     };
-    let target = get(&["clientsessions", session.as_str()]).await?;
     let before = get(&["status"]).await?;
-    if off {
-        is_forced(&session, &before["RoleOverride"])?;
-    } else {
-        warn_about(&target, &before, &get(&[]).await?);
+    let forced = before["RoleOverride"]["SessionId"].as_str();
+    // One that is away has no session; its override waits for it.
+    if !off || forced != Some(session.as_str()) {
+        let target = get(&["clientsessions", session.as_str()]).await?;
+        if off {
+            is_forced(&session, forced)?;
+        } else {
+            warn_about(&target, &before, &get(&[]).await?);
+        }
     }
     let by = by.or_else(who::name).map(|by| by.to_string());
     let mut body = Map::new();
@@ -163,11 +167,8 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
 }
 
 /// Refuses to end an override that is of somebody else: it would stay in force.
-fn is_forced(session: &SessionId, forced: &Value) -> Result<(), Failure> {
-    let of = match forced["SessionId"].as_str() {
-        Some(of) if of != session.as_str() => of,
-        _ => return Ok(()),
-    };
+fn is_forced(session: &SessionId, forced: Option<&str>) -> Result<(), Failure> {
+    let Some(of) = forced.filter(|of| *of != session.as_str()) else { return Ok(()) };
     Err(RemoteError::Refused(Refusal {
         error: "No role override was ended.".to_owned(),
         reason: format!("{session} has none; the one in force is of {of}."),

@@ -6,10 +6,13 @@ use std::{
     path::Path,
 };
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
 
 use super::failure::Failure;
+
+/// What Ctrl-C types where it sends no signal.
+const INTERRUPT: u8 = 3;
 
 /// The longest line that is read as a password: as many bytes as the longest secret can have.
 const LIMIT: u64 = 4 * 4_096;
@@ -39,16 +42,19 @@ fn new(prompt: &str) -> Result<SecretString, Failure> {
 /// The password of `user`: from a file, or asked for on a terminal.
 pub(super) fn of(user: &str, file: Option<&Path>) -> Result<SecretString, Failure> {
     match file {
-        Some(path) => {
-            let read = fs::File::open(path).and_then(|file| first_line(io::BufReader::new(file)));
-            read.map_err(|error| not_read(path.display(), &error))
-        }
+        Some(path) => in_file(path),
         None if io::stdin().is_terminal() => ask(&format!("Password of {user}: ")),
         None => Err(Failure::Failed(
             "There is no terminal to ask for the password: name a file with it by --password-file."
                 .to_owned(),
         )),
     }
+}
+
+/// The first line of a file.
+pub(super) fn in_file(path: &Path) -> Result<SecretString, Failure> {
+    let read = fs::File::open(path).and_then(|file| first_line(io::BufReader::new(file)));
+    read.map_err(|error| not_read(path.display(), &error))
 }
 
 fn not_read(what: impl std::fmt::Display, error: &io::Error) -> Failure {
@@ -67,21 +73,41 @@ fn ask(prompt: &str) -> Result<SecretString, Failure> {
         let mut terminal = io::stderr().lock();
         write!(terminal, "{prompt}")?;
         terminal.flush()?;
-        let password = first_line(io::stdin().lock())?;
+        let typed = typed_line(io::stdin().lock())?;
         writeln!(terminal)?;
-        Ok(password)
+        typed.ok_or_else(|| io::ErrorKind::Interrupted.into())
     };
     asked().map_err(|error| not_read("The password", &error))
 }
 
-/// A terminal that does not show what is typed, until it is dropped.
+/// A line from a silent terminal; nothing where Ctrl-C ends it.
+fn typed_line(from: impl BufRead) -> io::Result<Option<SecretString>> {
+    let mut line = Zeroizing::new(Vec::new());
+    let mut from = from.take(LIMIT);
+    loop {
+        let part = from.fill_buf()?;
+        let (used, over) = (part.len(), part.is_empty() || part.contains(&b'\n'));
+        line.extend_from_slice(part);
+        from.consume(used);
+        if line.contains(&INTERRUPT) {
+            return Ok(None);
+        }
+        if over {
+            return first_line(line.as_slice()).map(Some);
+        }
+    }
+}
+
+/// A terminal that does not show what is typed, until it is dropped. Ctrl-C is typed meanwhile, and ends the line: as a
+/// signal it would end the process, and leave the terminal silent.
 struct Silence(Termios);
 
 impl Silence {
     fn begin() -> io::Result<Self> {
         let before = tcgetattr(io::stdin())?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ISIG);
+        silent.special_codes[SpecialCodeIndex::VEOL] = INTERRUPT;
         tcsetattr(io::stdin(), OptionalActions::Flush, &silent)?;
         Ok(Self(before))
     }
@@ -103,6 +129,16 @@ mod tests {
         for (text, password) in [("a b\nc\n", "a b"), ("a\r\n", "a"), (" a ", " a "), ("", "")] {
             assert_eq!(first_line(text.as_bytes())?.expose_secret(), password);
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_that_ctrl_c_ends_is_no_password() -> io::Result<()> {
+        assert_eq!(
+            typed_line(b"a b\nc\n".as_slice())?.map(|line| line.expose_secret().to_owned()),
+            Some("a b".into())
+        );
+        assert!(typed_line(b"a b\x03".as_slice())?.is_none());
         Ok(())
     }
 }

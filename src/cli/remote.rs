@@ -24,7 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What to do where a login is needed and none was given.
 const LOGIN: &str = "Log in with --user NAME: the password is asked for, or read from the file of --password-file. On the \
-                     server, `client-failover user add` makes a user.";
+                     server, `client-failover user add` makes a user. Where it trusts an OpenID provider, give a token \
+                     with --token-file FILE.";
 
 /// The longest answer that is read: many times the largest page of history.
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
@@ -243,9 +244,21 @@ impl Remote {
     }
 }
 
-/// The header that logs in as the user that is named, if one is.
+/// The header that logs in as the user that is named, or with a token, if one is.
 fn login(url: &Url, access: &AccessArgs) -> Result<Option<HeaderValue>, Failure> {
-    let Some(user) = &access.user else { return Ok(None) };
+    let (what, text) = match (&access.token_file, &access.user) {
+        (Some(file), _) => {
+            let token = password::in_file(file)?;
+            ("token", format!("Bearer {}", token.expose_secret()))
+        }
+        (None, Some(user)) => {
+            let password = password::of(user, access.password_file.as_deref())?;
+            let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+            ("password", format!("Basic {}", STANDARD.encode(pair.as_bytes())))
+        }
+        (None, None) => return Ok(None),
+    };
+    let text = Zeroizing::new(text);
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -253,11 +266,8 @@ fn login(url: &Url, access: &AccessArgs) -> Result<Option<HeaderValue>, Failure>
         None => false,
     };
     if url.scheme() == "http" && !loopback {
-        eprintln!("WARNING: the password goes to {url} without TLS: anybody on the way can read it.");
+        eprintln!("WARNING: the {what} goes to {url} without TLS: anybody on the way can read it.");
     }
-    let password = password::of(user, access.password_file.as_deref())?;
-    let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
-    let text = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
     let mut value =
         HeaderValue::from_str(&text).map_err(|error| Failure::failed("The login cannot be sent", &error))?;
     value.set_sensitive(true);

@@ -18,7 +18,7 @@ pub(super) struct UserArgs {
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Add a user. As soon as there is one, everything but /healthz and /readyz needs a login.
+    /// Add a user. As soon as there is one, everything but /healthz, /readyz and the page's own files needs a login.
     Add {
         #[command(flatten)]
         of: OneUserArgs,

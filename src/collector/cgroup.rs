@@ -27,13 +27,25 @@ impl Cgroup {
     pub(super) fn make(guard: u32) -> io::Result<Self> {
         let path = path(guard)?;
         path.parent().into_iter().for_each(sweep);
-        fs::create_dir(&path)?;
+        Self::make_at(path)
+    }
+
+    fn make_at(path: PathBuf) -> io::Result<Self> {
+        let was_there = match fs::create_dir(&path) {
+            Ok(()) => false,
+            // A guard that is dead had the number that is this one's now; sweeping spared it as that of a living one.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => true,
+            Err(error) => return Err(error),
+        };
         let made = Self(path);
-        if made.0.join(KILL).exists() {
-            return Ok(made);
+        if !made.0.join(KILL).exists() {
+            made.remove();
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel cannot end a cgroup whole"));
         }
-        made.remove();
-        Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel cannot end a cgroup whole"))
+        if was_there {
+            made.kill()?;
+        }
+        Ok(made)
     }
 
     /// The group of this guard's collector, if there is one.
@@ -104,6 +116,22 @@ fn own_group(own: &str, mounts: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_of_a_dead_guard_that_had_this_ones_number_is_ended_and_taken() {
+        let parent = tempfile::tempdir().unwrap();
+        let left = parent.path().join(format!("{PREFIX}7"));
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(KILL), "").unwrap();
+        let made = Cgroup::make_at(left.clone()).unwrap();
+        assert_eq!(
+            (made.path(), fs::read_to_string(left.join(KILL)).unwrap().as_str()),
+            (left.as_path(), "1")
+        );
+        let unable = Cgroup::make_at(parent.path().join(format!("{PREFIX}8")));
+        assert_eq!(unable.unwrap_err().kind(), io::ErrorKind::Unsupported);
+        assert!(!parent.path().join(format!("{PREFIX}8")).exists());
+    }
 
     #[test]
     fn only_what_a_dead_guard_has_left_empty_is_swept_away() {

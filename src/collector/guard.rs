@@ -141,7 +141,10 @@ impl Guard {
         loop {
             match self.next().await? {
                 Happened::Said(word) => {
-                    self.obey(word)?;
+                    if let Err(error) = self.obey(word) {
+                        let why = format!("its lock {} cannot be had: {error}", self.guarding.lock.display());
+                        return self.refuse(&why).await;
+                    }
                     self.say(News::Heard).await;
                 }
                 Happened::AgentGone => return self.finish(Cause::Deadline).await,
@@ -158,7 +161,9 @@ impl Guard {
             }
             if self.awaited.as_ref().is_some_and(|lock| lock.try_lock().is_ok()) {
                 self.held = self.awaited.take();
-                self.start()?;
+                if let Err(error) = self.start() {
+                    return self.refuse(&format!("no process can be made: {error}")).await;
+                }
             }
         }
     }
@@ -183,6 +188,10 @@ impl Guard {
         }
     }
 
+    /// Does what the agent says.
+    ///
+    /// # Errors
+    /// When there is no lock to be had. Whatever else fails keeps no guard from its post.
     fn obey(&mut self, word: Word) -> io::Result<()> {
         match word {
             Word::Until(until) => self.until = until,
@@ -213,7 +222,8 @@ impl Guard {
                 };
                 // The first process alone: whoever does not expect the signal is ended by it.
                 if let Some(collector) = self.collector.filter(|_| self.status == Status::Unknown) {
-                    kill_process(collector, signal)?;
+                    // One with other rights than ours is not reached.
+                    kill_process(collector, signal).ok();
                 }
             }
         }
@@ -256,6 +266,12 @@ impl Guard {
         self.collector = Some(Pid::from_child(&launched?));
         self.launcher = Some(receiver(said)?);
         Ok(())
+    }
+
+    /// Ends without a collector, and says why.
+    async fn refuse(mut self, why: &str) -> io::Result<()> {
+        self.refused = why.as_bytes().to_vec();
+        self.finish(Cause::Itself).await
     }
 
     /// Kills whatever is left, tells the agent, and ends.

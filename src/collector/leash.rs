@@ -11,7 +11,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
-    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
+    process::{Pid, Signal, kill_process, pidfd_send_signal},
 };
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
@@ -147,7 +147,7 @@ impl Leash {
 
     fn know(&mut self, pid: u32) {
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        self.collector = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        self.collector = pid.and_then(|pid| tree::hold_child(self.pid, pid));
     }
 
     /// Kills all that can be found of the collector, and then its guard. Whether something is left.

@@ -3,9 +3,9 @@
 //! Who is whose child is read from `/proc`, because a kernel need not have a quicker way. A tree changes while it is
 //! read, so one look proves nothing: whoever ends a tree looks again until nothing is left.
 
-use std::{collections::HashMap, fs, io};
+use std::{collections::HashMap, fs, io, os::fd::OwnedFd};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// Every process below `root` that has not ended.
 pub(super) fn below(root: Pid) -> io::Result<Vec<Pid>> {
@@ -16,10 +16,7 @@ pub(super) fn below(root: Pid) -> io::Result<Vec<Pid>> {
             continue;
         };
         // It may have ended since the folder was read.
-        let Ok(stat) = fs::read_to_string(format!("/proc/{name}/stat", name = pid.as_raw_pid())) else {
-            continue;
-        };
-        if let Some((parent, ended)) = parent(&stat) {
+        if let Some((parent, ended)) = parent_of(pid) {
             children.entry(parent).or_default().push((pid, ended));
         }
     }
@@ -45,6 +42,18 @@ pub(super) fn signal_below(root: Pid, signal: Signal) -> io::Result<usize> {
     Ok(found.len())
 }
 
+/// A descriptor of `child`, which no other process can get, if that is a child of `parent`: one that has ended and whose
+/// number was given anew is not.
+pub(super) fn hold_child(parent: Pid, child: Pid) -> Option<OwnedFd> {
+    let held = pidfd_open(child, PidfdFlags::empty()).ok()?;
+    // It is held now, so the number is its own as long as this finds it.
+    parent_of(child).filter(|(found, _)| *found == parent).map(|_| held)
+}
+
+fn parent_of(pid: Pid) -> Option<(Pid, bool)> {
+    parent(&fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_pid())).ok()?)
+}
+
 /// The parent of a process, and whether the process has ended and only waits to be noticed.
 fn parent(stat: &str) -> Option<(Pid, bool)> {
     // The name in brackets may hold anything, brackets too.
@@ -68,6 +77,19 @@ mod tests {
         assert_eq!(parent("7 (a) Z 1 (b) Z 6 7"), Some((6, true)));
         assert_eq!(parent("7 (init) S 0 7"), None);
         assert_eq!(parent("7 (cat"), None);
+    }
+
+    #[test]
+    fn only_a_child_of_its_own_is_held() -> io::Result<()> {
+        let mut child = Command::new("sleep").arg("60").spawn()?;
+        let (pid, init) = (Pid::from_child(&child), Pid::INIT);
+        assert!(hold_child(getpid(), pid).is_some());
+        assert!(hold_child(init, pid).is_none(), "another's");
+        assert!(hold_child(getpid(), getpid()).is_none());
+        child.kill()?;
+        child.wait()?;
+        assert!(hold_child(getpid(), pid).is_none(), "gone");
+        Ok(())
     }
 
     #[test]

@@ -63,6 +63,19 @@ pub struct Waiting {
     pub tally: Tally,
     /// What waits for it, oldest first.
     pub blocks: Vec<Block>,
+    /// When something arrived last, if that was written.
+    pub arrival: Option<Arrival>,
+}
+
+/// When something arrived last for a destination: the break before a run that begins later is as long as that is ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// In which boot.
+    pub boot: BootId,
+    /// As how old it counted, or something that was under way or missed beside it.
+    pub since: Uptime,
+    /// When.
+    pub last: Uptime,
 }
 
 /// The group whose source is read, and since when: what was received before may be another source's.

@@ -31,7 +31,7 @@ words! {
         PoliciesDiffer,
         /// The endpoint stops, as it was told to.
         EndpointStopped,
-        /// The endpoint is back: it did not run, or was stalled, since the moment that the change says.
+        /// The endpoint is back: it did not run, was stalled, or could write nothing, since the moment that the change says.
         EndpointAway,
     }
 }
@@ -79,6 +79,8 @@ words! {
         EndedUnsaid,
         /// The endpoint's process was stopped, or found no processor.
         Stalled,
+        /// The endpoint's store refused what happened for so long that the endpoint did not keep it.
+        NotWritten,
     }
 }
 
@@ -94,7 +96,7 @@ impl GroupReason {
     #[must_use]
     pub fn as_cause(self) -> String {
         match self {
-            Self::PlannedStop | Self::EndedUnsaid | Self::Stalled => {
+            Self::PlannedStop | Self::EndedUnsaid | Self::Stalled | Self::NotWritten => {
                 format!("the endpoint was away ({self})")
             }
             Self::NobodyWasPrimary

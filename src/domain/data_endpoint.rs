@@ -127,6 +127,13 @@ impl DataEndpoint {
         self.standby_answer
     }
 
+    /// What is allowed but should be known: each a sentence, with the Id.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let of = self.id.as_str();
+        self.access.warnings().iter().map(|said| format!("Data endpoint {of:?}: {said}")).collect()
+    }
+
     /// What a change from `old` to `new` changed, in the documents' order. Secrets are masked.
     #[must_use]
     pub fn changes(old: Option<&Self>, new: Option<&Self>) -> Vec<MemberChange> {

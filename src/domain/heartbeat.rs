@@ -46,6 +46,8 @@ pub struct NativeHeartbeat {
     pub coverages: Coverages,
     /// How long ago its gate delivered last, under its last permission to; empty where it has delivered nothing.
     pub delivered_ago: Option<Duration>,
+    /// Whether this is a last word: its session is given up, and no answer makes it act any more.
+    pub leaving: bool,
 }
 
 impl NativeHeartbeat {

@@ -47,7 +47,7 @@ mod user;
 pub use access::{Access, Closed, OpenAccess};
 pub use access_draft::{AccessDraft, SECRET_LIMIT};
 pub use audit::{AuditAction, AuditKind, AuditRow, Deed, Refusal, network};
-pub use buffer::{Block, Membership, Tally, Waiting};
+pub use buffer::{Arrival, Block, Membership, Tally, Waiting};
 pub use call_failure::{CallFailure, FailureKind};
 pub use causes::{chain, root_cause};
 pub use change::{GroupChange, GroupChangeKind, GroupReason, LastAct, Receipt, Seen};

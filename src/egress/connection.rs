@@ -218,3 +218,35 @@ impl Write for Guarded {
         Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_written_past_the_deadline_although_nobody_ends_the_tenure() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address: Uri = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let tenure = Tenure::new(Acting::Unbounded);
+        let mut guarded =
+            Connector::new(HttpConnector::new(), Arc::clone(&tenure)).call(address).await.unwrap();
+        let (mut destination, _) = listener.accept().await.unwrap();
+        let mut write = async |bytes: &'static [u8]| {
+            poll_fn(|context| Pin::new(&mut guarded).poll_write(context, bytes)).await
+        };
+        assert_eq!(write(b"half of a body").await.unwrap(), 14);
+        let mut received = [0; 14];
+        destination.read_exact(&mut received).await.unwrap();
+
+        tenure.renew(Acting::Until(clock::uptime()));
+        let refused = write(b"the rest").await.unwrap_err();
+        assert!(refused.get_ref().is_some_and(|why| why.is::<NotPermitted>()), "{refused:?}");
+        drop(guarded);
+        let cut = destination.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert_eq!(cut.kind(), io::ErrorKind::ConnectionReset);
+    }
+}

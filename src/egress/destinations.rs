@@ -63,8 +63,8 @@ impl Destinations {
         self.means.hold_back
     }
 
-    /// The destinations, each with its route: the one of `known` where nothing of it has changed. Nothing when they
-    /// cannot be read; then it is tried again soon.
+    /// The destinations, each with its route: the one of `known` where nothing of it has changed. The others of `known`
+    /// send nothing new, and keep no connection. Nothing when they cannot be read; then it is tried again soon.
     pub(super) async fn read(
         &mut self,
         known: &mut HashMap<String, Arc<Route>>,
@@ -81,9 +81,12 @@ impl Destinations {
         let mut routes = HashMap::new();
         for found in stored {
             let id = found.endpoint.id().to_string();
-            let same = known.remove(&id).filter(|route| route.version == found.version());
+            let is_same = known.get(&id).is_some_and(|route| route.version == found.version());
+            let same = is_same.then(|| known.remove(&id)).flatten();
             routes.insert(id, same.unwrap_or_else(|| self.route(found)));
         }
+        // A request whose body still comes may hold one of these for long; a demotion waits for connections.
+        known.drain().filter_map(|(_, left)| left.sends().cloned()).for_each(|sends| sends.close());
         self.keep_fresh(&routes);
         Some(routes)
     }
@@ -95,11 +98,7 @@ impl Destinations {
             Destination::new(&open, authorities, gate.clone()).map_err(|error| error.to_string())
         });
         let lane = self.lane(found.endpoint.id().as_str());
-        // Before, it was sent elsewhere or not at all.
-        lane.cover_anew();
-        if let Err(why) = &destination {
-            lane.set_outage(Some(why));
-        }
+        lane.begin_anew();
         Arc::new(Route::new(found.endpoint, version, lane, destination.map(Arc::new)))
     }
 

@@ -14,16 +14,19 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
-    domain::{BootId, Health, Order, Standing, Uptime},
+    domain::{AdapterState, BootId, Health, Order, Standing, Uptime},
 };
 
-/// Those who obey the same orders and send through the gate: it closes after them, as long as it may be open.
+/// What is before the gate. It closes after those who obey the same orders and send through it, as long as it may be
+/// open.
 #[derive(Debug, Clone)]
 pub struct Before {
     /// The collector's supervisor.
     pub collector: watch::Receiver<Health>,
     /// The highest order that the operator's hook was told to its end.
     pub told: watch::Receiver<u64>,
+    /// Whether every part of the source is connected that components and probes tell of.
+    pub connected: watch::Receiver<bool>,
 }
 
 impl Before {
@@ -35,7 +38,8 @@ impl Before {
         select! {
             Ok(()) = self.collector.changed() => {}
             Ok(()) = self.told.changed() => {}
-            // Where there is neither, nobody ever says anything.
+            Ok(()) = self.connected.changed() => {}
+            // Where there is none, nobody ever says anything.
             else => std::future::pending().await,
         }
     }
@@ -74,7 +78,7 @@ impl Follower {
                 biased;
                 () = stop.cancelled() => return Ok(()),
                 changed = standings.changed(), if heard => heard = changed.is_ok(),
-                () = before.news() => self.telling.notice(&self.before.collector, &self.view),
+                () = before.news() => self.notice_misses(),
                 waited = deadline.until(until.unwrap_or_default()), if until.is_some() => waited?,
                 () = wake.notified() => self.read_destinations().await,
                 waited = look.until(next_look) => {
@@ -163,6 +167,24 @@ impl Follower {
         }
     }
 
+    /// What a collector that does not run would have sent is missed; so is what it does not see of its source.
+    fn notice_misses(&mut self) {
+        let Before { collector, connected, .. } = &mut self.before;
+        let down = collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
+        // It may have been missed for a moment, which is over.
+        let was_missed = connected.has_changed().unwrap_or(false);
+        let is_missed = !*connected.borrow_and_update();
+        for lane in self.view.lanes() {
+            if down {
+                lane.cover_anew();
+            }
+            if was_missed {
+                lane.miss_part(true);
+            }
+            lane.miss_part(is_missed);
+        }
+    }
+
     /// Takes out of the buffer what the last answer proved to be settled by the Primary.
     fn trim(&mut self, standing: &Standing) {
         let news = self.proofs.news(standing, &self.view.order, self.destinations.hold_back());
@@ -178,17 +200,28 @@ impl Follower {
     async fn look(&mut self, standing: &Standing) {
         let now = clock::now().uptime;
         self.view.lanes().for_each(|lane| lane.look(now));
-        self.telling.notice(&self.before.collector, &self.view);
+        self.note_arrivals(now, false);
+        self.notice_misses();
         if self.destinations.is_to_be_read_again(now) {
             self.read_destinations().await;
         }
         self.telling.look(&self.view, standing);
     }
 
+    /// Writes down what a run that begins later has to know; in every mode, because another member's may be Hot.
+    fn note_arrivals(&self, now: Uptime, at_last: bool) {
+        for lane in self.view.lanes() {
+            if let Some(arrival) = lane.arrival_to_note(&self.boot, now, at_last) {
+                self.keeper.arrived(lane, arrival);
+            }
+        }
+    }
+
     /// Ends everything that sends.
     pub(super) async fn end(&mut self) {
         self.destinations.end().await;
         self.end_tenure().await;
+        self.note_arrivals(clock::now().uptime, true);
         self.view.order = Order::default();
         self.view.routes.clear();
         self.publish();

@@ -17,6 +17,7 @@ use super::{
     machine::{Settlement, settlement},
     pool::AnswerBody,
     request::{Request, is_gate_path, split, strip},
+    ticket::{Reserved, Ticket},
     via::GateName,
     view::{Route, View},
 };
@@ -95,7 +96,7 @@ pub struct LaneReport {
     pub overloaded: u64,
     /// Not taken, or dropped by setting, while standing by, in this run.
     pub stood_by: u64,
-    /// Why it settles nothing now; empty while it does.
+    /// Why it settles nothing now; empty while it does, or nothing is sent to it.
     pub outage: Option<String>,
 }
 
@@ -103,18 +104,19 @@ impl LaneReport {
     fn of(route: &Route) -> Self {
         let lane: &Lane = &route.lane;
         let (waiting, waiting_bytes) = lane.load();
+        let (open_since, last_received) = lane.received();
         let News { turned_away, overloaded, stood_by, .. } = lane.totals();
         Self {
             id: lane.id().to_owned(),
             waiting,
             waiting_bytes,
             limit_bytes: route.endpoint.max_buffer_bytes(),
-            settled_until: lane.settled_until(),
+            settled_until: open_since.or(last_received),
             tally: lane.tally(),
             turned_away,
             overloaded,
             stood_by,
-            outage: lane.outage(),
+            outage: route.outage(),
         }
     }
 }
@@ -156,13 +158,19 @@ impl Gate {
             return Err(Refusal::GoesRound(id.into_owned()));
         }
         let only_asks = route.endpoint.read_only_methods().iter().any(|known| known == method.as_str());
-        if !only_asks && route.lane.refuses(&order, &route.endpoint) {
-            return Err(Refusal::StandsBy);
-        }
+        let enter = || route.lane.enter(&order, &route.endpoint, clock::now());
+        let ticket = (!only_asks).then(enter).transpose().map_err(|_turned| Refusal::StandsBy)?;
         let read = body::read(body, route.endpoint.max_request_bytes(), &self.memory).await;
-        let body = read.inspect_err(|unread| route.lane.missed(*unread))?;
+        let body = read.inspect_err(|unread| {
+            if *unread == Unread::NoMemory {
+                route.lane.count_overload();
+            }
+        })?;
         let request = whole(method, target, headers, body);
-        if only_asks { self.ask(route, &request).await } else { self.take(&id, request).await }
+        match ticket {
+            Some(ticket) => self.take(&id, request, ticket).await,
+            None => self.ask(route, &request).await,
+        }
     }
 
     /// What the gate goes by, and the order as it is now.
@@ -198,27 +206,29 @@ impl Gate {
     }
 
     /// A request that carries data is settled by the destination, or is ours.
-    async fn take(&self, id: &str, request: Request) -> Result<Answer, Refusal> {
-        let (mut passed, mut under_way) = (None, None);
+    async fn take(&self, id: &str, request: Request, ticket: Ticket) -> Result<Answer, Refusal> {
+        let mut passed = None;
         loop {
             let (view, order) = self.now();
             let route = view.routes.get(id).ok_or_else(|| Refusal::Unknown(id.to_owned()))?;
-            let size = (request.arrival, request.size());
+            let size = request.size();
             match route.lane.take(&order, &route.endpoint, size, passed.is_some()) {
-                Ok(Taken::Keep(reserved)) => {
-                    drop(under_way);
+                Ok(Taken::Keep(over)) => {
+                    let reserved = Reserved::new(ticket, size, over);
                     self.keeper.keep(request, reserved).await.map_err(Refusal::NotWritten)?;
                     return Ok(Answer::Taken(success(route)));
                 }
-                Ok(Taken::Pass(ticket)) => {
-                    // Until it is written down it is under way, and nobody may take it for settled.
-                    under_way = Some(ticket);
-                    match pass(route, &request, &view).await {
-                        Passed::Settled(answer) => return Ok(Answer::Passed(answer)),
-                        Passed::Open(answer) => passed = Some(answer),
-                        Passed::BadTarget => return Err(Refusal::BadPath),
+                Ok(Taken::Pass) => match pass(route, &request, &view).await {
+                    Passed::Settled(settlement, answer) => {
+                        ticket.settled(settlement, answer.status().as_u16(), clock::now());
+                        return Ok(Answer::Passed(answer));
                     }
-                }
+                    Passed::Open(answer) => passed = Some(answer),
+                    Passed::BadTarget => {
+                        ticket.arrived();
+                        return Err(Refusal::BadPath);
+                    }
+                },
                 // It cannot be kept: the collector hears what the destination said, if it said anything.
                 Err(turned) => {
                     if let Some(Some(answer)) = passed {
@@ -240,35 +250,27 @@ fn route<'a>(view: &'a View, id: &str) -> Result<&'a Route, Refusal> {
 
 /// What became of a request that was passed on.
 enum Passed {
-    Settled(Response<AnswerBody>),
+    /// The destination has it, or will never take it.
+    Settled(Settlement, Response<AnswerBody>),
     /// It is still ours; what the destination said, if anything.
     Open(Option<Response<AnswerBody>>),
     BadTarget,
 }
 
 async fn pass(route: &Route, request: &Request, view: &View) -> Passed {
-    let lane = &route.lane;
-    let Some(forwarder) = route.sends() else {
-        if let Err(why) = &route.destination {
-            lane.set_outage(Some(why));
-        }
-        return Passed::Open(None);
-    };
+    let Some(forwarder) = route.sends() else { return Passed::Open(None) };
     match forwarder.send(request, view.stamp()).await {
-        Ok(answer) => {
-            let status = answer.status().as_u16();
-            let settled = settlement(status);
-            lane.settled(settled, status, clock::now());
-            if settled == Settlement::Open {
-                lane.set_outage(Some(&unsettled(answer.status())));
-                return Passed::Open(Some(answer));
+        Ok(answer) => match settlement(answer.status().as_u16()) {
+            Settlement::Open => {
+                route.lane.fails(&unsettled(answer.status()));
+                Passed::Open(Some(answer))
             }
-            Passed::Settled(answer)
-        }
+            settled @ (Settlement::Acknowledged | Settlement::Refused) => Passed::Settled(settled, answer),
+        },
         Err(Undelivered::BadTarget) => Passed::BadTarget,
         Err(Undelivered::Over) => Passed::Open(None),
         Err(Undelivered::Failed(why)) => {
-            lane.set_outage(Some(&why));
+            route.lane.fails(&why);
             Passed::Open(None)
         }
     }
@@ -299,5 +301,5 @@ fn passed_back(answer: Response<AnswerBody>) -> Result<Answer, Refusal> {
 /// The request as it is passed on. It has arrived when all of it has.
 fn whole(method: Method, target: String, mut headers: HeaderMap, (body, held): (Bytes, Held)) -> Request {
     strip(&mut headers);
-    Request { arrival: clock::now(), method, target, headers, body, _held: Some(held) }
+    Request { arrival: clock::now(), method, target, headers, body, held: Some(held) }
 }

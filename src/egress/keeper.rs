@@ -11,10 +11,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{lane::Lane, request::Request, ticket::Reserved};
+use super::{body::Held, lane::Lane, request::Request, ticket::Reserved};
 use crate::{
     clock,
-    domain::{Block, BootId, Membership, Tally, Uptime},
+    domain::{Arrival, Block, BootId, Membership, Tally, Uptime},
     store::{Buffer, BufferChange, StoreError},
 };
 
@@ -30,6 +30,9 @@ const LAZY: Duration = Duration::from_millis(50);
 /// How soon changes that could not be written are tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The same, where they only tell when something arrived last: the next will tell it, too.
+const RETRY_OF_ARRIVALS: Duration = Duration::from_secs(10);
+
 /// Something to write.
 #[derive(Debug)]
 enum Work {
@@ -39,6 +42,8 @@ enum Work {
     Settled(Arc<Lane>, i64, u32),
     /// A block is over.
     Over(Arc<Lane>, i64),
+    /// When something arrived last for a destination.
+    Arrived(Arc<Lane>, Arrival),
     /// This adapter is a member of another group from now on.
     Joined(Membership),
     /// All that was asked for before is written, and then nothing more.
@@ -78,6 +83,11 @@ impl Keeper {
         self.say(Work::Over(Arc::clone(lane), block));
     }
 
+    /// Writes down when something arrived last; nobody waits for it.
+    pub(super) fn arrived(&self, lane: &Arc<Lane>, arrival: Arrival) {
+        self.say(Work::Arrived(Arc::clone(lane), arrival));
+    }
+
     /// What is kept from now on is what another group's source said.
     pub(super) fn joined(&self, membership: Membership) {
         self.say(Work::Joined(membership));
@@ -99,7 +109,15 @@ struct Growing {
     lane: Arc<Lane>,
     block: Block,
     content: Vec<u8>,
-    kept: Vec<(Reserved, oneshot::Sender<Result<(), String>>)>,
+    kept: Vec<Kept>,
+}
+
+/// A request of a block, until the block is on disk.
+struct Kept {
+    reserved: Reserved,
+    done: oneshot::Sender<Result<(), String>>,
+    /// The memory of its body, of which the block has a copy.
+    _held: Option<Held>,
 }
 
 /// A change that nobody waits for; of which lane, if it is one's.
@@ -129,7 +147,9 @@ pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> B
         if let Err(error) = write(&mut buffer, growing, &mut changes).await {
             tracing::error!(%error, "the egress buffer cannot be written");
         }
-        due = (!changes.is_empty()).then(|| clock::now().uptime + RETRY);
+        let is_arrival = |(_, change): &Change| matches!(change, BufferChange::Arrived(..));
+        let retry = if changes.iter().all(is_arrival) { RETRY_OF_ARRIVALS } else { RETRY };
+        due = (!changes.is_empty()).then(|| clock::now().uptime + retry);
         if stop {
             return buffer;
         }
@@ -146,11 +166,20 @@ fn gather(
     let mut stop = false;
     for work in batch {
         match work {
-            Work::Keep(request, reserved, done) => add(growing, &request, reserved, done, boot),
+            Work::Keep(request, reserved, done) => add(growing, *request, reserved, done, boot),
             Work::Settled(lane, block, settled) => {
                 changes.push((Some(lane), BufferChange::Settled(block, settled)));
             }
             Work::Over(lane, block) => changes.push((Some(lane), BufferChange::Remove(block))),
+            Work::Arrived(lane, arrival) => {
+                let change = BufferChange::Arrived(lane.id().to_owned(), arrival);
+                // Where nothing can be written for long the last one is enough.
+                changes.retain(|(of, other)| {
+                    !matches!(other, BufferChange::Arrived(..))
+                        || of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, &lane))
+                });
+                changes.push((Some(lane), change));
+            }
             Work::Joined(membership) => changes.push((None, BufferChange::Joined(membership))),
             Work::Stop => stop = true,
         }
@@ -160,7 +189,7 @@ fn gather(
 
 fn add(
     growing: &mut Vec<Growing>,
-    request: &Request,
+    request: Request,
     reserved: Reserved,
     done: oneshot::Sender<Result<(), String>>,
     boot: &BootId,
@@ -193,7 +222,7 @@ fn add(
     into.block.last.wall = request.arrival.wall;
     into.block.entries += 1;
     into.block.bytes = into.content.len() as u64;
-    into.kept.push((reserved, done));
+    into.kept.push(Kept { reserved, done, _held: request.held });
 }
 
 /// Writes all of it in one commit. Blocks that cannot be written are given up, and those who wait for them told;
@@ -215,7 +244,7 @@ async fn write(
         }
         Err(error) => {
             let is_alone = growing.is_empty();
-            for (_, done) in growing.into_iter().flat_map(|growing| growing.kept) {
+            for Kept { done, .. } in growing.into_iter().flat_map(|growing| growing.kept) {
                 done.send(Err(error.to_string())).ok();
             }
             // Where nothing more can be added, the disk being full, something can be taken out.
@@ -241,7 +270,7 @@ fn tallies(changes: &[Change], growing: &[Growing]) -> Vec<(String, Tally)> {
 impl Growing {
     /// Its changes of the buffer: what makes room for it leaves, and it comes with all that it carries.
     fn changes(&mut self) -> Vec<BufferChange> {
-        let over = self.kept.iter().flat_map(|(reserved, _)| reserved.over()).map(BufferChange::Remove);
+        let over = self.kept.iter().flat_map(|kept| kept.reserved.over()).map(BufferChange::Remove);
         let content = std::mem::take(&mut self.content);
         over.chain([BufferChange::Append(self.lane.id().to_owned(), self.block.clone(), content)]).collect()
     }
@@ -250,11 +279,57 @@ impl Growing {
     fn finish(self, id: i64) {
         let Self { lane, mut block, kept, .. } = self;
         block.id = id;
-        let (reserved, told): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+        let (reserved, told): (Vec<_>, Vec<_>) =
+            kept.into_iter().map(|kept| (kept.reserved, kept.done)).unzip();
         lane.written(block, reserved);
         for done in told {
             // Whoever waited may have hung up; the request is kept all the same.
             done.send(Ok(())).ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+    use hyper::{HeaderMap, Method, body::Bytes};
+
+    use super::*;
+    use crate::{
+        domain::{AccessDraft, ConfigurationId, DataEndpointDraft, Field, Mode, Order, Role, Standing},
+        egress::body::{self, Memory, Unread},
+    };
+
+    #[tokio::test]
+    async fn what_is_being_written_takes_its_memory_until_it_is_on_disk() {
+        let memory = Memory::new(10);
+        let body = async |text: &'static str| {
+            body::read(Full::new(Bytes::from_static(text.as_bytes())), 100, &memory).await
+        };
+        let access = AccessDraft { endpoint: Field::Value("http://h".to_owned()), ..AccessDraft::default() };
+        let draft = DataEndpointDraft { access, ..DataEndpointDraft::default() };
+        let endpoint = draft.complete(None, ConfigurationId::new("d").unwrap()).unwrap();
+        let hot = Standing { role: Role::Secondary, applied_mode: Some(Mode::Hot), ..Standing::default() };
+        let (now, boot) = (clock::now(), BootId::new("this"));
+        let lane = Arc::new(Lane::new("d", None, Duration::from_secs(10), &boot, now.uptime));
+        let ticket = lane.enter(&Order::of(&hot), &endpoint, now).unwrap();
+
+        let (body_read, held) = body("12345678").await.unwrap();
+        let request = Request {
+            arrival: now,
+            method: Method::POST,
+            target: String::new(),
+            headers: HeaderMap::new(),
+            body: body_read,
+            held: Some(held),
+        };
+        let (done, written) = oneshot::channel();
+        let (mut growing, mut changes) = (Vec::new(), Vec::new());
+        let work = Work::Keep(Box::new(request), Reserved::new(ticket, 8, Vec::new()), done);
+        gather([work].into_iter(), &mut growing, &mut changes, &boot);
+        assert_eq!(body("123").await.unwrap_err(), Unread::NoMemory, "it is on its way to the disk");
+        growing.into_iter().for_each(|growing| growing.finish(1));
+        assert_eq!(written.await, Ok(Ok(())));
+        assert!(body("123").await.is_ok());
     }
 }

@@ -7,9 +7,8 @@ use std::{
 
 use tokio::sync::Notify;
 
-pub(super) use super::machine::ledger::{News, Turned};
+pub(super) use super::machine::ledger::{News, Taken, Turned};
 use super::{
-    body::Unread,
     machine::{
         Settlement,
         ledger::{self, Account, Ledger, Terms},
@@ -18,7 +17,7 @@ use super::{
     ticket::{Reserved, Ticket},
 };
 use crate::domain::{
-    Block, BootId, Coverage, DataEndpoint, DestinationKey, Now, Order, Tally, Uptime, Waiting, Wall,
+    Arrival, Block, BootId, Coverage, DataEndpoint, DestinationKey, Now, Order, Tally, Uptime, Waiting, Wall,
 };
 
 /// One destination's lane. Outlives its configuration: what waits stays, whoever is configured.
@@ -33,17 +32,10 @@ pub(super) struct Lane {
 #[derive(Debug)]
 struct State {
     ledger: Ledger,
-    /// Why the destination settles nothing now; empty while it does.
+    /// Why the destination settles nothing, as was seen last; empty while it does, or nobody has seen.
     outage: Option<String>,
-}
-
-/// What becomes of a request that is taken.
-#[derive(Debug)]
-pub(super) enum Taken {
-    /// It goes to the destination.
-    Pass(Ticket),
-    /// It is written down.
-    Keep(Reserved),
+    /// Whether it has settled something since it was last reached in another way, or failed.
+    works: bool,
 }
 
 impl Lane {
@@ -54,7 +46,8 @@ impl Lane {
         boot: &BootId,
         now: Uptime,
     ) -> Self {
-        let state = State { ledger: Ledger::new(waiting, hold_back, boot, now), outage: None };
+        let ledger = Ledger::new(waiting, hold_back, boot, now);
+        let state = State { ledger, outage: None, works: false };
         Self { id: id.to_owned(), state: Mutex::new(state), waits: Notify::new() }
     }
 
@@ -66,33 +59,34 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether requests that carry data are refused now, so that their bodies need not be read; counts one.
-    pub(super) fn refuses(&self, order: &Order, endpoint: &DataEndpoint) -> bool {
-        self.state().ledger.refuses(order, terms(endpoint))
-    }
-
-    /// Takes a request that was received at `arrival`, or turns it away. `unsettled` says that the destination had
-    /// its chance, and did not settle it.
-    pub(super) fn take(
+    /// The head of a request that carries data was read at `arrival`; it is turned away where such are refused now, so
+    /// that its body need not be read.
+    pub(super) fn enter(
         self: &Arc<Self>,
         order: &Order,
         endpoint: &DataEndpoint,
-        (arrival, size): (Now, u64),
-        unsettled: bool,
-    ) -> Result<Taken, Turned> {
-        let taken = self.state().ledger.take(order, terms(endpoint), (arrival, size), unsettled)?;
-        Ok(match taken {
-            ledger::Taken::Pass(number) => Taken::Pass(Ticket::new(Arc::clone(self), number)),
-            ledger::Taken::Keep(number, over) => {
-                Taken::Keep(Reserved::new(Ticket::new(Arc::clone(self), number), size, over))
-            }
-        })
+        arrival: Now,
+    ) -> Result<Ticket, Turned> {
+        let ticket = self.state().ledger.enter(order, terms(endpoint), arrival)?;
+        Ok(Ticket::new(Arc::clone(self), ticket))
     }
 
-    /// What was passed on was answered.
-    pub(super) fn settled(&self, settlement: Settlement, status: u16, now: Now) {
+    /// Takes a request that is under way, or turns it away. `unsettled` says that the destination had its chance, and
+    /// did not settle it.
+    pub(super) fn take(
+        &self,
+        order: &Order,
+        endpoint: &DataEndpoint,
+        size: u64,
+        unsettled: bool,
+    ) -> Result<Taken, Turned> {
+        self.state().ledger.take(order, terms(endpoint), size, unsettled)
+    }
+
+    /// What was passed on was settled.
+    pub(super) fn settled(&self, ticket: ledger::Ticket, settlement: Settlement, status: u16, now: Now) {
         let mut state = self.state();
-        state.ledger.settle(settlement, status, now);
+        state.ledger.settle(ticket, settlement, status, now);
         state.works(settlement);
     }
 
@@ -112,26 +106,25 @@ impl Lane {
         self.waits.notify_one();
     }
 
-    /// A request is no longer under way.
+    /// A request is no longer under way: it is on disk, or nobody could ever deliver it.
     pub(super) fn arrived(&self, ticket: ledger::Ticket) {
         self.state().ledger.arrived(ticket);
     }
 
-    /// A request that was to be kept, for which so many bytes were reserved and these blocks were to be over, could
-    /// not be written.
-    pub(super) fn not_written(&self, reserved: u64, over: Vec<Block>) {
-        let mut state = self.state();
-        state.ledger.not_written(reserved);
-        state.ledger.put_back(over);
+    /// A request is no longer under way, and is not here.
+    pub(super) fn lose(&self, ticket: ledger::Ticket) {
+        self.state().ledger.lose(ticket);
     }
 
-    /// A request was not read: what it had is missing here.
-    pub(super) fn missed(&self, unread: Unread) {
-        let mut state = self.state();
-        state.ledger.cover_anew();
-        if unread == Unread::NoMemory {
-            state.ledger.count_overload();
-        }
+    /// A request that was to be kept, for which so many bytes were reserved and these blocks were to be over, could
+    /// not be written.
+    pub(super) fn not_written(&self, ticket: ledger::Ticket, reserved: u64, over: Vec<Block>) {
+        self.state().ledger.not_written(ticket, reserved, over);
+    }
+
+    /// A request was not read for want of memory.
+    pub(super) fn count_overload(&self) {
+        self.state().ledger.count_overload();
     }
 
     /// The blocks whose turn it is: as many as take no more room than `bytes`, but one at the least.
@@ -178,24 +171,42 @@ impl Lane {
         self.state().ledger.cover_anew();
     }
 
+    /// A part of the source is missed from now on, or no longer.
+    pub(super) fn miss_part(&self, misses_part: bool) {
+        self.state().ledger.miss_part(misses_part);
+    }
+
+    /// Whether a part of the source is missed.
+    pub(super) fn misses_part(&self) -> bool {
+        self.state().ledger.misses_part()
+    }
+
     /// Looks whether time passes.
     pub(super) fn look(&self, now: Uptime) {
         self.state().ledger.look(now);
     }
 
-    /// The arrival up to which everything received is settled; empty before the first.
-    pub(super) fn settled_until(&self) -> Option<Wall> {
-        self.state().ledger.settled_until()
+    /// When the oldest that is not settled was received, and when anything was last, in this run.
+    pub(super) fn received(&self) -> (Option<Wall>, Option<Wall>) {
+        let state = self.state();
+        (state.ledger.open_since(), state.ledger.last_received())
     }
 
-    /// Sending is permitted from now on: what is delivered is counted anew.
+    /// Sending is permitted from now on: what is delivered is counted anew, and how the destination does is seen anew.
     pub(super) fn begin_account(&self) {
-        self.state().ledger.begin_account();
+        let mut state = self.state();
+        state.ledger.begin_account();
+        state.outage = None;
     }
 
     /// What was delivered since then, and whether all that waited then is settled.
     pub(super) fn account(&self) -> (Account, bool) {
         self.state().ledger.account()
+    }
+
+    /// What a run that begins later has to know of the last arrival, if it is to be written now.
+    pub(super) fn arrival_to_note(&self, boot: &BootId, now: Uptime, at_last: bool) -> Option<Arrival> {
+        self.state().ledger.arrival_to_note(boot, now, at_last)
     }
 
     /// How many requests wait, and how much room they take.
@@ -208,13 +219,28 @@ impl Lane {
         self.state().ledger.news()
     }
 
-    /// Says why the destination settles nothing, or that it does again.
-    pub(super) fn set_outage(&self, why: Option<&str>) {
-        self.state().outage = why.map(str::to_owned);
+    /// The destination settles nothing, and why.
+    pub(super) fn fails(&self, why: &str) {
+        let mut state = self.state();
+        (state.outage, state.works) = (Some(why.to_owned()), false);
     }
 
+    /// The destination is reached in another way from now on: how it does is not known yet.
+    pub(super) fn begin_anew(&self) {
+        let mut state = self.state();
+        (state.outage, state.works) = (None, false);
+        // Before, it was sent elsewhere or not at all.
+        state.ledger.cover_anew();
+    }
+
+    /// Why the destination settles nothing, as was seen last.
     pub(super) fn outage(&self) -> Option<String> {
         self.state().outage.clone()
+    }
+
+    /// Whether it has settled something since it was last reached in another way, or failed.
+    pub(super) fn works(&self) -> bool {
+        self.state().works
     }
 }
 
@@ -222,7 +248,7 @@ impl State {
     /// Who settles something works.
     fn works(&mut self, settlement: Settlement) {
         if settlement != Settlement::Open {
-            self.outage = None;
+            (self.outage, self.works) = (None, true);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The egress gate: what a collector sends to its destinations goes through here.
 //!
-//! Promises: as Primary, a request goes to its destination byte for byte, and the answer comes back; nothing is
+//! Promises: as Primary, path, query and body of a request go to its destination byte for byte, and the answer comes back; nothing is
 //! written to a destination past the deadline, and an order that forbids sending counts as obeyed only once every
 //! connection of the time before is gone. As a Hot Secondary, a request is on disk before it is answered, and is
 //! sent after a promotion, in order and before anything newer. What was taken is settled in exactly one way:

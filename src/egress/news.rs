@@ -1,10 +1,10 @@
 //! Tells the history what people should know of the gate, a row for a trouble and not one for each request.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use tokio::time::timeout;
 
-use super::lane::{Lane, News};
+use super::{lane::News, view::Route};
 use crate::{
     clock,
     domain::{Reason, Standing, Transition, TransitionKind, Uptime},
@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// How long the last rows may take to be written.
 const LAST_ROWS_WAIT: Duration = Duration::from_secs(2);
 
-/// Watches the lanes, and hands what is new to the history. The store may be slow; an order must not wait for it.
+/// Watches the destinations, and hands what is new to the history. The store may be slow; an order must not wait for it.
 #[derive(Debug)]
 pub(super) struct Newsroom {
     recorder: Recorder,
@@ -42,12 +42,12 @@ impl Newsroom {
         self.recorder.record(row(standing, Reason::BufferDamaged, what));
     }
 
-    /// Looks at the lanes, and tells what is new of them.
-    pub(super) fn look<'a>(&mut self, standing: &Standing, lanes: impl Iterator<Item = &'a Arc<Lane>>) {
+    /// Looks at the destinations, and tells what is new of them.
+    pub(super) fn look<'a>(&mut self, standing: &Standing, routes: impl Iterator<Item = &'a Route>) {
         let now = clock::now().uptime;
-        for lane in lanes {
-            let told = self.told.entry(lane.id().to_owned()).or_default();
-            for (reason, explanation) in told.news(lane, now) {
+        for route in routes {
+            let told = self.told.entry(route.lane.id().to_owned()).or_default();
+            for (reason, explanation) in told.news(route, now) {
                 self.recorder.record(row(standing, reason, explanation));
             }
         }
@@ -62,8 +62,9 @@ impl Newsroom {
 }
 
 impl Told {
-    fn news(&mut self, lane: &Lane, now: Uptime) -> Vec<(Reason, String)> {
-        let (totals, outage) = (lane.totals(), lane.outage());
+    fn news(&mut self, route: &Route, now: Uptime) -> Vec<(Reason, String)> {
+        let (lane, outage) = (&route.lane, route.outage());
+        let totals = lane.totals();
         let mut news = Vec::new();
         // What was dropped in vain, for what could not be written, is not counted any more.
         let dropped = totals.dropped.saturating_sub(self.totals.dropped);
@@ -110,7 +111,14 @@ impl Told {
                 let (waiting, _) = lane.load();
                 let text = match outage {
                     Some(why) => format!("the destination {:?} settles nothing: {why}", lane.id()),
-                    None => format!("the destination {:?} settles requests again; {waiting} wait", lane.id()),
+                    None if lane.works() => {
+                        format!("the destination {:?} settles requests again; {waiting} wait", lane.id())
+                    }
+                    None => format!(
+                        "how the destination {:?} does is not known any more: nothing is sent to it, or it is reached in \
+                         another way; {waiting} wait",
+                        lane.id()
+                    ),
                 };
                 news.push((reason, text));
             }

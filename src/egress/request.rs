@@ -72,7 +72,7 @@ pub(super) struct Request {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     /// The memory that the body takes; empty for what was read from the buffer.
-    pub(super) _held: Option<Held>,
+    pub(super) held: Option<Held>,
 }
 
 /// The destination's Id, still percent-encoded, and what follows it, of one of the gate's addresses.
@@ -164,7 +164,7 @@ impl Request {
             headers.append(name, HeaderValue::from_bytes(get(from)?).ok()?);
         }
         let body = Bytes::copy_from_slice(get(from)?);
-        Some(Self { arrival: Now { uptime, wall }, method, target, headers, body, _held: None })
+        Some(Self { arrival: Now { uptime, wall }, method, target, headers, body, held: None })
     }
 }
 
@@ -266,7 +266,7 @@ mod tests {
             target: "/a/../b?c".to_owned(),
             headers: two,
             body: Bytes::from_static(b"\x00\xff"),
-            _held: None,
+            held: None,
         };
         let mut written = Vec::new();
         request.encode(&mut written);

@@ -160,7 +160,7 @@ impl Sender {
 
     /// The destination did not settle something: it is asked again, a little later each time.
     async fn wait(&mut self, why: &str, asked: Option<Duration>) {
-        self.lane.set_outage(Some(why));
+        self.lane.fails(why);
         let wait = retry_wait(self.attempts, asked);
         self.attempts += 1;
         select! {

@@ -1,6 +1,6 @@
 //! Tells everybody else how the gate does: which order is obeyed, what is settled, what a hand-over came to.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::sync::watch;
 
@@ -8,8 +8,7 @@ use super::{machine::proof, news::Newsroom, view::View};
 use crate::{
     clock,
     domain::{
-        AdapterState, BootId, Deliveries, Epoch, FailoverScore, GateCoverage, Health, Mode, Now, Standing,
-        Uptime, Wall,
+        BootId, Deliveries, Epoch, FailoverScore, GateCoverage, Health, Mode, Now, Standing, Uptime, Wall,
     },
 };
 
@@ -55,14 +54,6 @@ impl Telling {
 
     pub(super) const fn new(outlets: Outlets, newsroom: Newsroom, setup: Setup, boot: BootId) -> Self {
         Self { outlets, newsroom, setup, boot, counting: None, deliveries: None }
-    }
-
-    /// What a collector that does not run would have sent is missed: it covers nothing until it runs.
-    pub(super) fn notice(&self, collector: &watch::Receiver<Health>, view: &View) {
-        let down = collector.borrow().state.is_some_and(|state| state != AdapterState::Running);
-        if down {
-            view.lanes().for_each(|lane| lane.cover_anew());
-        }
     }
 
     /// What each destination that is configured has received and settled.
@@ -111,19 +102,19 @@ impl Telling {
         self.tell_last(view);
         self.outlets.coverage.send_replace(self.covered(view));
         self.say_health(view);
-        self.newsroom.look(standing, view.lanes());
+        self.newsroom.look(standing, view.routes.values().map(AsRef::as_ref));
     }
 
     pub(super) fn say_health(&mut self, view: &View) {
         let health = if view.routes.is_empty() && view.tenure.is_none() {
             Health { warnings: self.setup.warnings.clone(), ..Health::NOTHING_PROTECTED }
         } else {
-            let down = view.tenure.is_some() && view.lanes().any(|lane| lane.outage().is_some());
+            let down = view.tenure.is_some() && view.routes.values().any(|route| route.outage().is_some());
             Health {
                 obeyed: view.order.number,
                 gated: true,
                 score: self.setup.score_when_down.filter(|_| down),
-                last_data: view.lanes().filter_map(|lane| lane.settled_until()).min().map(whole_second),
+                last_data: settled_until(view).map(whole_second),
                 warnings: self.warnings(view),
                 deliveries: self.deliveries,
                 ..Health::NOTHING_PROTECTED
@@ -141,6 +132,9 @@ impl Telling {
                     .to_owned(),
             );
         }
+        // A map has no order, and what is said again must not look like something else.
+        let by_id: BTreeMap<_, _> = view.routes.iter().collect();
+        warnings.extend(by_id.values().flat_map(|route| route.endpoint.warnings()));
         let sparse = view.lanes().filter(|lane| view.order.mode == Mode::Hot && lane.is_sparse());
         warnings.extend(sparse.map(|lane| {
             format!(
@@ -150,12 +144,21 @@ impl Telling {
                 self.setup.hold_back.as_secs_f64()
             )
         }));
-        warnings.extend(view.lanes().filter_map(|lane| {
-            let (why, (waiting, _)) = (lane.outage()?, lane.load());
+        let misses_part = view.order.egress && view.lanes().any(|lane| lane.misses_part());
+        if misses_part && view.order.mode == Mode::Hot {
+            warnings.push(
+                "A component is not connected: as long as that is so, and then for as long again, nothing of what is sent \
+                 can be proved to be delivered, and all of it stays in a standby's buffer. Bring its source back, or \
+                 report it as Removed."
+                    .to_owned(),
+            );
+        }
+        warnings.extend(view.routes.values().filter_map(|route| {
+            let (why, (waiting, _)) = (route.outage()?, route.lane.load());
             Some(format!(
                 "The destination {:?} settles nothing ({why}); {waiting} requests wait. Bring it back, or mend its Endpoint \
                  and login here: until then what comes is kept, as long as the buffer has room.",
-                lane.id()
+                route.lane.id()
             ))
         }));
         warnings
@@ -165,6 +168,17 @@ impl Telling {
     pub(super) async fn close(&self) {
         self.newsroom.close().await;
     }
+}
+
+/// The arrival up to which everything received is settled, whichever destination it is for: one that nothing is sent to
+/// holds nothing back.
+fn settled_until(view: &View) -> Option<Wall> {
+    let (mut open, mut last) = (None, None);
+    for (open_since, last_received) in view.lanes().map(|lane| lane.received()) {
+        open = [open, open_since].into_iter().flatten().min();
+        last = last.max(last_received);
+    }
+    open.or(last)
 }
 
 /// Whoever reads this time needs no more, and hears of it less often.

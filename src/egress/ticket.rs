@@ -2,25 +2,43 @@
 
 use std::sync::Arc;
 
-use super::{lane::Lane, machine::ledger};
-use crate::domain::{Block, Uptime};
+use super::{
+    lane::Lane,
+    machine::{Settlement, ledger},
+};
+use crate::domain::{Block, Now, Uptime};
 
-/// A request that is under way, from its arrival until it is settled or on disk.
+/// A request that is under way, from its head until it is settled or on disk. One that is dropped before is lost.
 #[derive(Debug)]
 pub(super) struct Ticket {
     lane: Arc<Lane>,
     ticket: ledger::Ticket,
+    ended: bool,
 }
 
 impl Ticket {
     pub(super) const fn new(lane: Arc<Lane>, ticket: ledger::Ticket) -> Self {
-        Self { lane, ticket }
+        Self { lane, ticket, ended: false }
+    }
+
+    /// The destination has settled it.
+    pub(super) fn settled(mut self, settlement: Settlement, status: u16, now: Now) {
+        self.ended = true;
+        self.lane.settled(self.ticket, settlement, status, now);
+    }
+
+    /// It is on disk, or nobody could ever deliver it.
+    pub(super) fn arrived(mut self) {
+        self.ended = true;
+        self.lane.arrived(self.ticket);
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.lane.arrived(self.ticket);
+        if !self.ended {
+            self.lane.lose(self.ticket);
+        }
     }
 }
 
@@ -31,12 +49,11 @@ pub(super) struct Reserved {
     bytes: u64,
     /// The blocks that make room for it: over once it is written, else they wait on.
     over: Vec<Block>,
-    written: bool,
 }
 
 impl Reserved {
     pub(super) const fn new(ticket: Ticket, bytes: u64, over: Vec<Block>) -> Self {
-        Self { ticket, bytes, over, written: false }
+        Self { ticket, bytes, over }
     }
 
     /// The blocks that are over once it is written.
@@ -59,14 +76,16 @@ impl Reserved {
 
     /// The request is on disk: the room is the block's.
     pub(super) fn written(mut self) {
-        self.written = true;
+        self.ticket.ended = true;
+        self.ticket.lane.arrived(self.ticket.ticket);
     }
 }
 
 impl Drop for Reserved {
     fn drop(&mut self) {
-        if !self.written {
-            self.ticket.lane.not_written(self.bytes, std::mem::take(&mut self.over));
+        if !std::mem::replace(&mut self.ticket.ended, true) {
+            let over = std::mem::take(&mut self.over);
+            self.ticket.lane.not_written(self.ticket.ticket, self.bytes, over);
         }
     }
 }

@@ -87,6 +87,14 @@ impl Route {
         Self { sends, ..self.clone() }
     }
 
+    /// Why it settles nothing now, as far as is known: who sends nothing to it sees nothing of it.
+    pub(super) fn outage(&self) -> Option<String> {
+        match &self.destination {
+            Err(why) => Some(why.clone()),
+            Ok(_) => self.sends.as_ref().and_then(|_| self.lane.outage()),
+        }
+    }
+
     /// What sends to it, if anything may.
     pub(super) const fn sends(&self) -> Option<&Arc<Forwarder>> {
         self.sends.as_ref()

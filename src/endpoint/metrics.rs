@@ -60,6 +60,7 @@ const fn word(error: &CallError) -> &'static str {
         | CallError::SessionDiffers(_)
         | CallError::OfAnother
         | CallError::GroupInUse
+        | CallError::Full(_)
         | CallError::TooManyListeners => "Other",
     }
 }

@@ -8,7 +8,7 @@
 //! Does not promise: that a stock member stops when it is told, or knows when its lease is over.
 //! There the epoch on the data is the defence. It does not fence anybody itself.
 //!
-//! It may import `domain`, `clock`, `service`, `metrics` and `store`; `machine` imports `domain` alone.
+//! It may import `domain`, `clock`, `service`, `metrics`, `crowd` and `store`; `machine` imports `domain` alone.
 
 mod driver;
 pub mod machine;
@@ -16,7 +16,7 @@ mod mark;
 mod metrics;
 mod sign;
 
-pub use driver::{Call, CallError, Created, Endpoint, GroupEvent, Listener, OpenError, Settings};
+pub use driver::{Call, CallError, Created, Endpoint, Full, GroupEvent, Listener, OpenError, Settings};
 pub use machine::Choosing;
 pub use mark::Mark;
 pub use metrics::Heard;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock,
+    crowd::Who,
     domain::{Draft, FailoverConfig, Faults, SecretEntry, Standing, TransitionKind},
     store::{Change, KeyState, Store, StoreError, StoredConfiguration},
     wire::{
@@ -165,8 +166,9 @@ async fn failover(State(adapter): State<Adapter>, warnings: Warnings) -> Respons
 async fn watch_failover(
     State((adapter, places)): State<(Adapter, live::Places)>,
     warnings: Warnings,
+    who: Who,
 ) -> Result<Response, Failure> {
-    live::of_failover(adapter, warnings, &places)
+    live::of_failover(adapter, warnings, who, &places)
 }
 
 async fn history(State(adapter): State<Adapter>, query: Query) -> Result<Response, Failure> {

@@ -1,12 +1,16 @@
 //! What handlers learn from the door: who calls, and what an operator should know about the server.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{kit::Peer, notices::Notices};
 use crate::{
     clock,
+    crowd::Who,
     domain::{AuditAction, AuditKind, AuditRow, Deed, User, UserName, UserRole},
     store::Requester,
 };
@@ -37,6 +41,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
+
+/// Whose places are taken by what goes on for long.
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let Peer(from) = Peer::from_request_parts(parts, state).await?;
+        let from = from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip());
+        Ok(Self::is(caller.name(), from))
     }
 }
 

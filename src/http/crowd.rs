@@ -6,7 +6,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::crowd::Crowd;
 
-/// Connections in all, where the system allows as many files: each costs some 20 KiB with TLS.
+/// Connections in all, where the system allows as many files: each costs some 20 KiB with TLS while it rests, and up to
+/// 100 KiB while a head is read.
 const MOST: usize = 16_384;
 
 /// Files that the rest of the process needs: database, timers, calls of its own.

@@ -24,6 +24,7 @@ use super::{
     hosts::{Hosts, Stranger},
     kit::Failure,
     notices::Notices,
+    patience::Pace,
     refusals::{URI_LIMIT, not_an_administrator, too_long},
     traffic::Traffic,
 };
@@ -113,9 +114,10 @@ impl Door {
                 tracing::warn!(%from, why, "a token was refused");
                 (NOBODY.to_owned(), AuditAction::WrongToken)
             }
-            Denied::TooMany(_) => {
-                tracing::warn!(%from, "a login was refused: too many failed from there, or too many wait");
-                (NOBODY.to_owned(), AuditAction::TooManyLogins)
+            Denied::TooMany(name, _) => {
+                let user = name.as_ref().map_or_else(|| NOBODY.to_owned(), ToString::to_string);
+                tracing::warn!(%from, user, "a login was refused: too many failed from there, or too many wait");
+                (user, AuditAction::TooManyLogins)
             }
         };
         self.refuse(asked, &name, action, denied.into())
@@ -188,6 +190,11 @@ impl Door {
         let asked = Asked::of(&parts);
         match self.admit(&parts, &asked).await {
             Ok(login) => {
+                if asked.need != Need::Nobody
+                    && let Some(pace) = parts.extensions.get::<Pace>()
+                {
+                    pace.welcome();
+                }
                 let caller = Caller(login.as_ref().map(|login| login.user.clone()));
                 let answered = answer(Request::from_parts(parts, body), &caller).await;
                 self.tell(&asked, &caller, &answered);

@@ -91,7 +91,10 @@ impl Failure {
                 | StatusCode::PAYLOAD_TOO_LARGE
                 | StatusCode::URI_TOO_LONG
                 | StatusCode::TOO_MANY_REQUESTS
-        ) || matches!(self.cause, Some(Cause::TooManyStreams | Cause::NoMemory))
+        ) || matches!(
+            self.cause,
+            Some(Cause::TooManyStreams | Cause::TooManyGroups | Cause::TooManySessions | Cause::NoMemory)
+        )
     }
 
     /// Its status, what was refused, and after how many seconds to come again.

@@ -10,7 +10,7 @@ use axum::{
     response::{Response, sse::Event},
 };
 use futures_util::{StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::{
     adapter::Adapter,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     clock::{self, Alarm},
+    crowd::{Admission, Crowd, Who},
     domain::{GroupId, GroupKey, GroupOverview, Place, Standing, Transition},
     endpoint::{Endpoint, GroupEvent, Listener},
     store::HistoryQuery,
@@ -37,8 +38,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// The least time between two events of a state, which may change with each heartbeat.
 const LEAST: Duration = Duration::from_millis(50);
 
-/// Streams of a kind at the same time: each costs some milliseconds in a second.
-const MOST_WATCHERS: usize = 64;
+/// Streams of a kind at the same time, and of one user or source: each costs some milliseconds in a second.
+const MOST_WATCHERS: usize = 96;
+const MOST_WATCHERS_OF_ONE: usize = 64;
 
 /// The event that carries `diagnostics/Failover`.
 const FAILOVER: &str = "Failover";
@@ -51,15 +53,15 @@ const STATUS: &str = "Status";
 
 /// How many may watch.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Semaphore>);
+pub(super) struct Places(Arc<Crowd>);
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_WATCHERS)))
+        Self(Crowd::new(MOST_WATCHERS, MOST_WATCHERS_OF_ONE))
     }
 
-    fn take(&self) -> Result<OwnedSemaphorePermit, Failure> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_full| too_many())
+    fn take(&self, who: Who) -> Result<Admission, Failure> {
+        self.0.admit(who).ok_or_else(too_many)
     }
 }
 
@@ -67,7 +69,10 @@ pub(super) fn too_many() -> Failure {
     Failure::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "Too many watch.",
-        format!("{MOST_WATCHERS} streams of this kind are open, which is the most."),
+        format!(
+            "{MOST_WATCHERS} streams of this kind are open, or {MOST_WATCHERS_OF_ONE} for this user or from there, which is \
+             the most."
+        ),
         "Close pages that nobody looks at, or GET the state itself from time to time.",
     )
     .retry_after(10)
@@ -84,7 +89,7 @@ trait Told: Send + 'static {
 }
 
 /// The answer that tells at once, and then after each wait, as long as it has its place.
-fn answer(told: impl Told, place: OwnedSemaphorePermit) -> Result<Response, Failure> {
+fn answer(told: impl Told, place: Admission) -> Result<Response, Failure> {
     let alarm = Alarm::new().map_err(internal)?;
     let start = (told, alarm, place, false);
     let pieces = stream::unfold(start, async |(mut told, mut alarm, place, begun)| {
@@ -118,10 +123,11 @@ struct Failover {
 pub(super) fn of_failover(
     adapter: Adapter,
     warnings: Warnings,
+    who: Who,
     places: &Places,
 ) -> Result<Response, Failure> {
     let standing = adapter.standing.clone();
-    answer(Failover { adapter, warnings, standing, newest: None }, places.take()?)
+    answer(Failover { adapter, warnings, standing, newest: None }, places.take(who)?)
 }
 
 impl Told for Failover {
@@ -166,9 +172,10 @@ pub(super) fn of_status(
     endpoint: Endpoint,
     key: GroupKey,
     warnings: Warnings,
+    who: Who,
     places: &Places,
 ) -> Result<Response, Failure> {
-    let (place, listener) = (places.take()?, endpoint.listen(&key)?);
+    let (place, listener) = (places.take(who.clone())?, endpoint.listen(&key, who)?);
     answer(Status { endpoint, key, warnings, listener, change: None }, place)
 }
 
@@ -207,8 +214,13 @@ struct Groups {
 }
 
 /// The stream of the groups of `place` at a glance.
-pub(super) fn of_groups(endpoint: Endpoint, place: Place, places: &Places) -> Result<Response, Failure> {
-    answer(Groups { endpoint, place, told: BTreeMap::new() }, places.take()?)
+pub(super) fn of_groups(
+    endpoint: Endpoint,
+    place: Place,
+    who: Who,
+    places: &Places,
+) -> Result<Response, Failure> {
+    answer(Groups { endpoint, place, told: BTreeMap::new() }, places.take(who)?)
 }
 
 impl Told for Groups {

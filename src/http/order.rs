@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock,
+    crowd::Who,
     orders::{Orders, TooManyListeners},
     wire::order::OrderBody,
 };
@@ -30,8 +31,8 @@ async fn order(State(orders): State<Orders>) -> Response {
     Json(OrderBody::new(orders.now(), clock::now().uptime)).into_response()
 }
 
-async fn listen(State(orders): State<Orders>) -> Result<Response, Failure> {
-    Ok(events::of_order(orders.listen()?))
+async fn listen(State(orders): State<Orders>, who: Who) -> Result<Response, Failure> {
+    Ok(events::of_order(orders.listen(who)?))
 }
 
 impl From<TooManyListeners> for Failure {

@@ -2,15 +2,16 @@
 //!
 //! A request's head must be complete within 10 s of its first byte (of the connection's begin, for the
 //! first), and an answer must be taken. Between requests a connection may rest: members of groups with
-//! long timeouts speak seldom, and one that finds its connection closed loses a heartbeat. Bodies have a
-//! limit of their own, where they are read.
+//! long timeouts speak seldom, and one that finds its connection closed loses a heartbeat. One on which nobody was let in
+//! may rest a minute at the most: who only knocks must not hold the places of those who work. What came of a head together with the
+//! request before it is not seen here, and rests as long. Bodies have a limit of their own, where they are read.
 
 use std::{
     io,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -29,6 +30,9 @@ pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long a connection may rest between two requests, at the least: one timer goes on through all of them, so that
 /// none of many has to set one.
 const REST_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// The same for one on which nobody was let in yet: it may rest a minute at the most.
+const STRANGER_REST_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a client may take nothing of an answer.
 const TAKE_LIMIT: Duration = Duration::from_secs(30);
@@ -50,13 +54,30 @@ const ANSWERING: u8 = 3;
 
 /// What a connection is at. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pace(Arc<AtomicU8>);
+pub(super) struct Pace(Arc<At>);
+
+#[derive(Debug, Default)]
+struct At {
+    stage: AtomicU8,
+    /// Whether somebody was let in on it.
+    welcome: AtomicBool,
+}
 
 impl Pace {
     /// A head is complete; its request is being answered until the returned value is dropped.
     pub(super) fn begin(&self) -> Answering {
-        self.0.store(ANSWERING, Ordering::Relaxed);
+        self.0.stage.store(ANSWERING, Ordering::Relaxed);
         Answering(self.clone())
+    }
+
+    /// Somebody was let in.
+    pub(super) fn welcome(&self) {
+        self.0.welcome.store(true, Ordering::Relaxed);
+    }
+
+    /// How long the connection may rest.
+    fn rest(&self) -> Duration {
+        if self.0.welcome.load(Ordering::Relaxed) { REST_LIMIT } else { STRANGER_REST_LIMIT }
     }
 
     /// Whether a part of a head was read, and the rest is waited for.
@@ -75,14 +96,14 @@ impl Pace {
     }
 
     fn stage(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.0.stage.load(Ordering::Relaxed)
     }
 
     /// Something was read.
     fn heard(&self) {
         // One that is being answered is reading its body, or the next request ahead.
         for (from, to) in [(FRESH, FIRST), (RESTING, HEAD)] {
-            self.0.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
+            self.0.stage.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed).ok();
         }
     }
 }
@@ -93,7 +114,7 @@ pub(super) struct Answering(Pace);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.0.store(RESTING, Ordering::Relaxed);
+        self.0.0.stage.store(RESTING, Ordering::Relaxed);
     }
 }
 
@@ -103,7 +124,8 @@ pub(super) struct Patience<S> {
     stream: S,
     pace: Pace,
     reading: Option<(u8, Pin<Box<Sleep>>)>,
-    resting: Option<Pin<Box<Sleep>>>,
+    /// The rest that is allowed, with its timer.
+    resting: Option<(Duration, Pin<Box<Sleep>>)>,
     /// Whether something was read since that began.
     stirred: bool,
     writing: Option<Pin<Box<Sleep>>>,
@@ -132,29 +154,37 @@ impl<S> Patience<S> {
                     other => &mut other.insert((stage, Box::pin(sleep(HEAD_LIMIT)))).1,
                 };
                 ready!(timer.as_mut().poll(cx));
-                self.pace.0.compare_exchange(FRESH, SILENT, Ordering::Relaxed, Ordering::Relaxed).ok();
+                self.pace.0.stage.compare_exchange(FRESH, SILENT, Ordering::Relaxed, Ordering::Relaxed).ok();
             }
             RESTING => {
                 self.reading = None;
-                ready!(self.poll_resting(cx));
+                ready!(self.poll_resting(cx, true));
             }
             _ => {
                 self.reading = None;
-                return Poll::Pending;
+                // Who reads is not asked again when the answer is over: what wakes him then is set now. The rest is counted
+                // from the end of the answer, which is not known here.
+                let over = self.poll_resting(cx, false);
+                self.stirred = true;
+                ready!(over);
             }
         }
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no request was complete in time"))
     }
 
-    /// Ready once nothing was read for as long as a connection may rest.
-    fn poll_resting(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready once nothing was read for as long as a connection may rest, and it `rests`.
+    fn poll_resting(&mut self, cx: &mut Context<'_>, rests: bool) -> Poll<()> {
         loop {
-            let timer = self.resting.get_or_insert_with(|| {
-                self.stirred = false;
-                Box::pin(sleep(REST_LIMIT))
-            });
+            let allowed = self.pace.rest();
+            let timer = match &mut self.resting {
+                Some((of, timer)) if *of == allowed => timer,
+                other => {
+                    self.stirred = false;
+                    &mut other.insert((allowed, Box::pin(sleep(allowed)))).1
+                }
+            };
             ready!(timer.as_mut().poll(cx));
-            if !self.stirred {
+            if rests && !self.stirred {
                 return Poll::Ready(());
             }
             self.resting = None;
@@ -192,7 +222,7 @@ impl<S: AsyncWrite + Unpin> Patience<S> {
         }
         let timer = self.writing.get_or_insert_with(|| Box::pin(sleep(TAKE_LIMIT)));
         ready!(timer.as_mut().poll(cx));
-        self.pace.0.store(NOT_TAKEN, Ordering::Relaxed);
+        self.pace.0.stage.store(NOT_TAKEN, Ordering::Relaxed);
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the answer was not taken in time")))
     }
 }
@@ -301,10 +331,55 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn one_on_which_nobody_was_let_in_rests_for_less_until_somebody_is() -> io::Result<()> {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let pace = connection.pace();
+        for (welcome, limit) in [(false, STRANGER_REST_LIMIT), (true, REST_LIMIT)] {
+            client.write_all(b"request").await?;
+            read(&mut connection).await?;
+            let answering = pace.begin();
+            if welcome {
+                pace.welcome();
+            }
+            drop(answering);
+            let begun = tokio::time::Instant::now();
+            let ended = read(&mut connection).await;
+            assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+            assert_eq!(begun.elapsed(), limit);
+        }
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_waits_since_before_the_answer_was_over_is_woken_when_the_rest_is() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut connection = Patience::new(server);
+        let pace = connection.pace();
+        client.write_all(b"request").await.unwrap();
+        read(&mut connection).await.unwrap();
+        let (answering, begun) = (pace.begin(), tokio::time::Instant::now());
+        let mut reader = tokio::task::JoinSet::new();
+        reader.spawn(async move { read(&mut connection).await });
+        // It waits, and nobody asks it again.
+        sleep(3 * STRANGER_REST_LIMIT / 2).await;
+        assert!(reader.try_join_next().is_none(), "an answer may take its time");
+        drop(answering);
+        let ended = reader.join_next().await.unwrap().unwrap();
+        assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
+        assert_eq!(
+            begun.elapsed(),
+            3 * STRANGER_REST_LIMIT,
+            "as long as it may rest, from the end of the answer"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_may_rest_between_requests_but_not_for_ever() -> io::Result<()> {
         let (mut client, server) = tokio::io::duplex(64);
         let mut connection = Patience::new(server);
         let pace = connection.pace();
+        pace.welcome();
         client.write_all(b"request").await?;
         read(&mut connection).await?;
         drop(pace.begin());

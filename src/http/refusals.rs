@@ -57,10 +57,10 @@ impl From<Denied> for Failure {
                 "Get a token of the issuer for this server's audience, with one of its roles, and send it again.",
             )
             .because(Cause::BadToken),
-            Denied::TooMany(wait) => Self::new(
+            Denied::TooMany(_, wait) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "There were too many logins.",
-                "Too many logins failed from there, or too many wait to be checked.",
+                "Too many failed under this name or from there, or too many wait to be checked.",
                 "Wait, then send the request again with the right name and password.",
             )
             .retry_after(wait.as_secs().max(1))

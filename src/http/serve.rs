@@ -137,6 +137,7 @@ async fn speak(
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         let (router, answering) = (router.clone(), pace.begin());
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(pace.clone());
         let has_body = !request.body().is_end_stream();
         async move {
             let response = router.answer(request.map(Body::new)).await;

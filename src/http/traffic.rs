@@ -43,12 +43,16 @@ pub(super) enum Cause {
     TooManyHeartbeats,
     /// As many streams are open as there may be.
     TooManyStreams,
+    /// There are as many groups as there may be.
+    TooManyGroups,
+    /// There are as many sessions as there may be.
+    TooManySessions,
     /// The requests under way take all the memory that they may.
     NoMemory,
 }
 
 impl Cause {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::NoLogin,
         Self::WrongLogin,
         Self::BadToken,
@@ -60,6 +64,8 @@ impl Cause {
         Self::OfAnotherUser,
         Self::TooManyHeartbeats,
         Self::TooManyStreams,
+        Self::TooManyGroups,
+        Self::TooManySessions,
         Self::NoMemory,
     ];
 
@@ -77,6 +83,8 @@ impl Cause {
             Self::OfAnotherUser => (StatusCode::FORBIDDEN, "OfAnotherUser"),
             Self::TooManyHeartbeats => (StatusCode::TOO_MANY_REQUESTS, "TooManyHeartbeats"),
             Self::TooManyStreams => (StatusCode::SERVICE_UNAVAILABLE, "TooManyStreams"),
+            Self::TooManyGroups => (StatusCode::SERVICE_UNAVAILABLE, "TooManyGroups"),
+            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "TooManySessions"),
             Self::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, "NoMemory"),
         }
     }

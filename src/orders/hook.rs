@@ -6,10 +6,7 @@ use tokio::{select, sync::watch, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::listener::{Heard, Listener, Orders};
-use crate::{
-    clock, command,
-    domain::{Epoch, Order},
-};
+use crate::{clock, command, domain::Order};
 
 /// Changes that may wait for their run. More come only where roles change faster than the hook runs for
 /// minutes; then the oldest are left out, because the newest says what is wanted.
@@ -123,14 +120,14 @@ impl Runs {
     }
 }
 
-/// The order as variables of an environment. An epoch that is not known is empty.
+/// The order as variables of an environment. The epoch is that to send under, and empty for whoever may not.
 fn variables(order: &Order, url: &str) -> [(&'static str, String); 8] {
     [
         ("CLIENT_FAILOVER_ROLE", order.role.to_string()),
         ("CLIENT_FAILOVER_MODE", order.mode.to_string()),
         (
             "CLIENT_FAILOVER_EPOCH",
-            order.epoch.map(Epoch::get).map_or_else(String::new, |epoch| epoch.to_string()),
+            order.epoch.filter(|_| order.egress).map_or_else(String::new, |epoch| epoch.get().to_string()),
         ),
         ("CLIENT_FAILOVER_URL", url.to_owned()),
         ("CLIENT_FAILOVER_STARTED", order.started.to_string()),

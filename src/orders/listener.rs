@@ -2,27 +2,32 @@
 
 use std::{io, sync::Arc};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use super::machine::Teller;
 use crate::{
     clock::{self, Alarm},
+    crowd::{Admission, Crowd, Who},
     domain::{Order, Reason, Standing},
 };
 
-/// Listeners at the same time: each holds a connection and a timer, and an adapter has few collectors.
-const MOST_LISTENERS: usize = 64;
+/// Listeners at the same time, and of one user or source: each holds a connection and a timer, and an adapter has few
+/// collectors.
+const MOST_LISTENERS: usize = 96;
+const MOST_LISTENERS_OF_ONE: usize = 64;
 
 /// Too many listen already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{MOST_LISTENERS} listen to the order, and there is no place for another")]
+#[error(
+    "{MOST_LISTENERS} listen to the order, or {MOST_LISTENERS_OF_ONE} for this user or from there, and there is no place for another"
+)]
 pub struct TooManyListeners;
 
 /// Where the order is heard. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Orders {
     standing: watch::Receiver<Standing>,
-    places: Arc<Semaphore>,
+    places: Arc<Crowd>,
 }
 
 /// Something that a listener hears.
@@ -42,14 +47,14 @@ pub struct Listener {
     alarm: Alarm,
     /// The number of the order heard last; empty before the first.
     number: Option<u64>,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Admission>,
 }
 
 impl Orders {
     /// The orders that this standing comes to.
     #[must_use]
     pub fn new(standing: watch::Receiver<Standing>) -> Self {
-        Self { standing, places: Arc::new(Semaphore::new(MOST_LISTENERS)) }
+        Self { standing, places: Crowd::new(MOST_LISTENERS, MOST_LISTENERS_OF_ONE) }
     }
 
     /// The order at this moment.
@@ -58,13 +63,13 @@ impl Orders {
         Order::of(&self.standing.borrow()).at(clock::now().uptime)
     }
 
-    /// Begins to listen; the present order is heard first.
+    /// Begins to listen, for `who`; the present order is heard first.
     ///
     /// # Errors
     /// When there are too many listeners, or the system has no timer left; then nobody is told that the
     /// deadline has passed.
-    pub fn listen(&self) -> Result<Listener, TooManyListeners> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_full| TooManyListeners)?;
+    pub fn listen(&self, who: Who) -> Result<Listener, TooManyListeners> {
+        let place = self.places.admit(who).ok_or(TooManyListeners)?;
         let alarm = Alarm::new().map_err(|error| {
             tracing::error!(%error, "no timer can be had for another listener");
             TooManyListeners
@@ -80,7 +85,7 @@ impl Orders {
     /// How many listen.
     #[must_use]
     pub fn listeners(&self) -> usize {
-        MOST_LISTENERS - self.places.available_permits()
+        self.places.present()
     }
 
     fn listener(&self, alarm: Alarm) -> Listener {
@@ -129,10 +134,15 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        time::Duration,
+    };
 
     use super::*;
-    use crate::domain::{Acting, EndpointLoss, Mode, Role};
+    use crate::domain::{Acting, EndpointLoss, Mode, Role, UserName};
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     fn primary(order: u64, acting: Acting) -> Standing {
         Standing {
@@ -150,7 +160,7 @@ mod tests {
     async fn the_deadline_is_heard_when_it_passes_although_nobody_publishes() {
         let end = clock::now().uptime + Duration::from_millis(150);
         let published = watch::Sender::new(primary(4, Acting::Until(end)));
-        let mut listener = Orders::new(published.subscribe()).listen().unwrap();
+        let mut listener = Orders::new(published.subscribe()).listen(HERE.into()).unwrap();
         let Ok(Some(Heard::Order(first))) = listener.next().await else {
             panic!("the present order is first")
         };
@@ -166,7 +176,7 @@ mod tests {
         let end = clock::now().uptime + Duration::from_secs(600);
         let published = watch::Sender::new(primary(4, Acting::Until(end)));
         let orders = Orders::new(published.subscribe());
-        let mut listener = orders.listen().unwrap();
+        let mut listener = orders.listen(HERE.into()).unwrap();
         assert!(matches!(listener.next().await, Ok(Some(Heard::Order(_)))));
         published.send_replace(primary(4, Acting::Until(end + Duration::from_secs(1))));
         published.send_replace(primary(5, Acting::Until(end)));
@@ -179,13 +189,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_are_so_many_places_and_no_more() {
+    async fn there_are_so_many_places_and_nobody_takes_them_all() {
         let published = watch::Sender::new(Standing::default());
         let orders = Orders::new(published.subscribe());
-        let mut listeners: Vec<_> = (0..MOST_LISTENERS).map(|_| orders.listen().unwrap()).collect();
-        assert_eq!(orders.listen().err(), Some(TooManyListeners));
+        let of = |who: &str| orders.listen(Who::is(Some(&UserName::new(who).unwrap()), HERE));
+        let mut listeners: Vec<_> = (0..MOST_LISTENERS_OF_ONE).map(|_| of("a").unwrap()).collect();
+        assert_eq!(of("a").err(), Some(TooManyListeners));
+        let others: Vec<_> = std::iter::from_fn(|| of("b").ok()).collect();
+        assert_eq!(others.len(), MOST_LISTENERS - MOST_LISTENERS_OF_ONE);
         listeners.pop();
-        assert!(orders.listen().is_ok());
+        assert!(of("c").is_ok());
         assert!(orders.listen_always().is_ok());
     }
 }

@@ -6,7 +6,8 @@
 //! time its run comes is not told any more.
 //!
 //! Does not: stop anybody. Who only listens acts on his own until he has heard; who must not, is supervised.
-//! An order that came and went while nobody could look is not told. It imports only `domain`, `clock` and `command`.
+//! An order that came and went while nobody could look is not told. It imports only `domain`, `clock`, `crowd`
+//! and `command`.
 //!
 //! `machine` decides what is a change, `listener` waits for it, `hook` runs the command.
 

@@ -25,7 +25,7 @@ use crate::{
     },
     recorder::Recorder,
     service::Pulse,
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoredConfiguration},
     tls::Authorities,
 };
 
@@ -95,6 +95,8 @@ pub struct Registration {
     /// were made.
     made: Option<(FailoverConfig, Option<i64>, EndpointClient)>,
     clients_made: u64,
+    /// What should be, as it is being read: a store that hangs keeps no answer waiting.
+    reading: JoinSet<Read>,
     calls: JoinSet<(CallId, Result<Answer, CallFailure>)>,
     aborts: HashMap<CallId, AbortHandle>,
     farewells: JoinSet<(HttpUrl, GroupId)>,
@@ -112,11 +114,16 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Prepares the registration of the adapter whose store this is.
+    /// Prepares the registration of the adapter whose store this is; `pulse` is its loop's.
     ///
     /// # Errors
     /// When the store or the system refuses.
-    pub async fn new(store: Store, loss: EndpointLoss, mut obedience: Obedience) -> Result<Self, StartError> {
+    pub async fn new(
+        store: Store,
+        loss: EndpointLoss,
+        mut obedience: Obedience,
+        pulse: Pulse,
+    ) -> Result<Self, StartError> {
         let now = clock::now();
         let incarnation = Incarnation::new(Uuid::new_v4().to_string()).map_err(io::Error::other)?;
         let stored = store.begin_incarnation(&fresh_session()?, &incarnation).await?;
@@ -149,6 +156,7 @@ impl Registration {
             newest: None,
             made: None,
             clients_made: 0,
+            reading: JoinSet::new(),
             calls: JoinSet::new(),
             aborts: HashMap::new(),
             farewells: JoinSet::new(),
@@ -158,7 +166,7 @@ impl Registration {
             unwritten: false,
             reread: None,
             counted: Calls::default(),
-            pulse: Pulse::unwatched(),
+            pulse,
         })
     }
 
@@ -166,13 +174,6 @@ impl Registration {
     #[must_use]
     pub fn trusting(mut self, authorities: Authorities) -> Self {
         self.authorities = authorities;
-        self
-    }
-
-    /// The same, with a loop that is watched.
-    #[must_use]
-    pub fn watched(mut self, pulse: Pulse) -> Self {
-        self.pulse = pulse;
         self
     }
 
@@ -203,7 +204,8 @@ impl Registration {
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
-        let desired = self.desired().await.unwrap_or_else(unread);
+        let read = read(self.store.clone()).await;
+        let desired = self.desired(read).unwrap_or_else(unread);
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
             self.step(event).await;
@@ -227,6 +229,7 @@ impl Registration {
     /// The next event, or `None` when it is time to stop.
     async fn next_event(&mut self, stop: &CancellationToken) -> io::Result<Option<Event>> {
         loop {
+            self.pulse.turn();
             let tick = [self.machine.next_wake(), self.reread].into_iter().flatten().min();
             let (wake, nudged) = (Arc::clone(&self.wake), Arc::clone(&self.nudged));
             let health = &mut self.obedience.health;
@@ -251,8 +254,13 @@ impl Registration {
                 Ok(()) = health.changed() => {
                     return Ok(Some(Event::Health(health.borrow_and_update().clone())));
                 }
-                () = wake.notified() => {
-                    if let Some(desired) = self.desired().await {
+                // What changes while it is read is read after that.
+                () = wake.notified(), if self.reading.is_empty() => {
+                    self.reread = None;
+                    self.reading.spawn(read(self.store.clone()));
+                }
+                Some(ended) = self.reading.join_next(), if !self.reading.is_empty() => {
+                    if let Some(desired) = self.desired(ended.map_err(io::Error::other)?) {
                         return Ok(Some(Event::Configured(desired)));
                     }
                 }
@@ -269,12 +277,10 @@ impl Registration {
         }
     }
 
-    /// Reads what should be, and prepares the client for it. `None` when the store cannot say: then
+    /// What should be, as it was read, and prepares the client for it. `None` when the store cannot say: then
     /// everything stays as it is, and it is asked again soon.
-    async fn desired(&mut self) -> Option<Desired> {
-        self.reread = None;
-        let read = async { Ok((self.store.configuration().await?, self.store.has_data_endpoints().await?)) };
-        let (stored, has_destination) = match read.await {
+    fn desired(&mut self, read: Read) -> Option<Desired> {
+        let (stored, has_destination) = match read {
             Ok(read) => read,
             Err(StoreError::Unreadable(what)) => {
                 return Some(Desired::Unusable(format!("the stored configuration cannot be used: {what}")));
@@ -430,6 +436,13 @@ impl Registration {
             (farewell.endpoint, farewell.group)
         });
     }
+}
+
+/// The stored configuration, and whether the gate has a destination.
+type Read = Result<(Option<StoredConfiguration>, bool), StoreError>;
+
+async fn read(store: Store) -> Read {
+    Ok((store.configuration().await?, store.has_data_endpoints().await?))
 }
 
 fn timed_out(at_most: Duration) -> CallFailure {

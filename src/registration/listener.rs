@@ -61,7 +61,7 @@ impl Listener {
                     "the endpoint's events are not heard; heartbeats go on at their pace"
                 );
             }
-            let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+            let asked = self.backoff.asked(asked.unwrap_or_default(), LONGEST_ASKED);
             alarm.after(self.backoff.next(self.what.longest_wait).max(asked)).await?;
         }
     }

@@ -46,6 +46,7 @@ struct Shared {
     obeyers: Obeyers,
     authorities: Authorities,
     health: watch::Sender<Health>,
+    connected: watch::Sender<bool>,
 }
 
 /// What those say who obey the order.
@@ -74,8 +75,11 @@ impl Reports {
     pub fn new(probes: Vec<Probe>, mut obeyers: Obeyers, authorities: Authorities) -> Self {
         let machine = Machine::new(&probes);
         let health = watch::Sender::new(machine.health(&obeyers.heard()));
+        let connected = watch::Sender::new(machine.is_connected());
         let (machine, reported) = (Mutex::new(machine), Notify::new());
-        Self { shared: Arc::new(Shared { machine, reported, probes, obeyers, authorities, health }) }
+        Self {
+            shared: Arc::new(Shared { machine, reported, probes, obeyers, authorities, health, connected }),
+        }
     }
 
     /// How the adapter does, now and later.
@@ -84,14 +88,19 @@ impl Reports {
         self.shared.health.subscribe()
     }
 
+    /// Whether every part of the source is connected that components and probes tell of. Each time that one is not is
+    /// seen, however short it is.
+    #[must_use]
+    pub fn connected(&self) -> watch::Receiver<bool> {
+        self.shared.connected.subscribe()
+    }
+
     /// A component reports, for the first time or again.
     ///
     /// # Errors
     /// When its Id is a probe's, or there are too many.
     pub fn report(&self, id: ComponentId, report: Report) -> Result<(), ReportError> {
-        self.machine().report(clock::now(), id, report)?;
-        self.shared.reported.notify_one();
-        Ok(())
+        self.tell(|machine| machine.report(clock::now(), id, report))
     }
 
     /// A component is gone.
@@ -99,9 +108,7 @@ impl Reports {
     /// # Errors
     /// When it was not there, or is a probe.
     pub fn delete(&self, id: &ComponentId) -> Result<(), ReportError> {
-        self.machine().delete(clock::now(), id)?;
-        self.shared.reported.notify_one();
-        Ok(())
+        self.tell(|machine| machine.delete(clock::now(), id))
     }
 
     /// All components and what they count as now, by their Ids.
@@ -145,6 +152,7 @@ impl Reports {
             let (changes, health, deadline) = {
                 let mut machine = self.machine();
                 machine.order(now, order.started);
+                self.say_connected(&machine);
                 (machine.take_changes(), machine.health(&said), machine.next_wake())
             };
             self.shared.health.send_if_modified(|published| {
@@ -184,8 +192,21 @@ impl Reports {
     }
 
     fn probed(&self, id: &ComponentId, outcome: Result<(), String>) {
-        self.machine().probed(clock::now(), id, outcome);
+        self.tell(|machine| machine.probed(clock::now(), id, outcome));
+    }
+
+    /// Tells the machine something; what follows from it is published soon, and that something is missed at once.
+    fn tell<T>(&self, what: impl FnOnce(&mut Machine) -> T) -> T {
+        let mut machine = self.machine();
+        let told = what(&mut machine);
+        self.say_connected(&machine);
         self.shared.reported.notify_one();
+        told
+    }
+
+    fn say_connected(&self, machine: &Machine) {
+        let connected = machine.is_connected();
+        self.shared.connected.send_if_modified(|said| std::mem::replace(said, connected) != connected);
     }
 }
 

@@ -80,7 +80,10 @@ impl Manager {
             return Ok(());
         }
         let every = self.patience.map_or(LOOK_EVERY, |patience| (patience / LOOKS).min(LOOK_EVERY));
-        let (mut alarm, mut told, mut missed) = (Alarm::new()?, String::new(), None);
+        let (mut alarm, mut told, mut missed) = (Alarm::new()?, String::new(), Vec::new());
+        if self.patience.is_some() {
+            tracing::debug!(loops = ?rounds.watched(), "the service manager is told that they go round");
+        }
         loop {
             let now = status();
             if now != told {
@@ -88,13 +91,13 @@ impl Manager {
                 told = now;
             }
             let missing = rounds.missing();
-            if missing.is_none() {
+            if missing.is_empty() {
                 if self.patience.is_some() {
                     self.tell("WATCHDOG=1");
                 }
                 rounds.ask();
             } else if missing != missed {
-                tracing::debug!(missing, "a loop has not gone round yet; the service manager is not told");
+                tracing::debug!(?missing, "a loop has not gone round yet; the service manager is not told");
             }
             missed = missing;
             tokio::select! {
@@ -146,7 +149,7 @@ mod tests {
         socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let manager = Manager::at(Some(name.as_os_str()), Some(Duration::from_millis(40)));
         let (rounds, stop, looks) = (Rounds::default(), CancellationToken::new(), AtomicU64::new(0));
-        let (pulse, theirs) = (rounds.watch("hangs"), stop.clone());
+        let (mut pulse, theirs) = (rounds.watch("hangs"), stop.clone());
         // Each look has another status, so that looks can be counted from outside.
         let mut attending = tokio::task::JoinSet::new();
         attending.spawn(async move {

@@ -4,8 +4,8 @@
 //! told so last; a loop that hangs, or a process that does, is noticed. Where no manager asks (`NOTIFY_SOCKET`),
 //! nothing is done. It imports only `clock`.
 //!
-//! Does not: watch what waits for a disk, as long as it waits without holding a thread: a process that renews its
-//! Primaries from memory must not be ended because a disk hangs.
+//! Does not: watch what waits for a disk: a process that renews its Primaries from memory must not be ended because
+//! a disk hangs. So no loop that is watched waits for one.
 
 mod manager;
 mod pulse;

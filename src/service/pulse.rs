@@ -39,13 +39,23 @@ impl Rounds {
         self.0.asked.send_modify(|asked| *asked += 1);
     }
 
-    /// A loop that has not gone round since they were asked.
+    /// The loops that have not gone round since they were asked.
     #[must_use]
-    pub fn missing(&self) -> Option<&'static str> {
-        let (asked, loops) =
-            (*self.0.asked.borrow(), self.0.loops.lock().unwrap_or_else(PoisonError::into_inner));
-        let missing = loops.iter().find(|(_, answered)| answered.load(Ordering::Relaxed) < asked);
-        missing.map(|(name, _)| *name)
+    pub fn missing(&self) -> Vec<&'static str> {
+        let asked = *self.0.asked.borrow();
+        self.names(|answered| answered < asked)
+    }
+
+    /// All loops that are watched.
+    #[must_use]
+    pub fn watched(&self) -> Vec<&'static str> {
+        self.names(|_| true)
+    }
+
+    fn names(&self, which: impl Fn(u64) -> bool) -> Vec<&'static str> {
+        let loops = self.0.loops.lock().unwrap_or_else(PoisonError::into_inner);
+        let chosen = loops.iter().filter(|(_, answered)| which(answered.load(Ordering::Relaxed)));
+        chosen.map(|(name, _)| *name).collect()
     }
 }
 
@@ -57,30 +67,17 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// That of a loop which nobody watches.
-    #[must_use]
-    pub fn unwatched() -> Self {
-        Rounds::default().watch("")
+    /// The loop goes round: it begins anew, now. Nothing else answers for it.
+    pub fn turn(&mut self) {
+        self.answered.store(*self.asked.borrow_and_update(), Ordering::Relaxed);
     }
 
-    /// The loop goes round, now.
-    pub fn turn(&self) {
-        self.answered.store(*self.asked.borrow(), Ordering::Relaxed);
-    }
-
-    /// Waits until the loop is asked, and answers. Dropping the wait is harmless.
+    /// Waits until the loop is asked, so that one with nothing to do goes round all the same. Dropping the wait is
+    /// harmless.
     pub async fn asked(&mut self) {
         if self.asked.changed().await.is_err() {
             // Nobody asks any more.
             std::future::pending::<()>().await;
-        }
-        self.turn();
-    }
-
-    /// Answers whenever it is asked, for as long as it is polled: beside what waits.
-    pub async fn answer(&mut self) {
-        loop {
-            self.asked().await;
         }
     }
 }
@@ -92,31 +89,33 @@ mod tests {
     #[tokio::test]
     async fn a_loop_that_does_not_go_round_is_missing_until_it_does() {
         let rounds = Rounds::default();
-        let (mut waits, turns) = (rounds.watch("waits"), rounds.watch("turns"));
-        assert_eq!(rounds.missing(), None, "nobody was asked yet");
+        let (mut waits, mut turns) = (rounds.watch("waits"), rounds.watch("turns"));
+        assert!(rounds.missing().is_empty(), "nobody was asked yet");
         rounds.ask();
-        assert_eq!(rounds.missing(), Some("waits"));
+        assert_eq!(rounds.missing(), ["waits", "turns"]);
         waits.asked().await;
-        assert_eq!(rounds.missing(), Some("turns"));
+        assert_eq!(rounds.missing(), ["waits", "turns"], "to have been asked is no answer");
+        waits.turn();
+        assert_eq!(rounds.missing(), ["turns"]);
         turns.turn();
-        assert_eq!(rounds.missing(), None);
+        assert!(rounds.missing().is_empty());
         rounds.ask();
         turns.turn();
-        assert_eq!(rounds.missing(), Some("waits"), "an answer to the question before is none");
+        assert_eq!(rounds.missing(), ["waits"], "an answer to the question before is none");
     }
 
     #[tokio::test]
     async fn a_loop_that_begins_after_the_others_were_asked_is_asked_from_then_on() {
         let rounds = Rounds::default();
-        let first = rounds.watch("first");
+        let mut first = rounds.watch("first");
         rounds.ask();
         let mut late = rounds.watch("late");
         first.turn();
-        assert_eq!(rounds.missing(), None);
+        assert!(rounds.missing().is_empty());
         rounds.ask();
         first.turn();
-        assert_eq!(rounds.missing(), Some("late"));
-        late.asked().await;
-        assert_eq!(rounds.missing(), None);
+        assert_eq!(rounds.missing(), ["late"]);
+        late.turn();
+        assert!(rounds.missing().is_empty());
     }
 }

@@ -7,7 +7,7 @@ use super::{
 
 /// Those of ours that are no setting: what names the settings file, what says how much is logged, what the command
 /// line that asks servers is told, and what collectors and hooks find in their environment.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 15] = [
     "CONFIG",
     "LOG",
     "URL",
@@ -15,6 +15,7 @@ const OTHERS: [&str; 14] = [
     "CA_FILE",
     "USER",
     "PASSWORD_FILE",
+    "TOKEN_FILE",
     "ROLE",
     "MODE",
     "EPOCH",

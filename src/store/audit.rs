@@ -82,20 +82,20 @@ impl Store {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
         let newest_over = sqlx::query_scalar!(
-            "select at_us from audit where kind = 'Refusal' order by sequence desc limit 1 offset ?",
+            r#"select sequence as "sequence!" from audit where kind = 'Refusal' order by sequence desc limit 1 offset ?"#,
             MOST_REFUSALS
         );
         let Some(newest_over) = newest_over.fetch_optional(&mut *transaction).await? else {
             return Ok(false);
         };
-        let before = newest_over + 1;
-        sqlx::query!("update history_retention set removable_before_us = ?", before)
+        // Old is what was written first: the clock may have been set back since.
+        sqlx::query!("update history_retention set removable_before_us = ?", i64::MAX)
             .execute(&mut *transaction)
             .await?;
         let removed = sqlx::query!(
             "delete from audit where sequence in
-                (select sequence from audit where kind = 'Refusal' and at_us < ? order by sequence limit ?)",
-            before,
+                (select sequence from audit where kind = 'Refusal' and sequence <= ? order by sequence limit ?)",
+            newest_over,
             at_most
         )
         .execute(&mut *transaction)

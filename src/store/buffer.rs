@@ -12,7 +12,7 @@ use sqlx::{
 use super::{BUSY_TIMEOUT, StoreError, Writes};
 use crate::{
     clock,
-    domain::{Block, BootId, GroupId, Membership, Now, Tally, Uptime, Waiting, Wall},
+    domain::{Arrival, Block, BootId, GroupId, Membership, Now, Tally, Uptime, Waiting, Wall},
 };
 
 /// The buffer's name in the data folder.
@@ -27,6 +27,8 @@ pub enum BufferChange {
     Settled(i64, u32),
     /// A block is over.
     Remove(i64),
+    /// When something arrived last for a destination.
+    Arrived(String, Arrival),
     /// What is kept from now on is of this group.
     Joined(Membership),
 }
@@ -184,6 +186,9 @@ impl Buffer {
                 BufferChange::Remove(id) => {
                     sqlx::query!("delete from block where id = ?", id).execute(&mut *transaction).await?;
                 }
+                BufferChange::Arrived(destination, arrival) => {
+                    arrive(&mut transaction, destination, arrival).await?;
+                }
                 BufferChange::Joined(membership) => join(&mut transaction, membership).await?,
             }
         }
@@ -242,7 +247,9 @@ fn put_aside(folder: &Path, now: Wall) -> io::Result<String> {
 
 async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, StoreError> {
     let destinations = sqlx::query!(
-        "select id, last_sequence, acknowledged, refused, dropped, proved, dropped_told from destination order by id"
+        "select id, last_sequence, acknowledged, refused, dropped, proved, dropped_told, last_boot_id, since_uptime_us,
+                last_uptime_us
+         from destination order by id"
     )
     .fetch_all(&mut *connection)
     .await?;
@@ -259,6 +266,7 @@ async fn waiting(connection: &mut SqliteConnection) -> Result<Vec<Waiting>, Stor
                 dropped_told: count(row.dropped_told),
             },
             blocks: Vec::new(),
+            arrival: arrival(row.last_boot_id.as_deref(), row.since_uptime_us, row.last_uptime_us),
         })
         .collect();
     let blocks = sqlx::query!(
@@ -310,6 +318,28 @@ async fn count_up(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+async fn arrive(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    arrival: &Arrival,
+) -> Result<(), StoreError> {
+    let (boot, since, last) = (arrival.boot.as_str(), uptime_us(arrival.since), uptime_us(arrival.last));
+    sqlx::query!(
+        "update destination set last_boot_id = ?, since_uptime_us = ?, last_uptime_us = ? where id = ?",
+        boot,
+        since,
+        last,
+        destination
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn arrival(boot: Option<&str>, since: Option<i64>, last: Option<i64>) -> Option<Arrival> {
+    Some(Arrival { boot: BootId::new(boot?), since: uptime(since?), last: uptime(last?) })
 }
 
 async fn join(connection: &mut SqliteConnection, membership: &Membership) -> Result<(), StoreError> {

@@ -65,6 +65,8 @@ pub struct Replacement<'a> {
     pub longest: Option<Duration>,
     /// Whether the folder's key opens the secrets in it.
     pub key: KeyState,
+    /// The users in it, by name.
+    pub users: Vec<String>,
 }
 
 impl<'a> Replacement<'a> {
@@ -98,6 +100,8 @@ impl<'a> Replacement<'a> {
         let keeps_session = folder.path().join(DATABASE).exists()
             && keep_session(folder.path(), &mut new).await.unwrap_or(false);
         insert_audit(&mut new, told).await?;
+        let users =
+            sqlx::query_scalar!("select name from user_account order by name").fetch_all(&mut new).await?;
         let sealed = key::sealed_values(&mut new).await?;
         let key = match sealed.as_slice() {
             [] => KeyState::Usable,
@@ -105,7 +109,7 @@ impl<'a> Replacement<'a> {
         };
         new.close().await?;
         fs::File::open(Self::place(folder)).and_then(|file| file.sync_all()).map_err(StoreError::NotMade)?;
-        Ok(Self { folder, keeps_session, is_adapter, longest, key })
+        Ok(Self { folder, keeps_session, is_adapter, longest, key, users })
     }
 
     /// Puts it in its place at one stroke; gives where the database that was there is now.

@@ -132,7 +132,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Forgets a session, and an override of it, and keeps `told` in the audit trail.
+    /// Forgets a session, and an override of it if `with_override` says so, and keeps `told` in the audit trail.
     ///
     /// # Errors
     /// When the store cannot.
@@ -140,6 +140,7 @@ impl Store {
         &self,
         group: &GroupKey,
         session: &SessionId,
+        with_override: bool,
         told: Option<&AuditRow>,
     ) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
@@ -155,6 +156,18 @@ impl Store {
         )
         .execute(&mut *transaction)
         .await?;
+        if with_override {
+            sqlx::query!(
+                "delete from endpoint_override
+                 where tenant = ? and namespace = ? and group_id = ? and session_id = ?",
+                tenant,
+                namespace,
+                group,
+                id
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
         if let Some(told) = told {
             insert_audit(&mut transaction, told).await?;
         }

@@ -45,6 +45,21 @@ pub enum FolderError {
         /// Its owner's number.
         owner: u32,
     },
+    /// It is another account's, who reads and may change whatever we keep there.
+    #[error(
+        "{} belongs to the user {owner}, and this server runs as {us}; run it as that user, or: chown -R {us} {}",
+        .path.display(), .folder.display()
+    )]
+    Another {
+        /// The folder, or the database in it.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+        /// Ours.
+        us: u32,
+    },
     /// Others can enter it.
     #[error("the data folder {} is open to others; run: chmod 700 {}", .0.display(), .0.display())]
     Exposed(PathBuf),
@@ -56,7 +71,7 @@ pub enum FolderError {
 /// How the names of files begin that are in it and not for others: databases with what is beside them and what they
 /// replaced, keys and certificate, the endpoint's marks, locks.
 const PRIVATE: [&str; 7] =
-    ["failover.db", "egress.db", "key.", "tls-key.pem", "endpoint.", "lock", "guard.lock"];
+    ["failover.db", "egress.db", "key.", "tls-key.", "endpoint.", "lock", "guard.lock"];
 
 /// The rights of anybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -74,8 +89,8 @@ impl DataFolder {
     /// Makes the folder if it is not there (mode 0700) and takes its lock.
     ///
     /// # Errors
-    /// When it cannot be made or written, others can enter it or read what is in it, or another server
-    /// uses it.
+    /// When it cannot be made or written, it is another user's, others can enter it or read what is in it, or another
+    /// server uses it.
     pub fn hold(path: &Path) -> Result<Self, FolderError> {
         let path = path.to_owned();
         if !path.is_dir() {
@@ -85,6 +100,7 @@ impl DataFolder {
                 .create(&path)
                 .map_err(|source| FolderError::NotMade { path: path.clone(), source })?;
         }
+        check_owner(&path)?;
         check_private(&path)?;
         let lock = OpenOptions::new()
             .create(true)
@@ -192,6 +208,20 @@ impl DataFolder {
     }
 }
 
+/// Refuses a folder, or a database in it, that is another account's: it could be read and changed behind our back.
+fn check_owner(folder: &Path) -> Result<(), FolderError> {
+    let us = rustix::process::geteuid().as_raw();
+    for path in [folder.to_owned(), folder.join(DATABASE)] {
+        match fs::metadata(&path).map(|found| found.uid()) {
+            Ok(owner) if owner != us => {
+                return Err(FolderError::Another { path, folder: folder.to_owned(), owner, us });
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a folder that others than its owner can enter, and files in it that they could read. An empty
 /// one has nothing to tell yet, and is made private. The key is refused where it is read.
 fn check_private(path: &Path) -> Result<(), FolderError> {
@@ -267,6 +297,28 @@ mod tests {
         drop(server);
         fs::rename(&original, outer.path().join("c")).unwrap();
         assert!(!DataFolder::was_copied(&outer.path().join("c")));
+    }
+
+    #[test]
+    fn what_is_another_accounts_is_refused_with_what_mends_it() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIP: only root may give a folder away");
+            return;
+        }
+        let outer = tempfile::tempdir().unwrap();
+        let (folder, database) = (outer.path().to_owned(), outer.path().join(DATABASE));
+        drop(DataFolder::hold(&folder).unwrap());
+        make_private(&database).unwrap();
+        assert!(DataFolder::hold(&folder).is_ok());
+        for path in [&database, &folder] {
+            std::os::unix::fs::chown(path, Some(12_345), None).unwrap();
+            let said = DataFolder::hold(&folder).unwrap_err().to_string();
+            let wanted = format!("{} belongs to the user 12345", path.display());
+            assert!(
+                said.starts_with(&wanted) && said.ends_with(&format!("chown -R 0 {}", folder.display())),
+                "{said}"
+            );
+        }
     }
 
     #[test]

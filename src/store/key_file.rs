@@ -114,9 +114,7 @@ pub(super) fn write<'a>(path: &Path, keys: impl IntoIterator<Item = &'a Key>) ->
         text.push_str(&line);
         line.zeroize();
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = unfinished(path);
     // One that was left behind may be another's, or open to others.
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -137,6 +135,20 @@ pub(super) fn write<'a>(path: &Path, keys: impl IntoIterator<Item = &'a Key>) ->
     // The name must survive a power cut as well as the content.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Where the file is written before it takes its place.
+fn unfinished(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    path.with_file_name(name)
+}
+
+/// Removes what a writer that was killed left beside the key in the data folder, which this process holds: it has the key.
+pub(super) fn remove_unfinished(place: &KeyPlace, folder: &Path) {
+    if *place == KeyPlace::Folder {
+        fs::remove_file(unfinished(&folder.join(KEY_FILE))).ok();
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<Key>, String> {

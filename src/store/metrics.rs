@@ -146,3 +146,28 @@ impl Told {
         to.durations_by("client_failover_endpoint_handover_overlap_seconds", means, &self.overlaps);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Format;
+
+    #[test]
+    fn a_hand_over_in_which_two_acted_is_an_overlap_and_no_gap() {
+        let told = Told::default();
+        let (kind, reason) = (GroupChangeKind::HandOver, GroupReason::NoHeartbeat);
+        told.count(Telling::Change(kind, reason, Some(-250_000)));
+        told.count(Telling::Change(kind, reason, Some(1_500_000)));
+        let mut to = Exposition::default();
+        told.expose_groups(&mut to);
+        let text = to.text(Format::Classical).unwrap();
+        for (name, sum) in [("overlap", "0.25"), ("gap", "1.5")] {
+            for (what, value) in [("count", "1"), ("sum", sum)] {
+                let line = format!(
+                    "client_failover_endpoint_handover_{name}_seconds_{what}{{cause=\"NoHeartbeat\"}} {value}"
+                );
+                assert!(text.lines().any(|found| found == line), "{line}: {text}");
+            }
+        }
+    }
+}

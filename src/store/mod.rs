@@ -120,6 +120,7 @@ impl Store {
 
     /// Ends a rotation of the key that was interrupted. Where it cannot, everything can be read all the same.
     async fn end_what_was_begun(&mut self) {
+        key_file::remove_unfinished(self.inner.folder.key_place(), self.folder());
         let sealer = self.sealer();
         if !sealer.has_older_keys() || sealer.usable().is_err() {
             return;

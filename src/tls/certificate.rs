@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -45,6 +46,11 @@ impl Files {
             certificate: read(&self.certificate).await?,
             key: Zeroizing::new(read(&self.key).await?),
         })
+    }
+
+    /// Whether every account of this machine can read the key.
+    pub(super) async fn key_is_open(&self) -> bool {
+        tokio::fs::metadata(&self.key).await.is_ok_and(|key| key.mode() & 0o004 != 0)
     }
 
     /// The certificate that `contents` are.

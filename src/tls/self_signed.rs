@@ -86,14 +86,15 @@ fn days(now: Wall) -> (Date, Date) {
 
 fn write(path: &Path, text: &[u8]) -> Result<(), TlsError> {
     let new = path.with_extension("new");
-    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new).and_then(
-        |mut file| {
+    // One that was left behind may be another's, or open to others.
+    fs::remove_file(&new).ok();
+    let written =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).and_then(|mut file| {
             file.write_all(text)?;
             file.sync_all()?;
             fs::rename(&new, path)?;
             fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-        },
-    );
+        });
     written.map_err(|source| TlsError::NotWritten { path: path.to_owned(), source })
 }
 
@@ -121,6 +122,10 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let now = Wall::parse("2028-02-29T12:00:00Z").unwrap_or_default();
         let make = || make(folder.path(), "plc-a", vec!["plc-a".to_owned()], now);
+        // What a run before left behind, for all to read.
+        let left = folder.path().join("tls-key.new");
+        fs::write(&left, "")?;
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o644))?;
         let files = make()?;
         let made = fs::read(&files.certificate)?;
         for path in [&files.certificate, &files.key] {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Files, TlsError, certificate::Certificate};
 use crate::{
-    clock::Alarm,
+    clock::{self, Alarm},
     domain::{Wall, chain},
 };
 
@@ -40,10 +40,14 @@ pub struct Shown {
 #[derive(Debug)]
 struct State {
     certificate: Certificate,
-    /// What the files contained when they were last looked at.
+    /// What the files contained when this was read from them.
     seen: [u8; 32],
+    /// What else they contained at the last look: a file that is being written is another one at the next.
+    found: Option<[u8; 32]>,
     /// Why what they contain now is not shown.
     refused: Option<String>,
+    /// Whether everybody on this machine can read the key.
+    key_is_open: bool,
 }
 
 impl Shown {
@@ -54,7 +58,8 @@ impl Shown {
     pub async fn load(files: Files) -> Result<Arc<Self>, TlsError> {
         let contents = files.read().await?;
         let certificate = files.understand(&contents)?;
-        let state = RwLock::new(State { certificate, seen: contents.digest(), refused: None });
+        let (seen, key_is_open) = (contents.digest(), files.key_is_open().await);
+        let state = RwLock::new(State { certificate, seen, found: None, refused: None, key_is_open });
         Ok(Arc::new(Self { files, state }))
     }
 
@@ -104,7 +109,11 @@ impl Shown {
             let refused = state.refused.as_ref().map(|why| {
                 format!("The TLS certificate is not renewed: {why}. The one before it is still shown.")
             });
-            ends.into_iter().chain(refused).collect()
+            let open = state.key_is_open.then(|| {
+                let key = self.files.key.display();
+                format!("The TLS key {key} can be read by every account of this machine: run chmod o= {key}.")
+            });
+            ends.into_iter().chain(refused).chain(open).collect()
         })
     }
 
@@ -123,28 +132,39 @@ impl Shown {
         }
     }
 
+    /// Shows what the files contain, if two looks in a row found it.
     async fn look(&self) {
-        let looked = match self.files.read().await {
-            Ok(contents) if self.read(|state| state.seen) == contents.digest() => Ok(None),
-            Ok(contents) => self.files.understand(&contents).map(|read| Some((read, contents.digest()))),
+        let (contents, key_is_open) = (self.files.read().await, self.files.key_is_open().await);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.key_is_open = key_is_open;
+        let read = match contents {
+            Ok(contents) if contents.digest() == state.seen => {
+                (state.found, state.refused) = (None, None);
+                return;
+            }
+            Ok(contents) if state.found.replace(contents.digest()) == Some(contents.digest()) => {
+                self.files.understand(&contents).map(|read| (read, contents.digest()))
+            }
+            Ok(_) => return,
             Err(error) => Err(error),
         };
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        match looked {
-            Ok(None) => state.refused = None,
-            Ok(Some((certificate, seen))) => {
+        let now = clock::now().wall;
+        let why = match read {
+            Ok((certificate, _)) if certificate.not_after < now && now <= state.certificate.not_after => {
+                format!("the new one ended at {}", certificate.not_after)
+            }
+            Ok((certificate, seen)) => {
                 let fingerprint = &certificate.fingerprint;
                 tracing::info!(%fingerprint, ends = %certificate.not_after, "a new TLS certificate is shown");
-                *state = State { certificate, seen, refused: None };
+                *state = State { certificate, seen, found: None, refused: None, key_is_open };
+                return;
             }
-            Err(error) => {
-                // One file is often written before the other: said again only when it is another reason.
-                let why = chain(&error);
-                if state.refused.as_ref() != Some(&why) {
-                    tracing::warn!("the TLS certificate changed but cannot be used: {why}");
-                    state.refused = Some(why);
-                }
-            }
+            Err(error) => chain(&error),
+        };
+        // Said again only when it is another reason.
+        if state.refused.as_ref() != Some(&why) {
+            tracing::warn!("the TLS certificate changed but cannot be used: {why}");
+            state.refused = Some(why);
         }
     }
 
@@ -175,7 +195,62 @@ fn ending(not_after: Wall, now: Wall) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
+
+    /// A certificate for `key`, which ends in that year.
+    fn certificate(key: &rcgen::KeyPair, year: i32) -> String {
+        let mut params = rcgen::CertificateParams::new(["plc-a".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        params.self_signed(key).unwrap().pem()
+    }
+
+    #[tokio::test]
+    async fn what_is_half_written_or_has_ended_is_not_shown() {
+        let (folder, key) = (tempfile::tempdir().unwrap(), rcgen::KeyPair::generate().unwrap());
+        let path = |name| folder.path().join(name);
+        let files = Files { certificate: path("cert.pem"), key: path("key.pem") };
+        let write = |pem: &str| std::fs::write(&files.certificate, pem).unwrap();
+        let (own, authority) = (certificate(&key, 2100), certificate(&key, 2101));
+        let renewed = certificate(&key, 2102);
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        write(&format!("{own}{authority}"));
+        let shown = Shown::load(files.clone()).await.unwrap();
+        let chain = || shown.read(|state| (state.certificate.not_after, state.certificate.key.cert.len()));
+        let before = chain();
+        let private =
+            |mode| std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(mode)).unwrap();
+        for (mode, warnings) in [(0o644, 1), (0o640, 0)] {
+            private(mode);
+            shown.look().await;
+            assert_eq!(
+                shown.warnings(clock::now().wall).len(),
+                warnings,
+                "a key that all may read is warned about"
+            );
+        }
+        // The key stays, so that the first certificate of a chain fits it before the rest is written.
+        write(&renewed);
+        shown.look().await;
+        assert_eq!(chain(), before);
+        write(&format!("{renewed}{authority}"));
+        shown.look().await;
+        assert_eq!(chain(), before);
+        shown.look().await;
+        assert_eq!((chain().0 > before.0, chain().1), (true, 2));
+
+        write(&certificate(&key, 2020));
+        for _ in 0..2 {
+            shown.look().await;
+        }
+        assert_eq!(chain().1, 2);
+        let said = shown.warnings(clock::now().wall).join(" ");
+        assert!(said.contains("is not renewed: the new one ended at 2020-01-01"), "{said}");
+        write(&format!("{renewed}{authority}"));
+        shown.look().await;
+        assert!(shown.warnings(clock::now().wall).is_empty());
+    }
 
     #[test]
     fn an_end_is_said_thirty_days_before_and_ever_after() {

@@ -43,6 +43,6 @@ pub struct LaneBody {
     /// Not taken, or dropped by setting, while standing by, since the server started.
     #[schemars(with = "schema::Counter")]
     pub stood_by: u64,
-    /// Why the destination settles nothing now; null while it does.
+    /// Why the destination settles nothing now; null while it does, or nothing is sent to it.
     pub outage: Option<String>,
 }

@@ -68,6 +68,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
             "Epoch is the highest epoch that was answered in this group.",
         ));
     }
+    let leaving = reader.boolean("Leaving").value().unwrap_or_default();
     // What cannot be read of these is not known; none changes a role.
     let applied_for = reader.text("AppliedFor").value().as_deref().and_then(parse_span);
     let loss = reader.text("EndpointLoss").value().as_deref().and_then(EndpointLoss::parse);
@@ -86,6 +87,7 @@ fn read_native(reader: &mut Reader, incarnation: Incarnation, sequence: u64) -> 
         loss,
         coverages: read_coverages(reader),
         delivered_ago,
+        leaving,
     })
 }
 
@@ -223,6 +225,11 @@ mod tests {
         let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":2,"AppliedRole":1,"BootId":"b","Epoch":9}"#;
         let read = native(body).unwrap().unwrap();
         assert_eq!((read.sequence, read.answered, read.acting, read.epoch), (3, 2, true, Epoch::new(9)));
+        assert!(!read.leaving);
+        let last = body.replace("\"AppliedRole\":1", "\"AppliedRole\":0,\"leaving\":true");
+        assert!(native(&last).unwrap().unwrap().leaving);
+        let nonsense = last.replace("\"leaving\":true", "\"leaving\":1");
+        assert_eq!(native(&nonsense).unwrap_err(), ["Leaving is a number, not true or false"]);
         let body = r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"Answered":3,"AppliedRole":"x"}"#;
         let far =
             r#"{"FailoverScore":1,"Incarnation":"i","Sequence":3,"AppliedRole":1,"Epoch":9007199254740991}"#;

@@ -28,7 +28,7 @@ pub struct OrderBody {
     /// The mode that is applied.
     #[schemars(with = "schema::ModeWord")]
     mode: &'static str,
-    /// The epoch of this adapter's role as a Primary; else null.
+    /// The epoch to send under: that of this adapter's role as a Primary; else null.
     #[schemars(with = "Option<schema::EpochNumber>")]
     epoch: Option<u64>,
     /// For how long it may go on without another word; null where there is no deadline.
@@ -52,7 +52,7 @@ impl OrderBody {
             egress: order.egress,
             role: order.role.as_str(),
             mode: order.mode.as_str(),
-            epoch: order.epoch.map(Epoch::get),
+            epoch: order.epoch.filter(|_| order.egress).map(Epoch::get),
             lease_remaining: remaining.map(format_span),
         }
     }

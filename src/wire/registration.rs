@@ -83,6 +83,8 @@ struct NativeBody {
     egress: Vec<CoverageBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_delivered_age: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    leaving: bool,
 }
 
 impl From<&Heartbeat> for HeartbeatBody {
@@ -100,6 +102,7 @@ impl From<&Heartbeat> for HeartbeatBody {
             endpoint_loss: native.loss.map(EndpointLoss::as_str),
             egress: coverage_bodies(&native.coverages),
             last_delivered_age: native.delivered_ago.map(format_span),
+            leaving: native.leaving,
         });
         Self {
             failover_score: heartbeat.score.get(),

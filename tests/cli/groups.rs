@@ -201,6 +201,23 @@ async fn an_override_says_until_when_and_the_history_who_asked_and_why() -> Outc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_override_of_an_adapter_that_is_away_is_ended_like_any_other() -> Outcome {
+    let plant = Plant::start()?;
+    plant.group("Line 1", "00:01:00").await;
+    plant.member("Line%201", "a", "a").await;
+    let target = ["override", "--group", "Line 1", "--session", "a"];
+    assert_eq!(plant.ask(&target)?.code, Some(0));
+    let session = format!("{GROUPS}/Line%201/clientsessions/a");
+    let removed = plant.server.send(Method::DELETE, &session, None).await;
+    assert_eq!(removed.status, StatusCode::NO_CONTENT);
+    let ran = plant.ask(&[&target[..], &["--off"]].concat())?;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "No role override is in force.\n"), "{}", ran.err);
+    let ran = plant.ask(&[&target[..], &["--off"]].concat())?;
+    assert!(ran.err.starts_with("Error:       The client session is not known."), "{}", ran.err);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_override_of_who_can_do_nothing_or_is_silent_is_said_loudly() -> Outcome {
     let plant = Plant::start()?;
     plant.handed_over().await;

@@ -3,7 +3,7 @@
 use std::{fs::File, time::Duration};
 
 use client_failover::clock;
-use rustix::process::Signal;
+use rustix::process::{Signal, geteuid};
 
 use crate::site::{Adapter, Pair, guard_of, signal};
 
@@ -140,4 +140,41 @@ fn a_collector_whose_agent_loses_the_endpoint_is_gone_by_its_deadline() {
         pair.first.rows().iter().any(|row| row == "Fenced" || row == "GuardLost")
     });
     pair.first.until_shows("Role", "Secondary");
+}
+
+#[test]
+fn a_collector_of_another_user_does_not_outlive_its_guard_either() {
+    if !geteuid().is_root() {
+        eprintln!("SKIP: only root may become another user");
+        return;
+    }
+    let adapter = Adapter::start("deaf", &[("CLIENT_FAILOVER_COLLECTOR_USER", "65534")]);
+    let run = adapter.until_run("it runs", |run| run.value("user") == "65534");
+    // With its agent frozen only the signal is left that it gets at its parent's death, and that a change of user takes away.
+    adapter.process.freeze();
+    signal(guard_of(&run), Signal::KILL);
+    adapter.until_ended(&run);
+}
+
+#[test]
+fn a_collector_that_obeys_by_itself_is_gone_by_its_deadline_if_its_agent_is_frozen_and_else_goes_on() {
+    for mode in ["Hot", "Warm"] {
+        let keep = [("CLIENT_FAILOVER_COLLECTOR_ON_ORDER", "keep")];
+        let mut pair = Pair::start(mode, T, WORST, &keep);
+        let run = pair.first.until_run("it has forked", |run| run.ended.is_none() && run.speakers.len() > 1);
+        pair.first.process.freeze();
+        pair.second.until_shows("Role", "Primary");
+        let taken = clock::now().uptime;
+        let ended = pair.first.until_ended(&run).ended.unwrap();
+        assert!(ended < taken, "{mode}: {ended:?} {taken:?}");
+
+        let acts = pair.second.until_run("it runs", |run| run.ended.is_none());
+        pair.endpoint.kill();
+        pair.second.until_shows("Role", "Secondary");
+        // Its lease was over when that was shown; its guard would have killed it 25 ms after.
+        let waited = clock::now().uptime + Duration::from_millis(300);
+        pair.second.until("time passes", || clock::now().uptime >= waited);
+        let runs = pair.second.ear.runs();
+        assert_eq!(runs.last().map(|run| (run.pid, run.ended)), Some((acts.pid, None)), "{mode}: {runs:?}");
+    }
 }

@@ -13,4 +13,5 @@ mod support;
 mod ending;
 mod failing;
 mod fencing;
+mod guard;
 mod orders;

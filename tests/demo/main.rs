@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod walked;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -13,6 +15,7 @@ use std::{
 
 use client_failover::clock;
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_client-failover");
@@ -69,6 +72,13 @@ impl Demo {
         self.words.as_mut().unwrap().write_all(words.as_bytes()).unwrap();
     }
 
+    /// The addresses that it told: of the group's page, and of each adapter's.
+    fn addresses(&self) -> Vec<String> {
+        let said = self.said();
+        let told = said.lines().filter_map(|line| Some(line.split_once("http://")?.1));
+        told.map(|address| format!("http://{address}")).collect()
+    }
+
     fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
@@ -118,6 +128,19 @@ impl Drop for Demo {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// What is at an address, as a user's curl sees it.
+fn get(url: &str) -> String {
+    let got =
+        Command::new("curl").args(["--silent", "--show-error", "--fail", "--noproxy", "*", url]).output();
+    let got = got.unwrap();
+    assert!(got.status.success(), "{url}: {}", String::from_utf8_lossy(&got.stderr));
+    String::from_utf8(got.stdout).unwrap()
+}
+
+fn json(url: &str) -> Value {
+    serde_json::from_str(&get(url)).unwrap()
 }
 
 fn until(mut condition: impl FnMut() -> bool, otherwise: impl FnOnce() -> String) {
@@ -202,6 +225,35 @@ fn whatever_ends_the_demo_ends_all_of_its_processes() {
         if signal != Signal::KILL {
             demo.has_no_folder();
         }
+    }
+}
+
+#[test]
+fn two_at_once_tell_where_their_pages_are_and_each_shows_a_pair_of_its_own() {
+    let mut demos = [Demo::scripted(&[]), Demo::scripted(&[])];
+    let mut told = Vec::new();
+    for demo in &demos {
+        let addresses = demo.addresses();
+        let [group, a, b] = &addresses[..] else { panic!("{addresses:?}") };
+        let (endpoint, group) = group.split_once("/#groups/").unwrap();
+        for page in [&format!("{endpoint}/"), a, b] {
+            assert!(get(page).contains("<script type=\"module\""), "{page}");
+        }
+        let member = |of: &Value| of["SessionId"].as_str().unwrap().to_owned();
+        let status = json(&format!("{endpoint}/api/v1/clientfailover/groups/{group}/status"));
+        let members: Vec<_> = status["Members"].as_array().unwrap().iter().map(member).collect();
+        let adapters = [a, b].map(|adapter| member(&json(&format!("{adapter}api/v1/diagnostics/Failover"))));
+        assert_eq!(members, adapters, "{status}");
+        told.extend([endpoint.to_owned(), a.clone(), b.clone()]);
+    }
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!(told.len(), 6, "each has its own: {told:?}");
+    for demo in &mut demos {
+        demo.say("quit\n");
+        assert!(demo.ended().success());
+        demo.is_gone();
+        demo.has_no_folder();
     }
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use client_failover::clock;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Site, lane,
-    sink::{Answer, Seen},
+    limits::half_sent,
+    sink::{Answer, Seen, Sink},
     support::{self, Server, until},
 };
 
@@ -275,4 +276,137 @@ async fn a_source_that_is_silent_for_longer_than_the_hold_back_is_warned_about()
         warnings.contains("comes less often than once in 0.001 s, the hold_back")
     })
     .await;
+}
+
+/// What the last heartbeat said of the only destination.
+fn said(site: &Site, member: &str) -> Option<Duration> {
+    span(&site.endpoint.heartbeats().last()?["Egress"][0][member])
+}
+
+#[tokio::test]
+async fn who_misses_a_part_of_its_source_covers_nothing_however_much_comes_of_the_rest() {
+    let site = Site::start("Hot", json!({})).await;
+    let report = async |status: &str| {
+        let (path, report) =
+            ("/api/v1/diagnostics/Components/PLC-20", json!({ "StreamCount": 1000, "DeviceStatus": status }));
+        let answer = site.server.send(Method::PUT, path, Some(&report.to_string())).await;
+        assert!(answer.status.is_success(), "{}", answer.body);
+    };
+    report("Good").await;
+    site.promote().await;
+    let passes = async || assert_eq!(site.post("of the others").await.status, StatusCode::OK);
+    until("it is covered", async || {
+        passes().await;
+        said(&site, "CoveredFromAge") > Some(Duration::from_secs(1))
+    })
+    .await;
+    report("DeviceInError").await;
+    let missed = clock::now().uptime;
+    until("nothing is covered", async || {
+        passes().await;
+        said(&site, "CoveredFromAge").is_none()
+    })
+    .await;
+    let warned = site.server.until_diagnostics("Warnings", |warnings| !warnings[0].is_null()).await;
+    assert!(warned["Warnings"].to_string().contains("can be proved to be delivered"), "{warned}");
+    report("Good").await;
+    until("it is covered anew", async || {
+        passes().await;
+        let (age, since) = (said(&site, "CoveredFromAge"), clock::now().uptime.since(missed));
+        assert!(age.is_none_or(|age| age < since), "{age:?} of {since:?}");
+        age > Some(Duration::from_millis(200))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_still_comes_is_not_settled_and_what_breaks_off_is_missed() {
+    let site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    let passes = async || assert_eq!(site.post("small").await.status, StatusCode::OK);
+    until("it is covered", async || {
+        passes().await;
+        said(&site, "CoveredFromAge") > Some(Duration::from_secs(1))
+    })
+    .await;
+    let slow = half_sent(&site, 1_000, 10).await;
+    let began = clock::now().uptime;
+    until("what comes slowly is as old as its head", async || {
+        passes().await;
+        said(&site, "OldestUnsettledAge") > Some(Duration::from_secs(2))
+    })
+    .await;
+    drop(slow);
+    until("what broke off is covered by nobody", async || {
+        passes().await;
+        let (age, since) = (said(&site, "CoveredFromAge"), clock::now().uptime.since(began));
+        age.is_none_or(|age| age < since)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_destination_that_nothing_is_sent_to_holds_the_time_of_the_last_data_back_for_none() {
+    let mut site = Site::start("Hot", json!({})).await;
+    let other = Sink::start().await;
+    let idle = json!({ "Id": "idle", "Endpoint": other.origin() });
+    let answer = site.server.send(Method::POST, crate::DESTINATIONS, Some(&idle.to_string())).await;
+    assert!(answer.status.is_success(), "{}", answer.body);
+    site.promote().await;
+    let post = async |site: &Site, id: &str| {
+        site.server.send(Method::POST, &format!("/egress/{id}/data"), Some("1")).await.status
+    };
+    until("the other is there", async || post(&site, "idle").await == StatusCode::OK).await;
+    let once = clock::now().wall;
+    let last = async |site: &Site| -> Option<jiff::Timestamp> {
+        site.server.diagnostics().await["LastDataProcessedTime"].as_str()?.parse().ok()
+    };
+    let after = |secs: i64| jiff::Timestamp::from_microsecond(once.micros() + secs * 1_000_000).unwrap();
+    until("the time goes on with what comes for one", async || {
+        assert_eq!(post(&site, "d").await, StatusCode::OK);
+        last(&site).await >= Some(after(2))
+    })
+    .await;
+    site.sink.go_away().await;
+    assert_eq!(post(&site, "d").await, StatusCode::NO_CONTENT);
+    let stands =
+        lane(&site.server).await["SettledUntil"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    until("what waits for one holds it back", async || {
+        assert_eq!(post(&site, "idle").await, StatusCode::OK);
+        assert!(last(&site).await.unwrap() <= stands, "nothing newer is settled for all");
+        clock::now().wall.micros() > stands.as_microsecond() + 2_500_000
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_finds_nothing_waiting_knows_of_the_break_before_it() {
+    let hold_back = [("HOLD_BACK", "1s")];
+    let mut site = Site::with("Hot", json!({}), &hold_back).await;
+    site.promote().await;
+    until("it is covered", async || {
+        assert_eq!(site.post("1").await.status, StatusCode::OK);
+        said(&site, "CoveredFromAge") > Some(Duration::from_secs(2))
+    })
+    .await;
+    site.server.kill();
+    let ended = clock::now().uptime;
+    until("it is down for a while", async || clock::now().uptime.since(ended) > Duration::from_secs(4)).await;
+    site.server = crate::serve(site.folder.path(), &hold_back);
+    let before = site.endpoint.heartbeats().len();
+    let mut first = clock::now().uptime;
+    until("it passes on again", async || {
+        first = clock::now().uptime;
+        site.post("2").await.status == StatusCode::OK
+    })
+    .await;
+    until("it is covered again", async || {
+        assert_eq!(site.post("3").await.status, StatusCode::OK);
+        site.endpoint.heartbeats().len() > before + 2
+            && said(&site, "CoveredFromAge") > Some(Duration::from_millis(200))
+    })
+    .await;
+    // What the collector kept while the gate was down it may hand in for as long again.
+    let covered = clock::now().uptime.since(first);
+    assert!(covered > Duration::from_secs(4), "{covered:?} after it went on");
 }

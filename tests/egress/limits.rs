@@ -54,7 +54,7 @@ async fn a_destination_that_puts_one_off_is_asked_for_that_one_alone() {
 }
 
 /// A connection that says a body of so many bytes and has sent so many of them.
-async fn half_sent(site: &Site, said: usize, sent: usize) -> TcpStream {
+pub(crate) async fn half_sent(site: &Site, said: usize, sent: usize) -> TcpStream {
     let mut stream = TcpStream::connect(site.server.address()).await.unwrap();
     let head = "POST /egress/d/data HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue";
     stream.write_all(format!("{head}\r\ncontent-length: {said}\r\n\r\n").as_bytes()).await.unwrap();
@@ -181,6 +181,43 @@ async fn a_destination_that_is_down_costs_the_score_that_is_set_for_it() {
     until("it scores less", async || score(&site).await == Some(40)).await;
     site.demote().await;
     until("a standby knows nothing of it", async || score(&site).await == Some(1)).await;
+}
+
+#[tokio::test]
+async fn an_outage_ends_for_who_sends_nothing_any_more() {
+    let mut site = Site::start("Warm", json!({})).await;
+    site.promote().await;
+    site.sink.go_away().await;
+    assert_eq!(site.post("1").await.status, StatusCode::NO_CONTENT);
+    site.server.until_history("Egress", "DestinationFailed").await;
+    assert!(lane(&site.server).await["Outage"].is_string());
+    site.demote().await;
+    site.until_lane("Outage", json!(null)).await;
+    let row = site.server.until_history("Egress", "DestinationRestored").await;
+    let said = row["Explanation"].as_str().unwrap();
+    assert!(said.contains("is not known any more") && said.contains("1 wait"), "{said}");
+    let warnings = site.server.diagnostics().await["Warnings"].to_string();
+    assert!(!warnings.contains("settles nothing"), "{warnings}");
+    let told = site.server.get("/metrics").await.body;
+    assert!(told.contains("client_failover_egress_up{destination=\"d\"} 1"), "{told}");
+}
+
+#[tokio::test]
+async fn a_destination_that_was_configured_anew_keeps_no_connection_of_before() {
+    let site = Site::start("Hot", json!({})).await;
+    site.promote().await;
+    assert_eq!(site.post("1").await.status, StatusCode::OK);
+    // What was configured is held by a request that began under it.
+    let slow = half_sent(&site, 1_000, 10).await;
+    assert_eq!(site.sink.open(), 1);
+    let change = json!({ "Id": "d", "MaxBufferSizeMB": 77 });
+    let answer = site
+        .server
+        .send(Method::PATCH, &format!("{}/d", crate::DESTINATIONS), Some(&change.to_string()))
+        .await;
+    assert!(answer.status.is_success(), "{}", answer.body);
+    until("the connection is closed", async || site.sink.open() == 0).await;
+    drop(slow);
 }
 
 /// A collector that hands in what it still has when it is asked to stop.

@@ -79,37 +79,62 @@ async fn a_killed_primary_of_a_hot_pair_loses_nothing() {
     assert_eq!(b.send(Method::POST, "/egress/d/data", Some("last")).await.status, StatusCode::OK);
 }
 
-#[tokio::test]
-async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
-    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let endpoint = Server::endpoint(folders[0].path(), &[]);
-    let base = format!("{}/api/v1/clientfailover", endpoint.url);
-    let (a, b) = (Server::serve(folders[1].path(), &[]), Server::serve(folders[2].path(), &[]));
-    let sink = Sink::start().await;
-    for server in [&a, &b] {
-        configure(server, &json!({ "Id": "d", "Endpoint": sink.origin() })).await;
-        server.configure(&support::configuration(&base, "G", "00:00:02")).await;
-        if server.url == a.url {
-            a.until_role("Primary").await;
-        }
-    }
-    b.until_history("Registered", "RegistrationAccepted").await;
-    let post = async |server: &Server| server.send(Method::POST, "/egress/d/data", Some("1")).await.status;
-    assert_eq!(post(&a).await, StatusCode::OK);
-    // Its account is complete: nothing waits, and something was delivered. Then it goes on.
-    a.until_diagnostics("LastDataProcessedTime", |at| !at.is_null()).await;
-    let settled = crate::lane(&a).await["SettledUntil"].clone();
-    assert_eq!(post(&a).await, StatusCode::OK);
-    until("the second is settled", async || crate::lane(&a).await["SettledUntil"] != settled).await;
-    let second: Timestamp = crate::lane(&a).await["SettledUntil"].as_str().unwrap().parse().unwrap();
-    for _ in 0..5 {
-        assert_eq!(post(&b).await, StatusCode::NO_CONTENT);
-    }
+/// Two adapters in a group, of which the first is Primary, with one destination.
+struct Two {
+    endpoint: Server,
+    a: Server,
+    b: Server,
+    _sink: Sink,
+    _folders: [tempfile::TempDir; 3],
+}
 
-    let session = b.diagnostics().await["SessionId"].as_str().unwrap().to_owned();
+impl Two {
+    /// With buffers of so many MiB.
+    async fn start(buffer_mb: u32) -> Self {
+        let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        let endpoint = Server::endpoint(folders[0].path(), &[]);
+        let base = format!("{}/api/v1/clientfailover", endpoint.url);
+        let (a, b) = (Server::serve(folders[1].path(), &[]), Server::serve(folders[2].path(), &[]));
+        let sink = Sink::start().await;
+        let sizes = json!({ "MaxBufferSizeMB": buffer_mb, "MaxRequestSizeMB": 1 });
+        for server in [&a, &b] {
+            let mut destination = json!({ "Id": "d", "Endpoint": sink.origin() });
+            destination.as_object_mut().unwrap().extend(sizes.as_object().unwrap().clone());
+            configure(server, &destination).await;
+            server.configure(&support::configuration(&base, "G", "00:00:02")).await;
+            if server.url == a.url {
+                a.until_role("Primary").await;
+            }
+        }
+        b.until_history("Registered", "RegistrationAccepted").await;
+        Self { endpoint, a, b, _sink: sink, _folders: folders }
+    }
+}
+
+/// An operator makes `server` Primary.
+async fn force(endpoint: &Server, server: &Server) {
+    let session = server.diagnostics().await["SessionId"].as_str().unwrap().to_owned();
     let forced = format!("/api/v1/clientfailover/groups/G/clientsessions/{session}/roleoverride");
     let forced = endpoint.send(Method::POST, &forced, Some(r#"{"Value": "Primary"}"#)).await;
     assert_eq!(forced.status, StatusCode::OK, "{}", forced.body);
+}
+
+#[tokio::test]
+async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
+    let Two { endpoint, a, b, .. } = &Two::start(16).await;
+    let post = async |server: &Server| server.send(Method::POST, "/egress/d/data", Some("1")).await.status;
+    assert_eq!(post(a).await, StatusCode::OK);
+    // Its account is complete: nothing waits, and something was delivered. Then it goes on.
+    a.until_diagnostics("LastDataProcessedTime", |at| !at.is_null()).await;
+    let settled = crate::lane(a).await["SettledUntil"].clone();
+    assert_eq!(post(a).await, StatusCode::OK);
+    until("the second is settled", async || crate::lane(a).await["SettledUntil"] != settled).await;
+    let second: Timestamp = crate::lane(a).await["SettledUntil"].as_str().unwrap().parse().unwrap();
+    for _ in 0..5 {
+        assert_eq!(post(b).await, StatusCode::NO_CONTENT);
+    }
+
+    force(endpoint, b).await;
 
     let row = b.until_history("HandOver", "Delivered").await;
     let said = row["Explanation"].as_str().unwrap();
@@ -129,4 +154,25 @@ async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
     );
     let history = endpoint.get("/api/v1/clientfailover/groups/G/history?kind=HandOver").await.json();
     assert!(history["Items"][0]["HandOver"]["LastDeliveredTime"].is_string(), "{history}");
+}
+
+#[tokio::test]
+async fn the_receipt_tells_what_the_standby_had_dropped() {
+    let Two { endpoint, a, b, .. } = &Two::start(1).await;
+    assert_eq!(a.send(Method::POST, "/egress/d/data", Some("1")).await.status, StatusCode::OK);
+    let body = "x".repeat(300_000);
+    for _ in 0..6 {
+        let answer = b.send(Method::POST, "/egress/d/data", Some(&body)).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{}", answer.body);
+    }
+    let lane = crate::lane(b).await;
+    let (dropped, waiting) = (lane["Dropped"].as_u64().unwrap(), lane["Waiting"].as_u64().unwrap());
+    assert!(dropped > 0 && waiting > 0 && dropped + waiting == 6, "{lane}");
+
+    force(endpoint, b).await;
+    let row = b.until_history("HandOver", "Delivered").await;
+    let counts = format!("sent again from the buffer: {waiting}, dropped for space before: {dropped}");
+    assert!(row["Explanation"].as_str().unwrap().ends_with(&counts), "{row}");
+    let taken = b.until_diagnostics("HandOver", |shown| shown["Resent"] == waiting).await;
+    assert_eq!(taken["HandOver"]["Dropped"], dropped);
 }

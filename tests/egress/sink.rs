@@ -58,6 +58,8 @@ pub struct Sink {
     broken: Arc<Mutex<usize>>,
     /// How many requests are under way, and how many were at the most.
     under_way: Arc<Mutex<(usize, usize)>>,
+    /// One for each connection that is open, and one of its own.
+    open: Arc<()>,
     work: JoinSet<()>,
 }
 
@@ -70,6 +72,7 @@ impl Sink {
             answer: Arc::new(Mutex::new(Answer::With(200, "", "well"))),
             broken: Arc::default(),
             under_way: Arc::default(),
+            open: Arc::default(),
             work: JoinSet::new(),
         };
         sink.come_back();
@@ -81,12 +84,17 @@ impl Sink {
         let listener: TcpListener = self.port.socket().listen(1024).unwrap();
         let (seen, answer, broken) = (self.seen.clone(), self.answer.clone(), self.broken.clone());
         let under_way = self.under_way.clone();
+        let open = Arc::downgrade(&self.open);
         self.work.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let talk = talk(stream, seen.clone(), answer.clone(), broken.clone(), under_way.clone());
-                connections.spawn(talk);
+                let open = open.upgrade();
+                connections.spawn(async move {
+                    talk.await;
+                    drop(open);
+                });
             }
         });
     }
@@ -125,6 +133,11 @@ impl Sink {
     /// How many requests it had at a time, at the most.
     pub fn most_at_once(&self) -> usize {
         self.under_way.lock().unwrap().1
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        Arc::strong_count(&self.open) - 1
     }
 
     /// How many connections ended in the middle of something.

@@ -6,6 +6,7 @@
 mod support;
 
 mod calls;
+mod farewells;
 mod history;
 mod overview;
 mod reasons;
@@ -20,6 +21,7 @@ use axum::{
 use client_failover::{
     endpoint::{Endpoint, Settings},
     http::{endpoint::routes, kit::Interface},
+    service::Rounds,
     store::{DataFolder, Store},
 };
 use http_body_util::BodyExt;
@@ -55,7 +57,7 @@ impl App {
     /// The endpoint at work: it notices what is over, and time goes on for it.
     async fn attend(endpoint: Endpoint, store: Store) -> Self {
         let (stop, mut worker) = (CancellationToken::new(), JoinSet::new());
-        worker.spawn(endpoint.clone().run(stop.clone()));
+        worker.spawn(endpoint.clone().run(&Rounds::default(), stop.clone()));
         Self { router: routes(endpoint).build(door(&store).await), store, stop, worker }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
+use axum::http::StatusCode;
 use client_failover::domain::{GroupChangeKind, GroupReason};
 use serde_json::{Value, json};
 
@@ -250,6 +251,36 @@ async fn away(folder: &Path) -> App {
     App::open(folder).await
 }
 
+/// More happens than is kept while the store refuses.
+async fn unwritten(app: &App, folder: &Path) {
+    let answer = app
+        .post(
+            &format!("{ON_PREMISES}/groups"),
+            json!({"Id": "unwritten", "FailoverTimeout": "01:00:00", "AdditionalData": {"Dwell": "00:00:00"}}),
+        )
+        .await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+    let mut a = Adapter::join(app, "unwritten", "a").await;
+    let mut b = Adapter::join(app, "unwritten", "b").await;
+    a.beat().await;
+    b.beat().await;
+    let sqlite = |sql: &str| {
+        let ran = std::process::Command::new("sqlite3").arg(folder.join("failover.db")).arg(sql).output();
+        let ran = ran.unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    sqlite("create trigger full before insert on endpoint_change begin select raise(abort, 'full'); end;");
+    // Each time b is to take over, and then is not.
+    for _ in 0..600 {
+        for score in [50, 100] {
+            a.score = score;
+            a.beat().await;
+        }
+    }
+    sqlite("drop trigger full;");
+    until(app, "unwritten", GroupChangeKind::EndpointAway, GroupReason::NotWritten, async || {}).await;
+}
+
 /// Group, kind, reason, and what the sentence contains.
 const SENTENCES: &[(&str, &str, &str, &str)] = &[
     ("silent", "Promoted", "NobodyWasPrimary", "nobody was Primary; a is the only adapter that is heard"),
@@ -293,6 +324,7 @@ const SENTENCES: &[(&str, &str, &str, &str)] = &[
     ("back", "Promoted", "ActsAlready", "a acts already, under epoch "),
     ("ceased", "ToldToStop", "ActedNoLonger", "it does not act, and the endpoint waits for one that does"),
     ("left", "EndpointAway", "Stalled", "the endpoint was stalled for 0."),
+    ("unwritten", "EndpointAway", "NotWritten", "the store refused what happened; "),
     ("left", "EndpointStopped", "PlannedStop", "the endpoint was told to stop"),
     ("left", "EndpointAway", "PlannedStop", "the endpoint was stopped, and did not run for "),
     ("left", "EndpointAway", "EndedUnsaid", "the endpoint ended without saying so, and did not run for "),
@@ -304,6 +336,7 @@ async fn every_reason_of_the_closed_list_has_its_row_and_its_sentence() {
     let [folder, other, third] = &folders;
     let app = App::open(folder.path()).await;
     tokio::join!(losses(&app), scores(&app), orders(&app));
+    unwritten(&app, folder.path()).await;
     // An endpoint of its own: after a start that proves nothing every group waits for its T.
     let back = set_back(other.path()).await;
     // And one that is stalled, once nobody else is on its thread.

@@ -84,6 +84,21 @@ async fn a_planned_stop_hands_over_at_once_and_back_again() {
 }
 
 #[tokio::test]
+async fn whom_an_operator_asks_for_hands_over_when_it_stops_and_has_the_role_again_when_it_is_back() {
+    let mut pair = Pair::start().await;
+    pair.force(&pair.a).await;
+    let begun = clock::now().uptime;
+    pair.a.signal(rustix::process::Signal::TERM);
+    soon(begun, &pair.b, "Primary").await;
+    assert!(pair.a.wait().success());
+
+    let a = Server::serve(pair.folders[1].path(), &[]);
+    let begun = clock::now().uptime;
+    soon(begun, &a, "Primary").await;
+    soon(begun, &pair.b, "Secondary").await;
+}
+
+#[tokio::test]
 async fn an_override_moves_the_role_at_once_and_back_again() {
     let pair = Pair::start().await;
     for (to, from) in [(&pair.b, &pair.a), (&pair.a, &pair.b)] {

@@ -4,6 +4,7 @@ use client_failover::{
     clock,
     endpoint::{Endpoint, Settings},
     http,
+    service::Rounds,
     store::{DataFolder, Store},
 };
 use reqwest::{Response, StatusCode};
@@ -38,7 +39,7 @@ impl Served {
         let routes = http::endpoint::routes(endpoint.clone());
         let traffic = door.traffic().clone();
         services.spawn(http::serve(listener, None, routes.build(door), traffic, stop.clone()));
-        services.spawn(endpoint.clone().run(stop.clone()));
+        services.spawn(endpoint.clone().run(&Rounds::default(), stop.clone()));
         Self { url, endpoint, stop, services, _folder: folder }
     }
 

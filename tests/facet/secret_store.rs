@@ -123,6 +123,11 @@ async fn a_secret_reaches_the_worker_at_once_and_an_unknown_one_is_a_clear_state
     server.configure(&referring(&ear.url, "PLC")).await;
     until_explained(&server, "Password refers to the secret \"PLC\", which is not in the secret store").await;
     assert_eq!(server.get(FACET).await.json()[0]["Password"], "{{PLC}}");
+    until("the log warns", async || {
+        let warned = "a configuration cannot be used yet: Password refers to the secret \"PLC\"";
+        server.log().lines().any(|line| line.contains("WARN") && line.contains(warned))
+    })
+    .await;
 
     give(&server, "plc", json!({ "Value": "first one" })).await;
     heard("first one").await;

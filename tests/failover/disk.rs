@@ -13,9 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::{
-    plant::{Plan, Plant},
+    plant::{Plan, Plant, http::ask},
     support::{
-        LIMIT,
+        FACET, LIMIT,
         mount::{Mount, fill},
     },
 };
@@ -127,15 +127,19 @@ fn on_a_full_disk_the_primary_is_renewed_and_nobody_becomes_primary_unrecorded()
     plant.assert_sound();
 }
 
-/// Makes each sync of a process to its disk take this much longer, until it is dropped.
-struct SlowSyncs(Child);
+/// What a process asks of its disk, to be made slow: syncs, and reads.
+const SYNCS: &str = "fsync,fdatasync";
+const READS: &str = "pread64";
 
-impl SlowSyncs {
+/// Makes what a process asks of its disk take this much longer, until it is dropped.
+struct Slowed(Child);
+
+impl Slowed {
     /// None where no process may look into another.
-    fn of(pid: u32, by: Duration) -> Option<Self> {
+    fn down(pid: u32, what: &str, by: Duration) -> Option<Self> {
         let mut strace = Command::new("strace")
-            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
-            .arg(format!("inject=fsync,fdatasync:delay_enter={}", by.as_micros()))
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={what}"), "-e"])
+            .arg(format!("inject={what}:delay_enter={}", by.as_micros()))
             .args(["-p", &pid.to_string()])
             .spawn()
             .expect("strace runs; scripts/test installs it");
@@ -156,7 +160,7 @@ impl SlowSyncs {
     }
 }
 
-impl Drop for SlowSyncs {
+impl Drop for Slowed {
     fn drop(&mut self) {
         // It lets go of the process in order.
         let pid = Pid::from_raw(self.0.id().cast_signed()).unwrap();
@@ -170,7 +174,7 @@ fn an_endpoint_whose_disk_syncs_for_longer_than_t_takes_the_role_from_nobody_tha
     let plant = Plant::start(Plan::pair(T));
     let (from, epoch) = (plant.sink.len(), plant.acts().epoch);
     let by = T * 3 / 2;
-    let Some(slow) = SlowSyncs::of(plant.endpoint.pid(), by) else {
+    let Some(slow) = Slowed::down(plant.endpoint.pid(), SYNCS, by) else {
         eprintln!("SKIPPED, NOT PROVEN: strace may not attach to a process");
         return;
     };
@@ -189,4 +193,25 @@ fn an_endpoint_whose_disk_syncs_for_longer_than_t_takes_the_role_from_nobody_tha
     assert!(plant.until_acts(asked, 1).epoch > epoch);
     drop(slow);
     plant.assert_sound();
+}
+
+#[test]
+fn an_adapter_that_reads_its_configuration_for_longer_than_t_is_renewed_meanwhile() {
+    let plant = Plant::start(Plan::pair(T));
+    let member = &plant.members[0];
+    let configuration = ask(&member.process.address(), "GET", FACET, "").unwrap().body[0].clone();
+    let by = T * 3 / 2;
+    let Some(slow) = Slowed::down(member.process.pid(), READS, by) else {
+        eprintln!("SKIPPED, NOT PROVEN: strace may not attach to a process");
+        return;
+    };
+    let begun = clock::now().uptime;
+    let mut changed = configuration;
+    changed["Mode"] = json!("Warm");
+    assert_eq!(ask(&member.process.address(), "PUT", FACET, &changed.to_string()).unwrap().status, 204);
+    plant.until("the new configuration has been read", || member.diagnostics()["Mode"] == "Warm");
+    assert!(clock::now().uptime.since(begun) >= by, "its disk is slow");
+    assert_eq!(plant.sink.find(0, |write| write.member != 0), None, "{}", plant.story());
+    drop(slow);
+    plant.assert_unbroken(T / 2);
 }

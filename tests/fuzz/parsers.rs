@@ -17,6 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
     audit::Trail,
     auth::{Logins, basic, token},
+    backup::restore,
     domain::{HttpUrl, Place, Protected, SessionId, UserName, Wall, format_span, parse_span},
     egress,
     endpoint::{self as hosted, Endpoint},
@@ -25,6 +26,7 @@ use client_failover::{
     store::{DataFolder, Store},
     tls::{Authorities, Files, Shown},
     wire::{
+        access_control::AccessControlBody,
         component, configuration, data_endpoint, endpoint,
         events::{EventReader, nudges},
         heartbeat,
@@ -69,7 +71,13 @@ pub(crate) const PARSERS: &[Parser] = &[
     ("a protected member", |bytes| text(bytes, |text| drop(Protected::read(text.into())))),
     ("a login", login),
     ("a token that is a login", |bytes| text(bytes, check_token)),
+    ("whose a token says it is", |bytes| text(bytes, |text| drop(token::claimed(text)))),
     ("keys of an issuer", |bytes| drop(token::read_keys(bytes))),
+    ("an issuer's discovery document", |bytes| drop(token::read_discovery(bytes, "https://id.example"))),
+    ("an access control list", |bytes| {
+        object(bytes, |members| drop(AccessControlBody::new(None).check(members)));
+    }),
+    ("a backup", backup),
     ("Host and Origin", hosts),
     ("a settings file", settings_file),
     ("settings in the environment", settings_in_environment),
@@ -177,6 +185,15 @@ fn certificate(bytes: &[u8]) {
     in_file(bytes, |file| {
         let files = Files { certificate: file.to_owned(), key: file.to_owned() };
         SERVED.with(|served| drop(served.runtime.block_on(Shown::load(files))));
+    });
+}
+
+/// Nothing is restored of what is no backup.
+fn backup(bytes: &[u8]) {
+    in_file(bytes, |file| {
+        let (place, by) = (FOLDER.with(|folder| folder.path().join("restored")), "fuzz".to_owned());
+        let restored = SERVED.with(|served| served.runtime.block_on(restore(file, &place, None, by)));
+        assert!(restored.is_err() && !place.exists());
     });
 }
 

@@ -262,6 +262,51 @@ async fn what_cannot_be_read_is_not_taken_for_empty_and_what_another_version_wro
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_is_a_fault_and_not_said_to_be_made_by_the_first_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = Port::hold();
+    let listen = port.address.to_string();
+    let more = ["--listen", &listen];
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let (code, said) = check("serve", &file.join("data"), &more);
+    assert_eq!(code, Some(1), "{said}");
+    found(&said, "folder", "FAULT", "cannot be looked at", "server's user");
+    let theirs = folder.path().join("theirs");
+    fs::create_dir(&theirs).unwrap();
+    for (mode, data, what) in [
+        (0o500, "none/data", format!("cannot be made in {}", theirs.display())),
+        (0o400, "data", "cannot be looked at".to_owned()),
+        (0o700, "none/data", "the first start makes it".to_owned()),
+    ] {
+        fs::set_permissions(&theirs, fs::Permissions::from_mode(mode)).unwrap();
+        let (data, may) = (theirs.join(data), mode == 0o700);
+        // Whom every folder is open to is held to its mode, too.
+        let held = rustix::process::geteuid().is_root().then_some(["--bounding-set=-all", "--inh-caps=-all"]);
+        let ordinary = |half: &str, arguments: &[&str]| {
+            let mut command = Command::new("setpriv");
+            command.args(held.into_iter().flatten()).arg(PROGRAM).args(arguments);
+            command.args([half, "--data-dir"]).arg(&data).args(more);
+            command.env_remove("CLIENT_FAILOVER_CONFIG").output().unwrap()
+        };
+        let checked = ordinary("serve", &["check"]);
+        let said = String::from_utf8(checked.stdout).unwrap();
+        assert_eq!(checked.status.success(), may, "{said}");
+        found(
+            &said,
+            "folder",
+            if may { "ok" } else { "FAULT" },
+            &what,
+            if may { "" } else { "server's user" },
+        );
+        if !may {
+            let served = ordinary("serve", &[]);
+            assert!(!served.status.success(), "the check and the server agree");
+        }
+    }
+}
+
+#[test]
 fn a_disk_that_is_full_or_read_only_is_found_before_the_server_stumbles_over_it() {
     let folder = tempfile::tempdir().unwrap();
     let Some(mount) = Mount::tmpfs(folder.path(), "24m") else { return };
@@ -280,4 +325,7 @@ fn a_disk_that_is_full_or_read_only_is_found_before_the_server_stumbles_over_it(
     let (code, said) = looked();
     assert_eq!(code, Some(1), "{said}");
     found(&said, "folder", "FAULT", "cannot be written", "give it to the server's user");
+    let (code, said) = check("serve", &folder.path().join("another"), &["--listen", &listen]);
+    assert_eq!(code, Some(1), "{said}");
+    found(&said, "folder", "FAULT", "cannot be made in", "server's user");
 }

@@ -1,7 +1,8 @@
-//! What a package brings beside the program: the manual, completions, units.
+//! What a package brings beside the program: the manual, completions, units, scripts and settings.
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -59,4 +60,34 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     // Other units of this machine are not ours to judge.
     let ours: Vec<_> = said.lines().filter(|line| line.contains("client-failover")).collect();
     assert!(ours.is_empty(), "{ours:?}");
+}
+
+#[test]
+fn a_package_is_installed_upgraded_removed_and_purged_also_where_settings_were_removed() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let (scripts, settings) = (folder.path().join("DEBIAN"), folder.path().join("etc/client-failover"));
+    fs::create_dir_all(&scripts).unwrap();
+    fs::create_dir_all(&settings).unwrap();
+    let copy = |from: &str, to: &Path| fs::copy(repository.join("packaging").join(from), to).unwrap();
+    for script in ["postinst", "postrm"] {
+        let to = scripts.join(script);
+        copy(&format!("debian/{script}"), &to);
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut listed = String::new();
+    for half in ["adapter.toml", "endpoint.toml"] {
+        copy(&format!("etc/{half}"), &settings.join(half));
+        listed += &format!("/etc/client-failover/{half}\n");
+    }
+    fs::write(scripts.join("conffiles"), listed).unwrap();
+    let control = "Package: client-failover\nVersion: 0\nArchitecture: all\nDepends: adduser\n\
+                   Maintainer: A Test <test@localhost>\nDescription: scripts and settings\n";
+    fs::write(scripts.join("control"), control).unwrap();
+    let ran = Command::new(repository.join("scripts/check-install")).arg(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{said}");
+    if let Some(why) = said.lines().find(|line| line.starts_with("SKIPPED")) {
+        eprintln!("{why}");
+    }
 }

@@ -8,9 +8,20 @@ use std::{
     },
     path::Path,
     process::Command,
+    thread,
+    time::Duration,
 };
 
-use crate::support::{LIMIT, PROGRAM, Server, configuration};
+use client_failover::{
+    domain::EndpointLoss,
+    registration::{Obedience, Registration},
+    service::Rounds,
+    store::{DataFolder, Store},
+};
+use tokio::task::{JoinSet, block_in_place};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{LIMIT, PROGRAM, Server, configuration, until};
 
 /// A half that a manager at `name` has started, whose patience is a second.
 fn start(half: &str, name: &str, data: &Path, more: &[&str]) -> Server {
@@ -30,6 +41,13 @@ fn hear(socket: &UnixDatagram) -> String {
 /// Hears until `what` was said.
 fn hear_until(socket: &UnixDatagram, what: impl Fn(&str) -> bool) -> String {
     (0..1_000).map(|_| hear(socket)).find(|said| what(said)).unwrap()
+}
+
+/// The loops of a server that its watchdog waits for.
+fn watched(server: &Server) -> String {
+    let log = server.log();
+    let (_, loops) = log.split_once("the service manager is told that they go round loops=").unwrap();
+    loops.lines().next().unwrap().to_owned()
 }
 
 fn bind(name: &Path) -> UnixDatagram {
@@ -57,6 +75,7 @@ async fn a_manager_hears_ready_role_life_and_end() {
     for _ in 0..5 {
         hear_until(&socket, |said| said == "WATCHDOG=1");
     }
+    assert_eq!(watched(&server), r#"["registration", "housekeeping", "attention"]"#);
     assert_eq!(server.terminate().code(), Some(0));
     hear_until(&socket, |said| said == "STOPPING=1");
 }
@@ -70,10 +89,38 @@ fn a_manager_in_the_abstract_namespace_is_heard_and_one_that_is_gone_holds_nothi
     let mut server = start("endpoint", &format!("@{hidden}"), &folder.path().join("a"), &[]);
     assert_eq!(hear(&socket), "READY=1");
     hear_until(&socket, |said| said == "WATCHDOG=1");
+    assert_eq!(watched(&server), r#"["housekeeping", "attention"]"#);
     assert_eq!(server.terminate().code(), Some(0));
     let gone = folder.path().join("gone");
     drop(bind(&gone));
     let mut server = start("endpoint", gone.to_str().unwrap(), &folder.path().join("a"), &[]);
     assert_eq!(server.terminate().code(), Some(0));
     assert!(server.log().contains("the service manager's socket cannot be used"), "{}", server.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_whose_loop_hangs_is_missed_until_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    let (rounds, stop, mut loops) = (Rounds::default(), CancellationToken::new(), JoinSet::new());
+    let pulse = rounds.watch("registration");
+    let obedience = Obedience::of_nobody();
+    let registration = Registration::new(store, EndpointLoss::Auto, obedience, pulse).await.unwrap();
+    let standing = registration.standing();
+    let missing = block_in_place(|| {
+        // Where somebody reads it for ever, it cannot be published.
+        let _read = standing.borrow();
+        loops.spawn(registration.run(stop.clone()));
+        rounds.ask();
+        // By then, a loop that goes round has done so.
+        thread::sleep(Duration::from_secs(1));
+        rounds.missing()
+    });
+    assert_eq!(missing, ["registration"]);
+    for _ in 0..3 {
+        until("it goes on", async || rounds.missing().is_empty()).await;
+        rounds.ask();
+    }
+    stop.cancel();
+    loops.join_next().await.unwrap().unwrap().unwrap();
 }

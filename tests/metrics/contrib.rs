@@ -98,7 +98,9 @@ async fn every_metric_that_rules_and_dashboard_name_is_told_and_so_is_every_word
     let trusting =
         reqwest::Certificate::from_pem(&fs::read(folder.path().join("tls-cert.pem")).unwrap()).unwrap();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusting]).build().unwrap();
-    scrapes.push(scrape_by(&client, &encrypted, "").await);
+    let told = scrape_by(&client, &encrypted, "text/plain").await;
+    promtool(Path::new("."), &["check", "metrics"], &told.text);
+    scrapes.push(told);
     let told: BTreeSet<&str> = scrapes.iter().flat_map(Scraped::names).collect();
     let said: BTreeSet<_> = scrapes.iter().flat_map(|scraped| words(&scraped.text)).collect();
     let dashboard = queries().join("\n");
@@ -136,7 +138,11 @@ fn each_alert_fires_in_the_test_and_says_what_to_do() {
     let alerts = alerts();
     assert!(alerts.len() > 20, "{alerts:?}");
     for alert in &alerts {
-        assert!(test.contains(&format!("alertname=\"{alert}\"")), "nothing makes {alert} fire");
+        // Among the samples that promtool expects of what fires.
+        assert!(
+            test.contains(&format!("          - labels: '{{alertname=\"{alert}\"")),
+            "nothing makes {alert} fire"
+        );
     }
     for annotation in ["severity: ", "summary: ", "description: "] {
         assert_eq!(rules.matches(annotation).count(), alerts.len(), "each alert has one {annotation}");

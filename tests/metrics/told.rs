@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     plant::{LABEL, Plant, scrape, scrape_as, until_sample},
     promtool::promtool,
-    support::{FACET, STATE, Server, client},
+    support::{FACET, STATE, Server, client, configuration},
 };
 
 /// What a Prometheus of version 2 asks for.
@@ -74,13 +74,32 @@ async fn an_endpoint_that_is_gone_is_told_with_how_calls_failed() {
 }
 
 #[tokio::test]
+async fn a_primary_that_keeps_its_role_without_the_endpoint_is_told_as_one_without_a_lease() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut endpoint = Server::endpoint(&folder.path().join("endpoint"), &[]);
+    let adapter = Server::serve(&folder.path().join("a"), &["--endpoint-loss", "keep-role"]);
+    let base = format!("{}/api/v1/clientfailover", endpoint.url);
+    adapter.configure(&configuration(&base, "g", "00:00:01")).await;
+    adapter.until_role("Primary").await;
+    let (primary, lease) =
+        ("client_failover_adapter_role{role=\"Primary\"}", "client_failover_adapter_lease_remaining_seconds");
+    let told = scrape(&adapter).await;
+    assert_eq!((told.value(primary), told.value(lease).is_some()), (Some(1.0), true));
+    endpoint.kill();
+    adapter.until_history("RoleKept", "LeaseExpired").await;
+    // What the alert about this asks for, word by word.
+    let told = scrape(&adapter).await;
+    assert_eq!((told.value(primary), told.value(lease)), (Some(1.0), None), "{}", told.text);
+}
+
+#[tokio::test]
 async fn what_waits_at_the_gate_is_told() {
     let plant = Plant::start().await;
     plant.send_to_gate().await;
     let told = scrape(&plant.a).await;
-    // That request, and which group the buffer belongs to.
+    // That request, when it came, and which group the buffer belongs to.
     let writes = told.value("client_failover_egress_buffer_write_duration_seconds_count");
-    assert!(writes.is_some_and(|writes| (1.0..=2.0).contains(&writes)), "{writes:?}");
+    assert!(writes.is_some_and(|writes| (1.0..=3.0).contains(&writes)), "{writes:?}");
     assert_eq!(told.value("client_failover_egress_waiting_requests{destination=\"d\"}"), Some(1.0));
     assert!(told.value("client_failover_egress_waiting_bytes{destination=\"d\"}").unwrap() > 0.0);
     let limit = told.value("client_failover_egress_waiting_limit_bytes{destination=\"d\"}");
@@ -127,4 +146,5 @@ async fn every_refusal_is_counted_once_by_status_and_reason() {
         assert_eq!(told.value(&sample), Some(times), "{sample}\n{}", told.text);
     }
     assert!(told.value("client_failover_http_connections").unwrap() >= 1.0);
+    promtool(Path::new("."), &["check", "metrics"], &told.text);
 }

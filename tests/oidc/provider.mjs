@@ -10,6 +10,9 @@
 //   PUT  /control/secret       the new client secret, as text; old tokens live on
 //   PUT  /control/revoke       all tokens end now
 //   PUT  /control/rotate       new keys sign from now on, and only they are shown
+//   PUT  /control/jwks         what is shown in the place of the keys; nothing ends that
+//   PUT  /control/discovery    what is answered in the place of the discovery document (an address redirects there); nothing ends that
+//   GET  /control/asked        how often the keys were asked for
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -73,12 +76,25 @@ server.listen(0, '127.0.0.1', () => {
   });
   let answer = start().callback();
   const requests = [];
+  const instead = { jwks: '', discovery: '' };
+  let asked = 0;
 
   server.on('request', async (request, response) => {
     if (request.url === '/control/requests') return response.end(JSON.stringify(requests));
     if (request.url === '/control/secret') {
       clients.set('adapter', { ...clients.get('adapter'), client_secret: await text(request) });
       return response.end();
+    }
+    if (request.url === '/control/asked') return response.end(String(asked));
+    if (request.url === '/control/jwks' || request.url === '/control/discovery') {
+      instead[request.url.slice('/control/'.length)] = await text(request);
+      return response.end();
+    }
+    if (request.url === '/jwks') asked += 1;
+    if (request.url === '/jwks' && instead.jwks) return response.end(instead.jwks);
+    if (request.url === '/.well-known/openid-configuration' && instead.discovery) {
+      if (instead.discovery.startsWith('http')) response.writeHead(302, { location: instead.discovery });
+      return response.end(instead.discovery);
     }
     if (request.url === '/control/rotate') {
       answer = start().callback();

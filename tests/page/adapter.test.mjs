@@ -157,6 +157,69 @@ test('a server that hangs is as good as lost', async (t) => {
   await shows(page, '#connection', /^Live$/);
 });
 
+test('a history that is refused is said to be, and read again', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '.timeline', 'Server started');
+  let refuses = true;
+  const refused = { Error: 'The store is busy.', Reason: 'A test says so.', Resolution: 'Wait.' };
+  page.expected = /503/;
+  await page.route('**/FailoverHistory?*', (route) =>
+    refuses ? route.fulfill({ status: 503, json: refused }) : route.continue(),
+  );
+  await adapter.configure(adapter, 'Line 1');
+  await shows(page, '.failed', 'What happened could not be read. The store is busy. A test says so. Wait.');
+  await accessible(page);
+  refuses = false;
+  await shows(page, '.timeline', 'Role: Primary');
+  await page.locator('.failed').filter({ hasText: 'could not be read' }).waitFor({ state: 'detached' });
+});
+
+test('a history that is refused before anything of it is known is not just missing', async (t) => {
+  const adapter = await Server.start(t, 'serve');
+  const page = await visit(t, adapter, '#audit');
+  page.expected = /503/;
+  await page.route('**/FailoverHistory?*', (route) => route.fulfill({ status: 503, json: { Error: 'Not now.' } }));
+  await page.evaluate(() => (location.hash = '#adapter'));
+  await shows(page, '.failed', 'What happened could not be read. Not now.');
+  assert.ok(await page.getByText('Nothing has happened yet.').isHidden());
+  await page.unroute('**/FailoverHistory?*');
+  await shows(page, '.timeline', 'Server started');
+});
+
+test('an answer that never comes keeps nothing else from being read', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '.empty', 'Nothing is configured');
+  for (const path of ['**/FailoverHistory?*', '**/diagnostics/Order', '**/System/ClientFailover'])
+    await page.route(path, () => {}, { times: 1 });
+  await adapter.configure(adapter, 'Line 1');
+  await shows(page, '#role', 'Primary');
+  await shows(page, '.facts', /Failover group id\s*Line 1/);
+  await shows(page, '.demand', 'The collector is to run');
+  await shows(page, '.timeline', 'Role: Primary');
+  await shows(page, '#connection', /^Live$/);
+});
+
+test('warnings and the last error of the endpoint are shown', async (t) => {
+  const endpoint = await Server.start(t, 'endpoint');
+  const [adapter, other] = [
+    await Server.start(t, 'serve', { more: ['--endpoint-loss', 'step-down'] }),
+    await Server.start(t, 'serve', { more: ['--endpoint-loss', 'keep-role'] }),
+  ];
+  for (const one of [adapter, other]) await one.configure(endpoint, 'Line 1');
+  const group = await visit(t, endpoint, '#groups/Line%201');
+  await shows(group, '.warnings li', 'The members of the group do not agree');
+  await accessible(group);
+  const page = await visit(t, adapter);
+  await shows(page, '.warnings li', 'The members of the group do not agree');
+  await accessible(page);
+  group.expected = LOST;
+  await endpoint.end();
+  await shows(page, '.warnings li', /^The endpoint: /);
+  await shows(page, '.facts > div', /^Last error\s*a heartbeat/);
+});
+
 test('what the server says is text, whatever it looks like', async (t) => {
   const endpoint = await Server.start(t, 'endpoint');
   const adapter = await Server.start(t, 'serve');

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { atEnd } from './server.mjs';
+import { atEnd, until } from './server.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -64,6 +64,27 @@ export async function open(t) {
 export async function quit() {
   await context?.close();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** What the browser asks for a name and a password: us, instead of a person. */
+export async function promptsOf(page) {
+  const browser = await page.context().newCDPSession(page);
+  const asked = [];
+  browser.on('Fetch.requestPaused', ({ requestId }) => browser.send('Fetch.continueRequest', { requestId }));
+  browser.on('Fetch.authRequired', (event) => asked.push(event));
+  await browser.send('Fetch.enable', { handleAuthRequests: true });
+  const wait = () => until('the browser asks', async () => asked.length > 0);
+  return {
+    count: () => asked.length,
+    wait,
+    async answer(authChallengeResponse) {
+      await wait();
+      for (const { requestId, request } of asked.splice(0))
+        await browser.send('Fetch.continueWithAuth', { requestId, authChallengeResponse }).catch((gone) => {
+          assert.fail(`the page gave ${request.url} up while it was being answered: ${gone}`);
+        });
+    },
+  };
 }
 
 /** Opens the page of `server` at `hash` until it is `ready`, and holds it to the rules until the test `t` ends. */

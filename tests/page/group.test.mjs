@@ -48,7 +48,14 @@ test('a failover is seen as it happens: who was Primary when, the gap, and why',
   assert.equal(await page.locator('svg.lanes .session').count(), 2);
   await shows(page, 'svg.lanes .gap-word', /gap/);
   await page.locator('svg.lanes .silence').first().waitFor({ state: 'attached' });
-  assert.ok(await page.locator('svg.lanes .score-line').count());
+  // B's score is known now; of A it is not, from its last heartbeat on.
+  await until('only what is known is a score', async () => {
+    const words = await page.locator('svg.lanes .score-word').allTextContents();
+    const scores = await page.locator('svg.lanes .score-line title').allTextContents();
+    const now = scores.filter((score) => score === 'Score, now 100');
+    const before = scores.filter((score) => score.startsWith('Score 100, not known after '));
+    return words.join() === ' score 100' && now.length === 1 && before.length > 0;
+  });
   await page.getByText('The picture as a table').click();
   await shows(page, 'tbody tr', /Primary, epoch/);
   await shows(page, 'tbody tr', /heartbeats? missed/);
@@ -76,6 +83,7 @@ test('adapters are called by the names that they were given, and what a silent o
   await shows(page, '#role', 'South is Primary');
   await shows(page, '.explanation', 'No heartbeat from North');
   await shows(page, '.members td', 'yes, when last heard');
+  await shows(page, '.members td', '100, when last heard');
   await shows(page, '.timeline', 'South acts as Primary');
   assert.deepEqual(await page.locator('svg.lanes .session .name').allTextContents(), ['North', 'South']);
   const adapter = await visit(t, second);
@@ -135,17 +143,154 @@ test('an override that can do no good is warned of, and one that is refused says
   for (const member of [a, a, b]) await member.beat();
   const page = await visit(t, server, '#groups/g');
   await page.getByRole('button', { name: 'Make asleep Primary' }).click();
-  await shows(page, '.effects .warns', 'asleep has not been heard');
+  await shows(page, '.effects .warns', 'asleep has not been heard. Unless it is heard within');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make a Primary' }).click();
   await shows(page, '.effects', 'a is Primary already');
+  await shows(page, '.effects', 'It ends, too, once a has been silent for 1 min 0 s.');
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByRole('button', { name: 'Make b Primary' }).click();
   await shows(page, '.effects .warns', 'b scores 0');
   page.expected = /ERR_FAILED/;
   await page.route('**/roleoverride', (route) => route.abort());
   await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
-  await shows(page, 'dialog .failed', 'It was not done. The server cannot be reached.');
+  await shows(page, 'dialog .failed', 'No answer came: it may still be done. The server cannot be reached.');
+  await page.unroute('**/roleoverride');
+  page.expected = /409/;
+  const refused = { Error: 'This cannot be.', Reason: 'A test says so.' };
+  await page.route('**/roleoverride', (route) => route.fulfill({ status: 409, json: refused }));
+  await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
+  await shows(page, 'dialog .failed', 'It was not done. This cannot be. A test says so.');
+});
+
+test('in a group whose overrides outlive silence, the question says so', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g', '00:01:00', { AdditionalData: { KeepSilentOverride: true } });
+  await server.member('g', 'asleep');
+  const page = await visit(t, server, '#groups/g');
+  await page.getByRole('button', { name: 'Make asleep Primary' }).click();
+  await shows(page, '.effects .warns', 'asleep has not been heard. The override waits for it.');
+  await shows(page, '.effects .warns', 'Once asleep is Primary nobody takes over, also while it is silent');
+  await accessible(page);
+});
+
+test('an override that is not answered may still be done, and is said to be', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const [a, b] = [await server.member('g', 'a'), await server.member('g', 'b')];
+  for (const member of [a, a, b]) await member.beat();
+  const page = await visit(t, server, '#groups/g');
+  await page.getByRole('button', { name: 'Make b Primary' }).click();
+  await shows(page, 'dialog', 'This will happen:');
+  // Asked once, and never answered.
+  let unanswered = null;
+  await page.route('**/groups/g/clientsessions/b/**', (route) => (unanswered = route));
+  await page.getByRole('dialog').getByRole('button', { name: 'Make b Primary' }).click();
+  await shows(page, 'dialog', 'Until the answer comes it may still be done, also if this is closed.');
+  await shows(page, 'dialog .failed', 'No answer came: it may still be done. The server did not answer in time.');
+  assert.equal(unanswered.request().method(), 'POST');
+  await accessible(page);
+  await shows(page, 'dialog', 'This will happen:');
+});
+
+test('an override is made and ended by keyboard alone', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const [a, b] = [await server.member('g', 'a'), await server.member('g', 'b')];
+  for (const member of [a, a, b]) await member.beat();
+  const page = await visit(t, server, '#groups/g');
+  const focused = () => page.evaluate(() => document.activeElement.textContent || document.activeElement.id);
+  const reach = async (what) => {
+    for (let tabs = 0; !(await focused()).startsWith(what); tabs += 1) {
+      assert.ok(tabs < 30, `${what} is reached by the Tab key`);
+      await page.keyboard.press('Tab');
+    }
+  };
+  await page.getByRole('button', { name: 'Make b Primary' }).waitFor();
+  await reach('Make b Primary');
+  await page.keyboard.press('Enter');
+  await shows(page, 'dialog', 'This will happen:');
+  await reach('by');
+  await page.keyboard.type('Shift lead');
+  await page.keyboard.press('Enter');
+  await shows(page, '.forced', 'b is forced to be Primary by Shift lead');
+  await reach('End the override…');
+  await page.keyboard.press('Enter');
+  await shows(page, 'dialog', 'Scores decide again who is Primary.');
+  await reach('End the override');
+  await page.keyboard.press('Enter');
+  await until('the override ended', async () => !(await server.status('g')).RoleOverride);
+});
+
+test('an overlap is drawn, and said', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server);
+  const at = (ago) => new Date(Date.now() - ago).toISOString();
+  const HandOver = { From: 'z', To: 'a', LastAct: 'Said', LastActTime: at(5_000), FirstActTime: at(6_500), GapMilliseconds: -1_500 };
+  const row = { Kind: 'HandOver', SessionId: 'a', Epoch: 1, Reason: 'Acts', Explanation: 'a acts', Members: [], Since: null };
+  const Items = [{ ...row, Time: at(4_000), HandOver }];
+  await page.route('**/history?*', (route) => route.fulfill({ json: { Items, NextCursor: null } }));
+  await page.evaluate(() => (location.hash = '#groups/g'));
+  await shows(page, 'svg.lanes .gap-word', 'overlap 1.5 s');
+  const wide = await page.locator('svg.lanes .overlap').getAttribute('width');
+  assert.ok(Number(wide) >= 2, wide);
+  assert.equal(await page.locator('svg.lanes .gap').count(), 0);
+  await page.getByText('The picture as a table').click();
+  await shows(page, 'tbody tr', 'a after z: overlap 1.5 s');
+});
+
+test('a name and a FailoverTimeout that change are shown without a reload', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a', 100, 'North');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server, '#groups/g');
+  await shows(page, '#role', 'North is Primary');
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/a`);
+  const again = await server.member('g', 'a', 100, 'South');
+  for (const _ of [1, 2]) await again.beat();
+  await shows(page, '#role', 'South is Primary');
+  page.expected = /404/;
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/a`);
+  await server.send('DELETE', `${BASE}/groups/g`);
+  await shows(page, '#connection', 'Not live');
+  await server.group('g', '00:00:10');
+  await server.member('g', 'a', 100, 'South');
+  await shows(page, '.facts', '00:00:10: a Primary that is silent');
+});
+
+test('an adapter that has left keeps its name in what happened', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g', '00:00:02');
+  const a = await server.member('g', 'a', 100, 'North');
+  for (const _ of [1, 2]) await a.beat();
+  const page = await visit(t, server, '#groups/g');
+  await shows(page, '.members th', 'North');
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/a`);
+  await shows(page, '.timeline', 'North is not Primary any more');
+});
+
+test('a page that stays open keeps the newest rows, and not all there ever were', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  const page = await visit(t, server);
+  const Items = (last) => Array.from({ length: 100 }, (_, at) => ({ Number: last - at }));
+  let last = 100;
+  await page.route('**/rows?*', (route) => route.fulfill({ json: { Items: Items(last), NextCursor: null } }));
+  await page.evaluate(async () => {
+    const { History } = await import('/page/history.js');
+    globalThis.kept = new History('/rows');
+    await kept.refresh();
+  });
+  assert.ok(await page.evaluate(() => kept.whole));
+  for (let more = 0; more < 60; more += 1) {
+    last += 99;
+    await page.evaluate(() => kept.refresh());
+  }
+  const kept = await page.evaluate(() => [kept.items.length, kept.items[0].Number, kept.items.at(-1).Number, kept.more, kept.whole]);
+  assert.deepEqual(kept, [5_000, last, last - 4_999, false, false]);
 });
 
 test('a question that stands says what would happen now, and nothing while that is not known', async (t) => {
@@ -199,6 +344,23 @@ test('an empty group and one that is gone say so', async (t) => {
   await server.group('empty');
   await shows(page, '#connection', /^Live$/);
   assert.ok(await page.getByText('There is no group of this Id').isHidden());
+});
+
+test('whoever comes by a link to a group that is gone is told so, and what happened in it', async (t) => {
+  const server = await Server.start(t, 'endpoint');
+  await server.group('g');
+  const a = await server.member('g', 'a');
+  for (const _ of [1, 2]) await a.beat();
+  await server.send('DELETE', `${BASE}/groups/g/clientsessions/a`);
+  await server.send('DELETE', `${BASE}/groups/g`);
+  const page = await visit(t, server);
+  page.expected = /404/;
+  await page.evaluate(() => (location.hash = '#groups/g'));
+  await shows(page, '.failed', 'There is no group of this Id');
+  await shows(page, '.timeline', 'a became Primary');
+  await page.evaluate(() => (location.hash = '#groups/never'));
+  await shows(page, '.failed', 'There is no group of this Id');
+  assert.equal(await page.locator('.failed').filter({ hasText: /could not be read/ }).count(), 0);
 });
 
 test('what happened while the endpoint was away is unknown, and not an unbroken bar of a Primary', async (t) => {

@@ -116,19 +116,58 @@ test('a silence begins with the last heartbeat, is one however often it is seen,
   assert.deepEqual(lanes([], { samples: heard }).lanes[0].silences, [], 'a heartbeat may be T/2 old');
 });
 
-test('equal scores are one line, and what was before is moved to the edge', () => {
-  const samples = [1, 2, 3, 60, 70].map((seconds) => ({
-    at: seconds * 1_000,
-    members: [member('a', seconds < 60 ? 100 : 40)],
-  }));
+const look = (seconds, ...members) => ({ at: seconds * 1_000, members });
+
+test('equal scores are one line up to now, and what was before is moved to the edge', () => {
+  const samples = [1, 2, 3, 60, 70].map((seconds) => look(seconds, member('a', seconds < 60 ? 100 : 40)));
   const {
-    lanes: [a],
+    lanes: [a, b],
   } = lanes([], { samples, from: 50_000 });
-  assert.deepEqual(a.scores, [
+  const points = [
     { at: 50_000, score: 100 },
-    { at: 60_000, score: 40 },
-    { at: 70_000, score: 40 },
-  ]);
+    { at: 59_900, score: 40 },
+  ];
+  assert.deepEqual(a.scores, [{ points, to: 100_000, open: true }]);
+  assert.deepEqual(b.scores, [], 'of whom no score is known none is shown');
+});
+
+test('the score of a silent member ends with its last heartbeat, and begins anew with the next', () => {
+  const died = [look(9, member('a')), look(14, member('a', 100, '00:00:04')), look(16, member('a', 100, '00:00:06'))];
+  const ended = { points: [{ at: 8_900, score: 100 }], to: 10_000, open: false };
+  assert.deepEqual(lanes([], { samples: died.slice(0, 2) }).lanes[0].scores[0].open, true, 'it may be T/2 old');
+  assert.deepEqual(lanes([], { samples: died }).lanes[0].scores, [ended]);
+  const later = look(99, member('a', 100, '00:01:29'));
+  assert.deepEqual(lanes([], { samples: [...died, later] }).lanes[0].scores, [ended], 'however long it is silent');
+  assert.deepEqual(lanes([], { samples: [later] }).lanes[0].scores, [], 'it was silent before anybody looked');
+  assert.deepEqual(lanes([], { samples: [...died, later], from: 50_000 }).lanes[0].scores, [], 'nothing of it is shown later');
+  const back = lanes([], { samples: [...died, look(40, member('a', 30))] }).lanes[0].scores;
+  assert.deepEqual(back, [ended, { points: [{ at: 39_900, score: 30 }], to: 100_000, open: true }]);
+});
+
+test('what a silent member said last, as a row of the history knows it, is where its score ends', () => {
+  const rows = [
+    item(10, 'Promoted', 'a', { Members: [member('a'), member('b')] }),
+    item(50, 'Promoted', 'b', { Members: [member('a', 70, '00:00:10'), member('b')] }),
+  ];
+  const {
+    lanes: [a, b],
+  } = lanes(rows);
+  const points = [
+    { at: 9_900, score: 100 },
+    { at: 40_000, score: 70 },
+  ];
+  assert.deepEqual(a.scores, [{ points, to: 40_000, open: false }]);
+  assert.deepEqual(b.scores, [{ points: [{ at: 9_900, score: 100 }], to: 100_000, open: true }]);
+});
+
+test('a member that is gone has no score after it was seen last', () => {
+  const samples = [look(10, member('a'), member('b')), look(20, member('a'), member('b')), look(30, member('b'))];
+  const found = lanes([item(1, 'Promoted', 'a'), item(30, 'SeatFreed', 'a')], { samples, members: [member('b')] });
+  const gone = found.lanes.find((lane) => lane.session === 'a');
+  assert.deepEqual(gone.scores, [{ points: [{ at: 9_900, score: 100 }], to: 20_000, open: false }]);
+  const many = [item(25, 'ChallengeDropped', 'b', { Members: [member('b')] })];
+  const [a] = lanes(many, { samples: samples.slice(0, 2) }).lanes;
+  assert.equal(a.scores.length, 1, 'a row that knows of some members says nothing of the others');
 });
 
 test('a session that is gone has a lane where something of it is seen', () => {
@@ -144,11 +183,15 @@ test('a session that is gone has a lane where something of it is seen', () => {
 });
 
 test('of the time in which the endpoint was away nothing is shown but that it is unknown', () => {
-  const samples = [{ at: 56_000, members: [member('a', 100, '00:00:20'), member('b')] }];
+  const samples = [
+    look(20, member('a'), member('b')),
+    look(32, member('a', 50), member('b', 50)),
+    look(56, member('a', 100, '00:00:20'), member('b')),
+  ];
   const away = item(55, 'EndpointAway', null, { Since: at(30), Explanation: 'the endpoint ended' });
   const {
     aways,
-    lanes: [a],
+    lanes: [a, b],
   } = lanes([item(10, 'Promoted', 'a'), away], { samples });
   assert.deepEqual(aways, [{ from: 30_000, to: 55_000, why: 'the endpoint ended' }]);
   assert.deepEqual(
@@ -163,6 +206,9 @@ test('of the time in which the endpoint was away nothing is shown but that it is
     [[55_000, 56_000]],
     'nobody listened while the endpoint was away',
   );
+  const known = { points: [{ at: 19_900, score: 100 }], to: 30_000, open: false };
+  assert.deepEqual(a.scores, [known], 'who is not heard again has no score');
+  assert.deepEqual(b.scores, [known, { points: [{ at: 55_900, score: 100 }], to: 100_000, open: true }]);
   assert.deepEqual(lanes([item(10, 'Promoted', 'a'), away], { from: 60_000 }).aways, [], 'it is over');
 });
 

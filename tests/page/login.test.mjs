@@ -6,8 +6,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, test } from 'node:test';
-import { accessible, fits, launch, open, quit, shows } from './browser.mjs';
-import { Server, until } from './server.mjs';
+import { accessible, fits, launch, open, promptsOf, quit, shows } from './browser.mjs';
+import { Server } from './server.mjs';
 
 const PASSWORD = 'a long password';
 
@@ -49,25 +49,40 @@ test('who takes time to log in is asked once', async (t) => {
   const server = await guarded(t, 'serve');
   await launch({});
   const page = await open(t);
-  // The browser asks us instead of a person.
-  const browser = await page.context().newCDPSession(page);
-  const asked = [];
-  browser.on('Fetch.requestPaused', ({ requestId }) => browser.send('Fetch.continueRequest', { requestId }));
-  browser.on('Fetch.authRequired', (event) => asked.push(event));
-  await browser.send('Fetch.enable', { handleAuthRequests: true });
+  const asked = await promptsOf(page);
   await page.clock.install();
   await page.goto(server.url);
-  await until('the browser asks', async () => asked.length > 0);
+  await asked.wait();
   // Much longer than a stream may be silent that was let in.
   await page.clock.fastForward(60_000);
-  for (const { requestId, request } of asked.splice(0)) {
-    const authChallengeResponse = { response: 'ProvideCredentials', username: 'plc', password: PASSWORD };
-    await browser.send('Fetch.continueWithAuth', { requestId, authChallengeResponse }).catch((gone) => {
-      assert.fail(`the page gave ${request.url} up while it was being answered: ${gone}`);
-    });
-  }
+  await asked.answer({ response: 'ProvideCredentials', username: 'plc', password: PASSWORD });
   await page.locator('body[data-connection="live"]').waitFor();
   await shows(page, '#role', 'Out of failover');
+});
+
+test('who does not log in is asked again only when somebody wants it', async (t) => {
+  const server = await guarded(t, 'serve');
+  await launch({});
+  const page = await open(t);
+  const asked = await promptsOf(page);
+  await page.clock.install();
+  for (const hash of ['#adapter', '#audit']) {
+    await page.goto(`${server.url}/${hash}`);
+    await asked.answer({ response: 'CancelAuth' });
+    await shows(page, '#lost', 'A login is needed.');
+    await shows(page, '#connection', 'Not live');
+    await accessible(page);
+    // Longer than between any two attempts.
+    await page.clock.runFor(30_000);
+    assert.equal(asked.count(), 0);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await asked.answer({ response: 'CancelAuth' });
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+  }
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await asked.answer({ response: 'ProvideCredentials', username: 'chief', password: PASSWORD });
+  await page.locator('body[data-connection="live"]').waitFor();
+  await shows(page, '.timeline', 'made the user plc');
 });
 
 test('a user reads, and is told that the audit trail is an administrator’s', async (t) => {

@@ -50,6 +50,11 @@ fn a_group_is_shown_with_its_past_and_can_be_overridden() {
 }
 
 #[test]
+fn the_audit_trail_is_shown_as_it_grows_and_never_as_if_it_were_live() {
+    holds("audit.test.mjs");
+}
+
+#[test]
 fn the_interfaces_are_shown_as_the_server_describes_them() {
     holds("api.test.mjs");
 }

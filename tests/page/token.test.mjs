@@ -2,11 +2,14 @@
 // again.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
-import { accessible, fits, launch, open, quit, shows } from './browser.mjs';
+import { accessible, fits, launch, open, promptsOf, quit, shows } from './browser.mjs';
 import { BASE, Server, atEnd } from './server.mjs';
 
 before(launch);
@@ -94,7 +97,7 @@ test('a pasted token logs in to both halves, is kept nowhere, and is gone when t
   await fits(page);
 
   await page.reload();
-  await shows(page, '.failed', 'A login is needed.');
+  await shows(page, '#lost', 'A login is needed.');
   await shows(page, '#token', 'Log in with a token');
 });
 
@@ -119,6 +122,29 @@ test('what needs an administrator is asked with the token, and a role is overrid
   await page.getByRole('button', { name: 'Make a Primary…' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Make a Primary', exact: true }).click();
   await page.getByRole('region', { name: 'Role override' }).waitFor();
+});
+
+test('who is about to give a token is not asked for a password', async (t) => {
+  const issuer = await provider(t);
+  const data = mkdtempSync(join(tmpdir(), 'client-failover-page-'));
+  const added = spawnSync(process.env.CLIENT_FAILOVER_PROGRAM, ['user', 'add', 'plc', '--role', 'user', '--data-dir', data], { input: 'a long password\n' });
+  assert.equal(added.status, 0, `${added.stderr}`);
+  const server = await Server.start(t, 'serve', { data, more: ['--oidc-issuer', issuer, '--oidc-audience', AUDIENCE] });
+  const page = await open(t);
+  const asked = await promptsOf(page);
+  await page.goto(server.url);
+  await asked.answer({ response: 'CancelAuth' });
+  await shows(page, '#lost', 'A login is needed.');
+  await page.getByRole('button', { name: 'Log in with a token' }).click();
+  const back = () => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await back();
+  await page.evaluate(() => fetch('/healthz').then((answer) => answer.text()));
+  assert.equal(asked.count(), 0);
+  await page.keyboard.press('Escape');
+  await back();
+  await asked.answer({ response: 'CancelAuth' });
+  await give(page, await tokenOf(issuer, 'adapter'));
+  await page.locator(LIVE).waitFor();
 });
 
 test('a token that is refused is said to be, and another can be given or none', async (t) => {

@@ -107,7 +107,7 @@ async fn the_order_is_computed_at_the_moment_of_the_request() {
     clock::Alarm::new().unwrap().until(end).await.unwrap();
     let over = json!({
         "Started": true, "Collecting": true, "Buffering": true, "Egress": false, "Role": "Secondary", "Mode": "Hot",
-        "Epoch": 7, "LeaseRemaining": null,
+        "Epoch": null, "LeaseRemaining": null,
     });
     assert_eq!(served.get().await, over, "nobody published anything");
 }

@@ -218,15 +218,52 @@ async fn who_goes_beyond_a_limit_is_counted_and_logged_with_who_and_from_where()
 }
 
 #[tokio::test]
+async fn a_connection_on_which_nobody_was_let_in_rests_a_minute_and_one_of_a_user_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &[]);
+    let login = STANDARD.encode(format!("user:{PASSWORD}"));
+    let ask = |stream: &mut TcpStream, path: &str, login: &str| {
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {login}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        // The rest of the answer has come when nothing follows for a moment.
+        stream.set_read_timeout(Some(PAUSE)).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap_err();
+        String::from_utf8_lossy(&answer[9..]).into_owned()
+    };
+    let open = || TcpStream::connect(server.address()).unwrap();
+    let (mut knocks, mut guesses, mut works) = (open(), open(), open());
+    let wrong = STANDARD.encode("user:wrong");
+    assert_eq!(ask(&mut works, STATE, &login), "200");
+    assert_eq!(
+        (ask(&mut knocks, "/healthz", &login), ask(&mut guesses, STATE, &wrong)),
+        ("200".into(), "401".into())
+    );
+    for stream in [&mut knocks, &mut guesses] {
+        stream.set_read_timeout(Some(4 * LIMIT)).unwrap();
+        assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0, "it is ended");
+    }
+    assert_eq!(ask(&mut works, STATE, &login), "200");
+}
+
+#[tokio::test]
 async fn who_hangs_up_at_the_gate_is_refused_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     add_all(folder.path());
     let server = Server::serve(folder.path(), &[]);
-    let mut stream = TcpStream::connect(server.address()).unwrap();
     // `user:wrong`; that it is wrong is known some time after the connection is gone.
     let head = "POST /egress/d/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic dXNlcjp3cm9uZw==\r\n";
-    stream.write_all(format!("{head}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
-    drop(stream);
+    // Where the end of the connection comes together with the request, nothing is begun.
+    until("a request that is begun", async || {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        stream.write_all(format!("{head}Content-Length: 0\r\n\r\n").as_bytes()).unwrap();
+        drop(stream);
+        server.log().contains("a login was refused")
+    })
+    .await;
     until_warned(&server, "a login was refused", "user=user").await;
 }
 

@@ -213,6 +213,37 @@ fn the_command_line_logs_in_with_a_password_from_a_file_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_user_with_as_many_streams_as_he_can_have_leaves_some_for_others() {
+    let folder = tempfile::tempdir().unwrap();
+    add_all(folder.path());
+    let server = Server::serve(folder.path(), &["--with-endpoint"]);
+    let group = json!({ "Id": "G", "FailoverTimeout": "00:01:00" }).to_string();
+    let groups = "/api/v1/clientfailover/groups";
+    assert_eq!(send(&server, Some("user"), Method::POST, groups, Some(&group)).await.status, 201);
+    let client = client();
+    for path in [
+        "/api/v1/diagnostics/Order/Events",
+        "/api/v1/diagnostics/Failover/Events",
+        "/api/v1/clientfailover/groups/G/status/events",
+    ] {
+        let open = async |user: &str| {
+            let request = client.get(format!("{}{path}", server.url)).basic_auth(user, Some(PASSWORD));
+            request.send().await.unwrap()
+        };
+        let mut streams = Vec::new();
+        for _ in 0..64 {
+            let stream = open("user").await;
+            assert_eq!(stream.status(), StatusCode::OK, "{path}: {}", streams.len());
+            streams.push(stream);
+        }
+        let refused = open("user").await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(open("other").await.status(), StatusCode::OK, "{path}: others have places");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_of_events_ends_with_the_login_that_opened_it() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::endpoint(folder.path(), &[]);

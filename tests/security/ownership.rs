@@ -13,7 +13,7 @@ use client_failover::{
 use futures_util::future::{join, join3};
 use tokio::task::yield_now;
 
-fn members(text: &str) -> Members {
+pub fn members(text: &str) -> Members {
     Content::parse(text.as_bytes()).unwrap().object().unwrap()
 }
 
@@ -126,6 +126,19 @@ async fn a_session_whose_maker_cannot_be_written_down_is_not_made() {
     assert!(matches!(site.beat(&id, "maker").await, Err(CallError::OfAnother)));
     let owners = site.store.session_owners().await.unwrap();
     assert_eq!(owners, [(site.group.clone(), id, user("other"))]);
+}
+
+#[tokio::test]
+async fn a_session_that_was_made_before_there_were_users_is_the_first_ones_who_registers_it() {
+    let site = Site::open().await;
+    let id = SessionId::new("s").unwrap();
+    let spec = read_session(members(r#"{"Id": "s"}"#)).unwrap();
+    assert!(site.endpoint.create_session(&site.group, spec, None).await.unwrap().new);
+    site.beat(&id, "anybody").await.unwrap();
+    assert!(!site.register(&id, "first").await.unwrap());
+    site.beat(&id, "first").await.unwrap();
+    assert!(matches!(site.register(&id, "second").await, Err(CallError::OfAnother)));
+    assert!(matches!(site.beat(&id, "second").await, Err(CallError::OfAnother)));
 }
 
 #[tokio::test]

@@ -155,6 +155,17 @@ async fn every_route_says_whom_it_serves_and_has_its_row_here() {
     }
 }
 
+#[test]
+fn nothing_but_the_gate_answers_beside_the_router() {
+    let http = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    let sources = std::fs::read_dir(http).unwrap().map(|entry| entry.unwrap().path());
+    let raw: Vec<_> = sources
+        .filter(|path| path.is_file() && std::fs::read_to_string(path).unwrap().contains(".raw("))
+        .map(|path| path.file_name().unwrap().to_owned())
+        .collect();
+    assert_eq!(raw, ["gate.rs"], "what has no row in the table needs a test of its own, as the gate has");
+}
+
 /// What people look at: it is no interface.
 fn is_page(pattern: &str) -> bool {
     matches!(pattern, "/" | "/api") || pattern.starts_with("/page/")

@@ -59,6 +59,12 @@ impl Provider {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
+    /// How often its keys were asked for.
+    pub async fn asked(&self) -> u32 {
+        let answer = client().get(format!("{}/control/asked", self.origin)).send().await.unwrap();
+        answer.text().await.unwrap().parse().unwrap()
+    }
+
     /// Sets one of its controls.
     pub async fn put(&self, what: &str, text: &str) {
         let url = format!("{}/control/{what}", self.origin);

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod clocks;
+mod destinations;
 mod place;
 mod reach;
 mod work;
@@ -74,6 +75,7 @@ pub async fn serve(settings: &ServeSettings) -> Vec<Finding> {
         Ok(authorities) => {
             findings.extend(work::all(settings, &authorities).await);
             findings.push(reach::endpoint(&database, &authorities).await);
+            findings.extend(destinations::all(&database).await);
         }
         Err(finding) => findings.push(finding),
     }

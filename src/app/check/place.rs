@@ -20,6 +20,9 @@ const NO_ROOM: u64 = 4 * 1024 * 1024;
 
 const MIB: u64 = 1024 * 1024;
 
+/// What may be looked at by the server's user alone.
+const AS_WHOM: &str = "run this as the server's user (sudo -u …), or as root";
+
 /// What was found that others need.
 #[derive(Default)]
 pub(super) struct Looked {
@@ -51,9 +54,13 @@ impl Looked {
 
 pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding>, Looked) {
     let shown = path.display();
-    if !path.exists() {
-        let finding = Finding::good("folder", format!("{shown} is not there; the first start makes it"));
-        return (vec![finding], Looked::default());
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return (vec![to_be_made(path)], Looked::default()),
+        Err(error) => {
+            let finding = Finding::bad("folder", format!("{shown} cannot be looked at: {error}"), AS_WHOM);
+            return (vec![finding], Looked::unread());
+        }
     }
     let folder = match DataFolder::look(path) {
         Ok(folder) => folder.with_key(key_place(key_file.cloned())),
@@ -65,9 +72,7 @@ pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding
     let in_use = match DataFolder::is_in_use(path) {
         Ok(in_use) => in_use,
         Err(error) => {
-            let found = format!("{shown} cannot be read: {error}");
-            let finding =
-                Finding::bad("folder", found, "run this as the server's user (sudo -u …), or as root");
+            let finding = Finding::bad("folder", format!("{shown} cannot be read: {error}"), AS_WHOM);
             return (vec![finding], Looked::unread());
         }
     };
@@ -106,6 +111,24 @@ pub(super) async fn all(path: &Path, key_file: Option<&KeyFile>) -> (Vec<Finding
         }
     }
     (findings, looked)
+}
+
+/// A folder that is not there: whether whoever asks could make it.
+fn to_be_made(path: &Path) -> Finding {
+    let shown = path.display();
+    let here = Path::new(".");
+    let parents = path.ancestors().skip(1).map(|parent| if parent == Path::new("") { here } else { parent });
+    let nearest = parents.into_iter().find(|parent| parent.exists()).unwrap_or(here);
+    match rustix::fs::access(nearest, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
+        Ok(()) => Finding::good("folder", format!("{shown} is not there; the first start makes it")),
+        Err(error) => Finding::bad(
+            "folder",
+            format!("{shown} is not there and cannot be made in {}: {error}", nearest.display()),
+            format!(
+                "run this as the server's user (sudo -u …), or as root: install -d -m 700 -o USER {shown}"
+            ),
+        ),
+    }
 }
 
 /// Whether there is room for what is to be written.

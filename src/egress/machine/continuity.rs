@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Block, BootId, Uptime};
+use crate::domain::{Arrival, Block, BootId, Uptime};
 
 /// Who has not looked for so long stood still, and what collectors handed in meanwhile lay about unread.
 pub(super) const STALL: Duration = Duration::from_secs(1);
@@ -17,9 +17,13 @@ pub(super) struct Continuity {
     hold_back: Duration,
     /// Empty while something may be missed.
     from: Option<Uptime>,
-    /// When something was taken last, as far as is known; at first when this run began.
+    /// When something arrived last, as far as is known; at first when this run began.
     last: Uptime,
     late: Late,
+    /// The oldest of what was missed, and may still be handed in; empty where nothing was since the last break.
+    missing: Option<Uptime>,
+    /// Whether a part of the source is missed, whatever else comes.
+    misses_part: bool,
     /// How often silence was a break since something was covered last.
     silences: u32,
     /// When it was last looked whether time passes.
@@ -34,13 +38,31 @@ struct Late {
 }
 
 impl Continuity {
-    /// A run that begins now, in `boot`, and goes on from what it has `found`.
-    pub(super) fn new(found: &[Block], hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
-        let here = || found.iter().filter(|block| block.boot == *boot);
-        let last = here().map(|block| block.last.uptime).max().unwrap_or(now);
+    /// A run that begins now, in `boot`, and goes on from the blocks it has `found`, and from the last `arrival` that is
+    /// known.
+    pub(super) fn new(
+        found: &[Block],
+        arrival: Option<&Arrival>,
+        hold_back: Duration,
+        boot: &BootId,
+        now: Uptime,
+    ) -> Self {
+        let blocks = found.iter().map(|block| (&block.boot, block.first.uptime, block.last.uptime));
+        let spans = blocks.chain(arrival.map(|arrival| (&arrival.boot, arrival.since, arrival.last)));
+        let here = spans.filter(|(of, ..)| *of == boot).map(|(_, first, last)| (first, last));
+        let last = here.clone().map(|(_, last)| last).max().unwrap_or(now);
         // A break may not have been made good when the run before this one ended.
-        let late = here().map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
-        Self { hold_back, from: None, last, late, silences: 0, looked: now }
+        let late = here.map(Late::shown_by).max_by_key(|late| late.until).unwrap_or_default();
+        Self {
+            hold_back,
+            from: None,
+            last,
+            late,
+            missing: None,
+            misses_part: false,
+            silences: 0,
+            looked: now,
+        }
     }
 
     /// Since when everything has come; nothing while something may be missed.
@@ -48,14 +70,40 @@ impl Continuity {
         self.from
     }
 
-    /// When something was taken last.
+    /// When something arrived last.
     pub(super) const fn last(&self) -> Uptime {
         self.last
+    }
+
+    /// As how old the last arrival counts, or something that was missed beside it.
+    pub(super) fn since_last(&self) -> Uptime {
+        let since = self.since(self.last);
+        self.missing.map_or(since, |missing| missing.min(since))
     }
 
     /// Something is missed: what is covered begins anew with the next arrival.
     pub(super) const fn begin_anew(&mut self) {
         self.from = None;
+    }
+
+    /// What counted as arrived at `since` was not taken: whatever comes next may be as old.
+    pub(super) fn lose(&mut self, since: Uptime) {
+        self.missing = Some(self.missing.map_or(since, |missing| missing.min(since)));
+        self.begin_anew();
+    }
+
+    /// A part of the source is missed from now on, or no longer: nothing is covered meanwhile, and what comes of the rest ends
+    /// no break.
+    pub(super) fn miss_part(&mut self, misses_part: bool) {
+        self.misses_part = misses_part;
+        if misses_part {
+            self.begin_anew();
+        }
+    }
+
+    /// Whether a part of the source is missed.
+    pub(super) const fn misses_part(&self) -> bool {
+        self.misses_part
     }
 
     /// Looks whether time passes: who stood still has not seen what happened meanwhile.
@@ -66,7 +114,7 @@ impl Continuity {
         self.looked = now;
     }
 
-    /// Something is taken that arrived at `at`.
+    /// Something arrives at `at`.
     pub(super) fn note(&mut self, at: Uptime) {
         let silence = at.since(self.last);
         if silence > self.hold_back {
@@ -77,9 +125,12 @@ impl Continuity {
         if self.from.is_none() || silence > self.hold_back || at.since(self.looked) > STALL {
             // What the collector kept during the break comes from now on, for no longer than that took. A break
             // that began before the one before was made good adds to it.
-            let by = silence + self.late_by(self.last);
+            let by = at.since(self.since_last());
             self.late = Late { until: at + by, by };
-            self.from = Some(self.late.until);
+            if !self.misses_part {
+                self.from = Some(self.late.until);
+                self.missing = None;
+            }
         }
         self.last = self.last.max(at);
     }
@@ -100,10 +151,10 @@ impl Continuity {
 }
 
 impl Late {
-    /// What a block shows of it: its first is as much earlier than what it carries arrived.
-    fn shown_by(block: &Block) -> Self {
-        let by = block.last.uptime.since(block.first.uptime);
-        Self { until: block.last.uptime + by, by }
+    /// What a block shows of it, or an arrival: its first is as much earlier than what it carries arrived.
+    fn shown_by((first, last): (Uptime, Uptime)) -> Self {
+        let by = last.since(first);
+        Self { until: last + by, by }
     }
 }
 
@@ -127,7 +178,7 @@ mod tests {
 
     /// A run that begins at 200 s and finds these blocks.
     fn run(found: &[Block]) -> Continuity {
-        Continuity::new(found, HOLD_BACK, &BootId::new("this"), at(200))
+        Continuity::new(found, None, HOLD_BACK, &BootId::new("this"), at(200))
     }
 
     /// One arrival a second.
@@ -175,6 +226,47 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_taken_may_come_later_and_is_as_old_as_it_was() {
+        let mut continuity = run(&[]);
+        arrive(&mut continuity, 200, 205);
+        continuity.lose(at(203));
+        assert_eq!(covered(&continuity), None, "others that came meanwhile cover nothing");
+        arrive(&mut continuity, 206, 206);
+        assert_eq!(covered(&continuity), Some((at(209), at(206))), "it may be handed in again, 3 s late");
+        // And again, before that was made good.
+        continuity.lose(continuity.since(at(206)));
+        arrive(&mut continuity, 207, 207);
+        assert_eq!(covered(&continuity), Some((at(211), at(207))));
+        assert_eq!(continuity.since(at(208)), at(204));
+    }
+
+    #[test]
+    fn who_misses_a_part_of_the_source_covers_nothing_and_then_what_comes_may_be_as_old_as_that_took() {
+        let mut continuity = run(&[]);
+        arrive(&mut continuity, 200, 205);
+        for secs in 206..=300 {
+            continuity.miss_part(true);
+            arrive(&mut continuity, secs, secs);
+            assert_eq!(covered(&continuity), None, "the rest comes");
+            assert_eq!(
+                continuity.since(at(secs)),
+                at(205),
+                "and so may what was missed, before anybody says so"
+            );
+        }
+        continuity.miss_part(false);
+        arrive(&mut continuity, 301, 301);
+        assert_eq!(
+            covered(&continuity),
+            Some((at(397), at(301))),
+            "it may make good what it missed for 96 s"
+        );
+        arrive(&mut continuity, 302, 400);
+        assert_eq!(covered(&continuity), Some((at(397), at(400))));
+        assert!(!continuity.is_sparse(), "it was never silent");
+    }
+
+    #[test]
     fn a_source_is_sparse_that_is_silent_for_longer_than_the_hold_back_until_something_is_covered_again() {
         let mut continuity = run(&[]);
         arrive(&mut continuity, 200, 202);
@@ -203,6 +295,22 @@ mod tests {
             ("uptimes of another boot say nothing", vec![block("that", 160, 190)], (at(220), at(200))),
         ] {
             let mut continuity = run(&found);
+            (201..=210).for_each(|secs| continuity.look(at(secs)));
+            continuity.note(at(210));
+            assert_eq!((continuity.from().unwrap(), continuity.since(at(210))), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_run_with_an_empty_buffer_goes_on_from_the_last_arrival_that_was_written() {
+        for (name, boot, since, last, wanted) in [
+            ("the collector may have kept what it read since then", "this", 150, 150, (at(270), at(150))),
+            ("what came last was 30 s late, and more of it comes", "this", 160, 190, (at(260), at(160))),
+            ("uptimes of another boot say nothing", "that", 160, 190, (at(220), at(200))),
+        ] {
+            let arrival = Arrival { boot: BootId::new(boot), since: at(since), last: at(last) };
+            let mut continuity =
+                Continuity::new(&[], Some(&arrival), HOLD_BACK, &BootId::new("this"), at(200));
             (201..=210).for_each(|secs| continuity.look(at(secs)));
             continuity.note(at(210));
             assert_eq!((continuity.from().unwrap(), continuity.since(at(210))), wanted, "{name}");

@@ -14,8 +14,11 @@ pub use super::{
     under_way::Ticket,
 };
 use crate::domain::{
-    Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
+    Arrival, Block, BootId, Coverage, DestinationKey, Now, Order, StandbyAnswer, Tally, Uptime, Waiting, Wall,
 };
+
+/// How often it is written when something arrived last, at the most; and once in a hold-back where that is longer.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// The books of one destination.
 #[derive(Debug)]
@@ -33,6 +36,10 @@ pub struct Ledger {
     /// Since when everything came and was taken.
     continuity: Continuity,
     last_received: Option<Wall>,
+    /// When it was last said what a run that begins later has to know, and of which arrival.
+    noted: Option<(Uptime, Uptime)>,
+    /// How often that is said, at the most.
+    note_every: Duration,
     news: News,
 }
 
@@ -49,9 +56,9 @@ pub struct Terms {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken {
     /// It goes to the destination.
-    Pass(Ticket),
+    Pass,
     /// It is written down; the blocks that make room for it are over then.
-    Keep(Ticket, Vec<Block>),
+    Keep(Vec<Block>),
 }
 
 /// Why a request is not taken.
@@ -69,8 +76,9 @@ impl Ledger {
     /// The books of a destination that `waiting` was found for, if anything was.
     #[must_use]
     pub fn new(waiting: Option<Waiting>, hold_back: Duration, boot: &BootId, now: Uptime) -> Self {
-        let (tally, found) = waiting.map_or_else(Default::default, |found| (found.tally, found.blocks));
-        let continuity = Continuity::new(&found, hold_back, boot, now);
+        let (tally, found, arrival) =
+            waiting.map_or_else(Default::default, |found| (found.tally, found.blocks, found.arrival));
+        let continuity = Continuity::new(&found, arrival.as_ref(), hold_back, boot, now);
         let (waiting, mut blocks) = (found.iter().map(Block::left).sum(), Blocks::default());
         found.into_iter().for_each(|block| blocks.push(block));
         Self {
@@ -82,51 +90,59 @@ impl Ledger {
             account: Account::default(),
             continuity,
             last_received: None,
+            noted: None,
+            note_every: hold_back.max(NOTE_EVERY),
             news: News::default(),
         }
     }
 
-    /// Whether requests that carry data are refused now, so that their bodies need not be read; counts one.
-    pub fn refuses(&mut self, order: &Order, terms: Terms) -> bool {
-        let refuses = admission(order, false, false, terms.standby) == Admission::Refuse;
-        if refuses {
-            self.stand_by(Turned::StandsBy);
+    /// The head of a request that carries data was read at `arrival`. From now on it is under way, however long its body
+    /// takes, until it is settled, on disk or lost.
+    ///
+    /// # Errors
+    /// When such requests are refused now, so that the body need not be read.
+    pub fn enter(&mut self, order: &Order, terms: Terms, arrival: Now) -> Result<Ticket, Turned> {
+        if admission(order, false, false, terms.standby) == Admission::Refuse {
+            return Err(self.stand_by(Turned::StandsBy));
         }
-        refuses
+        self.continuity.note(arrival.uptime);
+        self.last_received = Some(self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall)));
+        Ok(self.under_way.begin(self.continuity.since(arrival.uptime), arrival.wall))
     }
 
-    /// Takes a request of `size` bytes that was received at `arrival`, or turns it away. `unsettled` says that the
+    /// Takes a request of `size` bytes that is under way, or turns it away; then it is lost. `unsettled` says that the
     /// destination had its chance, and did not settle it.
     ///
     /// # Errors
     /// When it is turned away.
-    pub fn take(
-        &mut self,
-        order: &Order,
-        terms: Terms,
-        (arrival, size): (Now, u64),
-        unsettled: bool,
-    ) -> Result<Taken, Turned> {
+    pub fn take(&mut self, order: &Order, terms: Terms, size: u64, unsettled: bool) -> Result<Taken, Turned> {
         match admission(order, false, unsettled || self.waiting > 0, terms.standby) {
-            Admission::Pass => Ok(Taken::Pass(self.arrives(arrival, unsettled))),
+            Admission::Pass => Ok(Taken::Pass),
             Admission::Keep { dropping_oldest } => {
                 let over = self.make_room(size, terms.limit, dropping_oldest)?;
                 self.waiting += 1;
                 self.in_writing += size;
-                Ok(Taken::Keep(self.arrives(arrival, unsettled), over))
+                Ok(Taken::Keep(over))
             }
             Admission::Refuse => Err(self.stand_by(Turned::StandsBy)),
             Admission::Swallow => Err(self.stand_by(Turned::Swallowed)),
         }
     }
 
-    /// A request is under way no longer: it is settled, or counted otherwise.
+    /// A request is under way no longer: it is on disk, or nobody could ever deliver it.
     pub fn arrived(&mut self, ticket: Ticket) {
         self.under_way.end(ticket);
     }
 
-    /// What was passed on was answered.
-    pub fn settle(&mut self, settlement: Settlement, status: u16, now: Now) {
+    /// A request is under way no longer, and is not here: its collector may hand in later what it carried, or never.
+    pub fn lose(&mut self, ticket: Ticket) {
+        self.under_way.end(ticket);
+        self.continuity.lose(ticket.since());
+    }
+
+    /// What was passed on was settled.
+    pub fn settle(&mut self, ticket: Ticket, settlement: Settlement, status: u16, now: Now) {
+        self.under_way.end(ticket);
         self.count(settlement, status, None, now);
     }
 
@@ -157,8 +173,12 @@ impl Ledger {
         self.blocks.push(block);
     }
 
-    /// What was to make room for a request that could not be written waits on.
-    pub fn put_back(&mut self, over: Vec<Block>) {
+    /// A request for which `reserved` bytes were reserved could not be written: it is lost, and what was to make room for
+    /// it waits on.
+    pub fn not_written(&mut self, ticket: Ticket, reserved: u64, over: Vec<Block>) {
+        self.waiting = self.waiting.saturating_sub(1);
+        self.in_writing = self.in_writing.saturating_sub(reserved);
+        self.lose(ticket);
         for block in over {
             let left = block.left();
             self.waiting += left;
@@ -166,14 +186,6 @@ impl Ledger {
             self.news.dropped = self.news.dropped.saturating_sub(left);
             self.blocks.put_back(block);
         }
-    }
-
-    /// A request that was to be kept could not be written.
-    pub const fn not_written(&mut self, reserved: u64) {
-        self.waiting = self.waiting.saturating_sub(1);
-        self.in_writing = self.in_writing.saturating_sub(reserved);
-        // It was received, and is not kept.
-        self.cover_anew();
     }
 
     /// The block whose turn it is.
@@ -250,6 +262,12 @@ impl Ledger {
         Some(Coverage { covered_from: self.continuity.from()?, settled_until })
     }
 
+    /// Whether a part of the source is missed.
+    #[must_use]
+    pub const fn misses_part(&self) -> bool {
+        self.continuity.misses_part()
+    }
+
     /// Whether so little comes that nothing can be proved.
     #[must_use]
     pub const fn is_sparse(&self) -> bool {
@@ -261,22 +279,46 @@ impl Ledger {
         self.continuity.begin_anew();
     }
 
+    /// A part of the source is missed from now on, or no longer.
+    pub fn miss_part(&mut self, misses_part: bool) {
+        self.continuity.miss_part(misses_part);
+    }
+
     /// Looks whether time passes: who stood still has not seen what happened meanwhile.
     pub fn look(&mut self, now: Uptime) {
         self.continuity.look(now);
     }
 
-    /// The arrival up to which everything received is settled; empty before the first.
+    /// When the oldest that is not settled was received; empty where nothing waits or is under way.
     #[must_use]
-    pub fn settled_until(&self) -> Option<Wall> {
-        let open = [self.under_way.oldest_wall(), self.blocks.oldest_wall()];
-        open.into_iter().flatten().min().or(self.last_received)
+    pub fn open_since(&self) -> Option<Wall> {
+        [self.under_way.oldest_wall(), self.blocks.oldest_wall()].into_iter().flatten().min()
+    }
+
+    /// When something was received last in this run.
+    #[must_use]
+    pub const fn last_received(&self) -> Option<Wall> {
+        self.last_received
     }
 
     /// How many requests wait, and how much room they take.
     #[must_use]
     pub const fn load(&self) -> (u64, u64) {
         (self.waiting, self.blocks.bytes() + self.in_writing)
+    }
+
+    /// What a run that begins later has to know of the last arrival, where it is another than was said before, and that is
+    /// long enough ago or this is the end.
+    pub fn arrival_to_note(&mut self, boot: &BootId, now: Uptime, at_last: bool) -> Option<Arrival> {
+        let last = self.last_received.map(|_| self.continuity.last())?;
+        let is_due = |(at, of)| of != last && (at_last || now.since(at) >= self.note_every);
+        if !self.noted.is_none_or(is_due) {
+            return None;
+        }
+        self.noted = Some((now, last));
+        let since = self.continuity.since_last();
+        let since = self.under_way.oldest().map_or(since, |oldest| oldest.min(since));
+        Some(Arrival { boot: boot.clone(), since, last })
     }
 
     /// What was settled, and how.
@@ -289,16 +331,6 @@ impl Ledger {
     #[must_use]
     pub const fn news(&self) -> News {
         self.news
-    }
-
-    /// A request is under way from now on. What was so before, and was not settled, is no news of the collector.
-    fn arrives(&mut self, arrival: Now, again: bool) -> Ticket {
-        if !again {
-            self.continuity.note(arrival.uptime);
-            let last = self.last_received.map_or(arrival.wall, |last| last.max(arrival.wall));
-            self.last_received = Some(last);
-        }
-        self.under_way.begin(self.continuity.since(arrival.uptime), arrival.wall)
     }
 
     /// Room for `size`; gives the blocks that were dropped for it.
@@ -334,104 +366,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Acting, Mode, Role, Standing};
-
-    const HOLD_BACK: Duration = Duration::from_secs(10);
-
-    const TERMS: Terms = Terms { standby: StandbyAnswer::Refuse, limit: 1_000 };
-
-    fn at(secs: u64) -> Uptime {
-        Uptime::new(Duration::from_secs(secs))
-    }
-
-    fn ledger() -> Ledger {
-        Ledger::new(None, HOLD_BACK, &BootId::new("this"), at(200))
-    }
-
-    fn moment(secs: u64) -> Now {
-        Now { uptime: at(secs), wall: Wall::from_micros(i64::try_from(secs).unwrap()) }
-    }
-
-    fn primary() -> Order {
-        let standing = Standing { role: Role::Primary, acting: Acting::Unbounded, ..Standing::default() };
-        Order::of(&standing)
-    }
-
-    /// A request that arrives, and is settled at once.
-    fn arrives(ledger: &mut Ledger, secs: u64) {
-        ledger.look(at(secs));
-        let taken = ledger.take(&primary(), TERMS, (moment(secs), 10), false);
-        let Ok(Taken::Pass(ticket)) = taken else { panic!("{taken:?}") };
-        ledger.settle(Settlement::Acknowledged, 200, moment(secs));
-        ledger.arrived(ticket);
-    }
-
-    fn covered(ledger: &Ledger) -> Option<(Uptime, Uptime)> {
-        let coverage = ledger.coverage(&BootId::new("this"))?;
-        Some((coverage.covered_from, coverage.settled_until))
-    }
-
-    /// One request a second.
-    fn run(ledger: &mut Ledger, from: u64, to: u64) {
-        (from..=to).for_each(|secs| arrives(ledger, secs));
-    }
-
-    #[test]
-    fn what_comes_late_after_a_break_is_as_old_as_it_may_be() {
-        let mut ledger = ledger();
-        run(&mut ledger, 200, 205);
-        arrives(&mut ledger, 216);
-        ledger.take(&primary(), TERMS, (moment(217), 10), false).unwrap();
-        assert_eq!(covered(&ledger).unwrap(), (at(227), at(206)), "what comes now may be 11 s late");
-        ledger.cover_anew();
-        assert_eq!(covered(&ledger), None, "something was refused");
-    }
-
-    fn block(id: i64, first: u64) -> Block {
-        let (first, boot) = (moment(first), BootId::new("this"));
-        Block { id, first_sequence: 1, entries: 1, settled: 0, bytes: 10, boot, first, last: first }
-    }
-
-    #[test]
-    fn what_is_not_settled_is_as_old_as_the_oldest_whichever_block_has_it() {
-        let mut ledger = ledger();
-        run(&mut ledger, 200, 205);
-        // The second was passed on first, and hung.
-        ledger.written(block(1, 204), 0);
-        ledger.written(block(2, 201), 0);
-        assert_eq!(covered(&ledger).unwrap().1, at(201));
-        assert_eq!(ledger.settled_until(), Some(Wall::from_micros(201)));
-        let other = ledger.coverage(&BootId::new("another"));
-        assert_eq!(other.unwrap().settled_until, Uptime::default(), "older than any uptime of this boot");
-    }
-
-    #[test]
-    fn a_full_standby_drops_its_oldest_and_a_full_primary_takes_nothing() {
-        let hot = Standing { applied_mode: Some(Mode::Hot), role: Role::Secondary, ..Standing::default() };
-        let hot = Order::of(&hot);
-        let mut ledger = ledger();
-        for id in 1..=3 {
-            ledger.waiting += 1;
-            ledger.written(Block { bytes: 300, ..block(id, 200) }, 0);
-        }
-        let mut take = |order: &Order, size| {
-            let taken = ledger.take(order, TERMS, (moment(300), size), false);
-            (
-                taken
-                    .map(|taken| matches!(taken, Taken::Keep(_, over) if over[0].id == 1 && over.len() == 1)),
-                ledger.load(),
-                ledger.tally().dropped,
-            )
-        };
-        assert_eq!(take(&primary(), 101), (Err(Turned::Full), (3, 900), 0));
-        assert_eq!(take(&hot, 101), (Ok(true), (3, 701), 1));
-        // What is being written leaves no room, however much is dropped.
-        assert_eq!(take(&hot, 900), (Err(Turned::Full), (3, 701), 1));
-        ledger.not_written(101);
-        ledger.put_back(vec![Block { bytes: 300, ..block(1, 200) }]);
-        assert_eq!((ledger.load(), ledger.tally().dropped), ((3, 900), 0), "nothing was dropped after all");
-        assert_eq!(ledger.first(u64::MAX).iter().map(|block| block.id).collect::<Vec<_>>(), [1, 2, 3]);
-    }
-}
+mod tests;

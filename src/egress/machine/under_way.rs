@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Uptime, Wall};
 
-/// A request that is under way, from its arrival until it is settled or on disk.
+/// A request that is under way, from its head until it is settled or on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
     since: Uptime,

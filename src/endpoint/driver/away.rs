@@ -45,6 +45,10 @@ impl Endpoint {
         // A heartbeat that came late may have changed a seat once more.
         self.inner.writers.wait().await;
         self.write_all_changes().await;
+        if self.cells().iter().any(|cell| cell.has_unwritten()) {
+            // That something is missing, where the store has said yes only now.
+            self.write_all_changes().await;
+        }
         self.leave_sign(true).await;
     }
 
@@ -116,10 +120,13 @@ impl Endpoint {
             recorded.map(|cell| (Arc::clone(&cell), cell.take_unwritten())).collect();
         let due: Vec<_> = taken.iter().map(|(cell, unwritten)| (&cell.key, unwritten.due())).collect();
         let written = self.inner.store.record_changes(&due).await;
-        if let Err(error) = written {
-            tracing::warn!(error = chain(&error), "what happened in the groups could not be written yet");
-            for (cell, unwritten) in taken {
-                cell.keep_first(unwritten.in_doubt());
+        match written {
+            Ok(()) => taken.iter().for_each(|(cell, _)| cell.note_loss()),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "what happened in the groups could not be written yet");
+                for (cell, unwritten) in taken {
+                    cell.keep_first(unwritten.in_doubt());
+                }
             }
         }
         drop(order);

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, broadcast::error::RecvError};
+use tokio::sync::{broadcast, broadcast::error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::{Call, CallError, Endpoint, GroupChange, GroupKey, SessionId};
+use crate::crowd::{Admission, Crowd, Who};
 
-/// Listeners at the same time, of all groups together: each holds a connection and some kilobytes. A
-/// member without a place goes on by polling.
-const MOST_LISTENERS: usize = 4_096;
+/// Listeners at the same time, of all groups together, and of one user or source: each holds a connection and some
+/// kilobytes. A member without a place goes on by polling.
+const MOST_LISTENERS: usize = 6_144;
+const MOST_LISTENERS_OF_ONE: usize = 4_096;
 
 /// Events that may wait for a slow listener. One that misses some is told to ask without being named.
 const BACKLOG: usize = 64;
@@ -25,11 +27,11 @@ pub enum GroupEvent {
 
 /// How many may listen, and who does.
 #[derive(Debug)]
-pub(super) struct Places(Arc<Semaphore>);
+pub(super) struct Places(Arc<Crowd>);
 
 impl Default for Places {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_LISTENERS)))
+        Self(Crowd::new(MOST_LISTENERS, MOST_LISTENERS_OF_ONE))
     }
 }
 
@@ -64,7 +66,7 @@ pub struct Listener {
     missed: Option<SessionId>,
     events: broadcast::Receiver<GroupEvent>,
     over: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _place: Admission,
 }
 
 impl Listener {
@@ -91,14 +93,13 @@ impl Listener {
 }
 
 impl Endpoint {
-    /// Begins to listen to a group.
+    /// Begins to listen to a group, for `who`.
     ///
     /// # Errors
     /// When the group is not known, or too many listen.
-    pub fn listen(&self, key: &GroupKey) -> Call<Listener> {
+    pub fn listen(&self, key: &GroupKey, who: Who) -> Call<Listener> {
         let cell = self.cell(key)?;
-        let place = Arc::clone(&self.inner.places.0).try_acquire_owned();
-        let place = place.map_err(|_full| CallError::TooManyListeners)?;
+        let place = self.inner.places.0.admit(who).ok_or(CallError::TooManyListeners)?;
         // Events are told under the same lock, so none falls between the two.
         let group = cell.lock();
         Ok(Listener {
@@ -112,6 +113,6 @@ impl Endpoint {
     /// How many listen, to any group.
     #[must_use]
     pub fn listeners(&self) -> usize {
-        MOST_LISTENERS - self.inner.places.0.available_permits()
+        self.inner.places.0.present()
     }
 }

@@ -4,6 +4,7 @@
 //! written is written, and what it answers is answered.
 
 mod away;
+mod census;
 mod history;
 mod housekeeping;
 mod listening;
@@ -14,7 +15,11 @@ mod owners;
 mod pacing;
 mod recording;
 mod registry;
+#[cfg(test)]
+mod tests;
+mod tidying;
 mod unsettled;
+mod unwritten;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,17 +34,21 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub use census::Full;
+use census::Turns;
 use listening::{Audience, Places};
 pub use listening::{GroupEvent, Listener};
 use lookout::Lookout;
 pub use opening::OpenError;
 use overview::Overviews;
 use pacing::Paces;
-use recording::Unwritten;
 use unsettled::Unsettled;
+use unwritten::Unwritten;
 
 use super::{
-    machine::{Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Reply},
+    machine::{
+        Attention, Choosing, Estate, Group, Moment, Question, Record, Refusal, Registered, Remover, Reply,
+    },
     mark::Mark,
     metrics::Heard,
     sign::Signs,
@@ -104,6 +113,9 @@ pub enum CallError {
         /// When it will have been silent for T.
         free_in: Duration,
     },
+    /// There are as many as there may be.
+    #[error("{0}")]
+    Full(Full),
     /// As many listen to events as there are places.
     #[error("too many listen to events")]
     TooManyListeners,
@@ -147,9 +159,13 @@ struct Inner {
     /// The longest FailoverTimeout that it knew of then, in groups it may have forgotten, too.
     longest: Duration,
     attention: Mutex<Attention>,
+    /// The next tick may come sooner than it was waited for.
+    quickened: tokio::sync::Notify,
     hosted: Mutex<Hosted>,
     /// What the mark says of all groups, kept so that a seat is written without asking each of them.
     unsettled: Mutex<Unsettled>,
+    /// Taken before the registry is waited for.
+    turns: Turns,
     /// Held while groups, sessions or overrides are changed: the store first, then the machine.
     registry: tokio::sync::Mutex<()>,
     /// Held while a seat is written, so that the mark's number is the database's.

@@ -10,7 +10,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Attention, Cell, Endpoint, Estate, Group, Heard, Hosted, Inner, Mark, Moment, Settings, Store,
-    StoreError, listening::Places, lookout::Lookout, overview::Overviews, unsettled::Unsettled,
+    StoreError, census::Turns, listening::Places, lookout::Lookout, overview::Overviews,
+    unsettled::Unsettled,
 };
 use crate::clock;
 
@@ -43,7 +44,7 @@ impl Endpoint {
         let held = records.seats.iter().map(|(_, seat)| seat.timeout.get());
         let marked = found.as_ref().map(|mark| mark.longest);
         let longest = timeouts.chain(held).chain(marked).max().unwrap_or_default();
-        let (groups, seats) = (records.groups.len(), records.seats.len());
+        let (groups, seats, seat_records) = (records.groups.len(), records.seats.len(), records.seat_records);
         tracing::info!(groups, seats, exact, "the failover endpoint begins");
         let begun = clock::now();
         let (now, closing) = (Moment::attended(begun), CancellationToken::new());
@@ -78,7 +79,6 @@ impl Endpoint {
         hosted.look_for_all_namesakes();
         let mut unsettled = Unsettled::new(longest);
         hosted.groups.values().for_each(|cell| unsettled.note(cell, &cell.lock()));
-        let seat_records = records.seat_records;
         let mark = Mark { boot: boot.clone(), seat_records, epoch, longest, settled: exact };
         let inner = Inner {
             store,
@@ -89,8 +89,10 @@ impl Endpoint {
             knows_all,
             longest,
             attention: Mutex::new(Attention::new(begun)),
+            quickened: tokio::sync::Notify::new(),
             hosted: Mutex::new(hosted),
             unsettled: Mutex::new(unsettled),
+            turns: Turns::default(),
             registry: tokio::sync::Mutex::default(),
             mark: tokio::sync::Mutex::new(mark),
             lookout: Lookout::default(),

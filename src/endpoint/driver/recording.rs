@@ -14,46 +14,6 @@ use crate::{
     store::Due,
 };
 
-/// More changes of one group that wait for a store that refuses are not kept; the log has them.
-const MOST_UNWRITTEN: usize = 1_000;
-
-/// What happened in a group and is not known to be on disk, in order.
-#[derive(Debug, Default)]
-pub(super) struct Unwritten {
-    changes: Vec<GroupChange>,
-    /// How many of the first ones the store was given and did not say yes to.
-    doubted: usize,
-    /// How many came before the first.
-    before: usize,
-}
-
-impl Unwritten {
-    pub(super) fn due(&self) -> Due<'_, GroupChange> {
-        Due { rows: &self.changes, doubted: self.doubted }
-    }
-
-    /// How many there were ever.
-    fn told(&self) -> usize {
-        self.before + self.changes.len()
-    }
-
-    /// Those among the first `until` that there were ever.
-    fn take(&mut self, until: usize) -> Self {
-        let count = until.saturating_sub(self.before).min(self.changes.len());
-        let later = self.changes.split_off(count);
-        let (changes, doubted) = (std::mem::replace(&mut self.changes, later), self.doubted.min(count));
-        let before = self.before;
-        self.doubted -= doubted;
-        self.before += count;
-        Self { changes, doubted, before }
-    }
-
-    /// The same, all of which the store was given and did not say yes to.
-    pub(super) fn in_doubt(self) -> Self {
-        Self { doubted: self.changes.len(), ..self }
-    }
-}
-
 impl Endpoint {
     /// Says what happened and whose heartbeat is waited for, and has written down what the machine wants
     /// written. The writing goes on when the caller goes away. What needs no seat waits for the next seat
@@ -63,7 +23,7 @@ impl Endpoint {
         for change in &changes {
             say(cell, change);
         }
-        cell.keep(changes);
+        unpoisoned(&cell.unwritten).keep(changes);
         unpoisoned(&self.inner.unsettled).note(cell, group);
         let now = self.now();
         if let Some(session) = group.take_nudge(now) {
@@ -101,7 +61,7 @@ impl Endpoint {
             }
         };
         match kept {
-            Some(true) => {}
+            Some(true) => cell.note_loss(),
             Some(false) => return cell.keep_first(before),
             None => return cell.keep_first(before.in_doubt()),
         }
@@ -163,9 +123,12 @@ impl Endpoint {
 
     async fn write_changes_in(&self, _order: &Mark, cell: &Cell) {
         let unwritten = cell.take_unwritten();
-        if let Err(error) = self.inner.store.record_changes(&[(&cell.key, unwritten.due())]).await {
-            tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
-            cell.keep_first(unwritten.in_doubt());
+        match self.inner.store.record_changes(&[(&cell.key, unwritten.due())]).await {
+            Ok(()) => cell.note_loss(),
+            Err(error) => {
+                tracing::warn!(group = %cell.key, error = chain(&error), "what happened in the group could not be written yet");
+                cell.keep_first(unwritten.in_doubt());
+            }
         }
     }
 
@@ -260,33 +223,6 @@ impl Endpoint {
             self.write_mark(mark, seat_records, epoch).await?;
         }
         Ok(stored)
-    }
-}
-
-impl Cell {
-    fn keep(&self, changes: Vec<GroupChange>) {
-        let mut unwritten = unpoisoned(&self.unwritten);
-        unwritten.changes.extend(changes);
-        unwritten.changes.truncate(MOST_UNWRITTEN);
-    }
-
-    /// Puts back what was taken and is not known to have been written, before what happened since.
-    pub(super) fn keep_first(&self, mut taken: Unwritten) {
-        let mut unwritten = unpoisoned(&self.unwritten);
-        if unwritten.doubted > 0 {
-            taken.doubted = taken.changes.len() + unwritten.doubted;
-        }
-        taken.changes.append(&mut unwritten.changes);
-        taken.changes.truncate(MOST_UNWRITTEN);
-        *unwritten = taken;
-    }
-
-    pub(super) fn take_unwritten(&self) -> Unwritten {
-        unpoisoned(&self.unwritten).take(usize::MAX)
-    }
-
-    pub(super) fn has_unwritten(&self) -> bool {
-        !unpoisoned(&self.unwritten).changes.is_empty()
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{
     Call, CallError, Cell, Created, Endpoint, Estate, Group, GroupKey, GroupSpec, Hosted, Registered,
-    SessionId, SessionSpec, SessionView, StoreError, UserName, unpoisoned,
+    Remover, SessionId, SessionSpec, SessionView, StoreError, UserName, unpoisoned,
 };
 use crate::{
     clock,
@@ -48,8 +48,9 @@ impl Endpoint {
     /// Creates a group, and keeps `told` in the audit trail; or finds it as it was asked for.
     ///
     /// # Errors
-    /// When it exists and differs, or the store refuses.
+    /// When it exists and differs, there are too many, or the store refuses.
     pub async fn create_group(&self, spec: GroupSpec, told: &AuditRow) -> Call<Created<GroupSpec>> {
+        let _turn = self.inner.turns.of(&told.by).await;
         let _registry = self.inner.registry.lock().await;
         let key = spec.key();
         if let Ok(cell) = self.cell(&key) {
@@ -60,6 +61,7 @@ impl Endpoint {
                 Err(CallError::GroupDiffers(Box::new(kept)))
             };
         }
+        self.has_place_for_a_group()?;
         self.inner.store.insert_group(&spec, told, clock::now().wall).await?;
         let mut hosted = unpoisoned(&self.inner.hosted);
         // Who acts in it may do so by the T that it had.
@@ -73,6 +75,9 @@ impl Endpoint {
         let cell = Cell::new(key.clone(), group, &self.inner.closing);
         self.keep_books(&cell, &mut cell.lock());
         hosted.groups.insert(key, cell);
+        drop(hosted);
+        self.attend_now(|attention, now| attention.quicken(now, spec.draft.timeout));
+        self.inner.quickened.notify_one();
         Ok(Created { kept: spec, new: true })
     }
 
@@ -106,13 +111,15 @@ impl Endpoint {
     /// Registers a session, which is `owner`'s then, or finds it as it was asked for.
     ///
     /// # Errors
-    /// When the group is not known, the session has another name or is another user's, or the store refuses.
+    /// When the group is not known, the session has another name or is another user's, there are too many, or the store
+    /// refuses.
     pub async fn create_session(
         &self,
         key: &GroupKey,
         spec: SessionSpec,
         owner: Option<&UserName>,
     ) -> Call<Created<SessionView>> {
+        let _turn = self.inner.turns.of(owner.map_or("", UserName::as_str)).await;
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         cell.check_owner(&spec.id, owner)?;
@@ -130,6 +137,7 @@ impl Endpoint {
                 return Err(CallError::SessionDiffers(Box::new(kept)));
             }
             Registered::New => {
+                self.has_place_for_a_session(&cell, owner)?;
                 let session = RegisteredSession { spec, order };
                 let group = cell.lock().spec().clone();
                 self.inner.store.insert_session(&group, &session, owner, clock::now().wall).await?;
@@ -151,8 +159,8 @@ impl Endpoint {
     }
 
     /// Removes a session of `user`, or of whomever where nobody logs in. Who may remove another's, too, gives
-    /// `of_another`, which is kept in the audit trail then. A native Primary that has not said that it stopped keeps the
-    /// seat for T.
+    /// `of_another`, which is kept in the audit trail then. A Primary that has not said that it stopped keeps the seat for T;
+    /// of a stock one its own removal says so. An override of the session goes on only where it removes itself.
     ///
     /// # Errors
     /// When group or session is not known, the session is another user's, or the store refuses.
@@ -163,6 +171,7 @@ impl Endpoint {
         user: Option<&UserName>,
         of_another: Option<&AuditRow>,
     ) -> Call<()> {
+        let _turn = self.inner.turns.of(user.map_or("", UserName::as_str)).await;
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
         if !cell.lock().has(id) {
@@ -173,7 +182,8 @@ impl Endpoint {
             Ok(()) => None,
             Err(refusal) => Some(of_another.ok_or(refusal)?),
         };
-        self.remove(&cell, id, told).await?;
+        let by = if told.is_some() { Remover::Another } else { Remover::Itself };
+        self.remove(&cell, id, by, told).await?;
         tracing::info!(group = %key, session = %id, "a session was removed");
         Ok(())
     }
@@ -183,13 +193,15 @@ impl Endpoint {
         &self,
         cell: &Arc<Cell>,
         id: &SessionId,
+        by: Remover,
         told: Option<&AuditRow>,
     ) -> Result<(), StoreError> {
-        self.inner.store.delete_session(&cell.key, id, told).await?;
+        let with_override = by != Remover::Itself;
+        self.inner.store.delete_session(&cell.key, id, with_override, told).await?;
         let mut group = cell.lock();
         unpoisoned(&cell.owners).remove(id);
         unpoisoned(&cell.paces).forget(id);
-        group.unregister(self.now(), id);
+        group.unregister(self.now(), id, by);
         self.keep_books(cell, &mut group);
         let was_last = group.is_empty();
         drop(group);
@@ -199,11 +211,11 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Makes a session Primary by order of an operator, or ends that; gives when it will end. What is changed keeps
-    /// `told` in the audit trail.
+    /// Makes a session Primary by order of an operator, or ends that, also of one that is away; gives when it will end.
+    /// What is changed keeps `told` in the audit trail.
     ///
     /// # Errors
-    /// When group or session is not known, or the store refuses.
+    /// When the group is not known, or neither is the session nor an override of it; or the store refuses.
     pub async fn override_role(
         &self,
         key: &GroupKey,
@@ -214,18 +226,19 @@ impl Endpoint {
     ) -> Call<Option<Wall>> {
         let _registry = self.inner.registry.lock().await;
         let cell = self.cell(key)?;
-        let now = self.now();
-        let forced = match cell.lock().session(now, id) {
-            None => return Err(CallError::UnknownSession),
-            Some(view) => view.forced,
+        let (known, forced) = {
+            let group = cell.lock();
+            (group.has(id), group.forces(id))
         };
         match value {
             RoleOverride::Off if forced => {
                 self.inner.store.replace_override(key, None, Some(told)).await?;
-                cell.lock().unforce(now, id, &asked);
+                cell.lock().unforce(self.now(), id, &asked);
             }
+            _ if !known => return Err(CallError::UnknownSession),
             RoleOverride::Off => {}
             RoleOverride::Primary(period) => {
+                let now = self.now();
                 let expires = period.map(|period| Expiry {
                     uptime: now.clock + period,
                     wall: now.wall.plus(period),
@@ -233,10 +246,12 @@ impl Endpoint {
                 });
                 let record = OverrideRecord { session: id.clone(), expires, asked };
                 self.inner.store.replace_override(key, Some(&record), Some(told)).await?;
-                cell.lock().force(now, record, &self.inner.boot);
+                // A store that took long has not kept the target waiting: the override begins now.
+                cell.lock().force(self.now(), record, &self.inner.boot);
             }
         }
-        self.keep_books(&cell, &mut cell.lock());
-        Ok(self.session(key, id)?.forced_until)
+        let mut group = cell.lock();
+        self.keep_books(&cell, &mut group);
+        Ok(group.session(self.now(), id).and_then(|view| view.forced_until))
     }
 }

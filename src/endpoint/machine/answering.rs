@@ -1,5 +1,7 @@
 //! What a heartbeat is answered.
 
+use std::time::Duration;
+
 use super::{
     ClientRole, Epoch, Group, GroupReason, HeartbeatAnswer, Moment, Native, Question, Refusal, Reply, Why,
     coverage::Answers,
@@ -28,7 +30,12 @@ impl Group {
                 "a newer process uses this session".to_owned(),
             ));
         }
-        if self.seat.holder().is_some_and(|holder| member.is(holder)) {
+        let (holds, leaves) =
+            (self.seat.holder().is_some_and(|holder| member.is(holder)), member.is_leaving());
+        if leaves && self.is_current(question) {
+            return Ok(self.answer_leaver(now, question, holds));
+        }
+        if holds {
             return Ok(self.answer_holder(now, question));
         }
         if !self.is_current(question) {
@@ -45,6 +52,17 @@ impl Group {
     fn is_current(&self, question: &Question) -> bool {
         let native = self.members.get(&question.session).and_then(|member| member.native.as_ref());
         question.newer && native.is_none_or(|native| native.sequence == question.sequence)
+    }
+
+    /// Who leaves is not renewed, and never made Primary: nobody would act then.
+    fn answer_leaver(&mut self, now: Moment, question: &Question, holds: bool) -> Reply {
+        if holds && self.books.is_open() {
+            return Reply::Wait;
+        }
+        if holds && self.seat.tenure().is_some_and(Tenure::was_never_permitted) {
+            self.free(now, self.why_stopped(now, &question.session, Duration::ZERO));
+        }
+        self.reply(now, ClientRole::Secondary, question, "this adapter leaves the group".to_owned())
     }
 
     /// The holder of the seat is renewed, or told to stop.

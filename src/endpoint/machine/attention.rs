@@ -60,7 +60,16 @@ impl Attention {
     /// The time between two ticks, from the next one on: a 25th of the smallest T, which is a part of T that
     /// a lease's allowance does not notice.
     pub fn keep_pace(&mut self, smallest: Option<FailoverTimeout>) {
-        self.pace = smallest.map_or(SLOWEST, |timeout| timeout.get() / 25).clamp(FASTEST, SLOWEST);
+        self.pace = pace_of(smallest);
+    }
+
+    /// A group with this T is new. If it needs a quicker pace, this is a tick, so that the wait under way, and a stall in it,
+    /// is not judged by the slower one.
+    pub fn quicken(&mut self, now: Now, timeout: FailoverTimeout) -> Option<Duration> {
+        let pace = pace_of(Some(timeout));
+        let is_quicker = pace < self.pace.max(self.wait);
+        self.pace = self.pace.min(pace);
+        is_quicker.then(|| self.tick(now)).flatten()
     }
 
     /// When the next tick is due.
@@ -109,6 +118,10 @@ impl Attention {
     }
 }
 
+fn pace_of(smallest: Option<FailoverTimeout>) -> Duration {
+    smallest.map_or(SLOWEST, |timeout| timeout.get() / 25).clamp(FASTEST, SLOWEST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +132,20 @@ mod tests {
 
     fn attended(attention: &Attention, millis: u64) -> u128 {
         attention.moment(at(millis)).uptime.since_boot().as_millis()
+    }
+
+    #[test]
+    fn a_stall_soon_after_a_group_with_a_small_t_was_created_expires_nobody_in_it() {
+        let mut attention = Attention::new(at(1_000));
+        attention.keep_pace(None);
+        assert_eq!(attention.tick(at(1_010)), None);
+        let smallest = FailoverTimeout::new(FailoverTimeout::MIN).expect("the smallest T is one");
+        assert_eq!(attention.quicken(at(1_100), smallest), None);
+        assert!(attention.tick(at(1_500)).is_some(), "a stall of 0.4 s is noticed");
+        assert_eq!(attended(&attention, 1_500), 1_130);
+        let mut calm = attention;
+        assert_eq!(calm.quicken(at(1_505), FailoverTimeout::DEFAULT), None);
+        assert_eq!(calm.next_tick(), attention.next_tick(), "a slower group changes nothing");
     }
 
     #[test]

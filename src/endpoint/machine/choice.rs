@@ -1,6 +1,6 @@
 //! The choice of a Primary, and of who may challenge it.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{cmp::Reverse, collections::VecDeque, time::Duration};
 
 use super::{
     FailoverScore, FailoverTimeout, Group, GroupChangeKind, GroupReason, Holder, Member, Moment, Uptime, Why,
@@ -45,20 +45,40 @@ pub(super) fn quiet_after(timeout: FailoverTimeout) -> Duration {
 pub(super) const CALM: u32 = 10;
 
 impl Group {
-    /// Who may be made Primary: heard within T, and not known to hear nothing.
+    /// Who may be made Primary: heard within T, not known to hear nothing, and not about to be gone.
     fn is_candidate(&self, now: Moment, member: &Member) -> bool {
-        member.is_live(now, self.timeout()) && !member.is_deaf(now, self.timeout())
+        member.is_live(now, self.timeout()) && !member.is_deaf(now, self.timeout()) && !member.is_leaving()
     }
 
+    /// Whether an operator asks for `member`. One that leaves takes no role, whoever asks: its next run may.
     pub(super) fn is_forced(&self, member: &Member) -> bool {
-        self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id)
+        self.forced.as_ref().is_some_and(|forced| forced.session == member.spec.id) && !member.is_leaving()
     }
 
     /// When `member` gave up the seat without having acted on it, in the last 10 T: answers reach it too
-    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago.
+    /// late. It is chosen only if there is nobody else, or nobody for whom that is longer ago. An operator who asks
+    /// for it since then knows that.
     fn idled_lately(&self, now: Moment, member: &Member) -> Option<Uptime> {
         let idle = member.native.as_ref().and_then(|native| native.idle);
-        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM)
+        let asked = self.forced.as_ref().filter(|_| self.is_forced(member)).map(|forced| forced.since);
+        let counts = |idle: &Uptime| asked.is_none_or(|asked| *idle >= asked);
+        idle.filter(|idle| now.uptime < *idle + self.timeout().get() * CALM).filter(counts)
+    }
+
+    /// Whether `member` can act, or an operator asks for it.
+    fn is_able(&self, member: &Member) -> bool {
+        self.is_forced(member) || member.score() > FailoverScore::ZERO
+    }
+
+    /// Whether `member` would get the seat that `incumbent` gives up. One that would not makes it stop for nothing: the
+    /// incumbent would be chosen again, and again be told. One that can do nothing may look well once it stands by, so that it
+    /// hears better counts all the same; a seat that `member` gave up before does not, since it confirms first.
+    fn may_follow(&self, now: Moment, member: &Member, incumbent: &Member) -> bool {
+        let hears = |member: &Member| !member.hears_late(now, self.timeout());
+        let idled = |member: &Member| self.idled_lately(now, member);
+        member.spec.id != incumbent.spec.id
+            && hears(member) >= hears(incumbent)
+            && (!self.is_able(incumbent) || idled(member) <= idled(incumbent))
     }
 
     /// For how long `member` has been silent, if it has missed heartbeats.
@@ -69,7 +89,8 @@ impl Group {
 
     /// The best candidate among those that `may`: who can do anything, or is forced; then whom answers reach
     /// in time; then, for a free seat, whoever has missed no heartbeat (it would wait for the next one, which may never
-    /// come; while somebody acts, silence costs nothing); then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
+    /// come; while somebody acts, silence costs nothing); then whoever has not given up a seat unused in the last 10 T, or
+    /// has confirmed since that it takes over; then forced, then whoever has confirmed that it takes over (the one that is told to stop may look
     /// well again once it stood by), then who did not fail as Primary in the last 10 T (one that crashes and is
     /// started again looks well each time), then the highest score, then whoever was asked to take over, then the
     /// earliest registered.
@@ -80,18 +101,18 @@ impl Group {
         self.members.values().filter(|member| may(member) && self.is_candidate(now, member)).max_by_key(
             |member| {
                 let challenge = successor(member);
-                let forced = self.is_forced(member);
+                let confirmed = challenge.is_some_and(|challenge| challenge.confirmed);
                 (
-                    forced || member.score() > FailoverScore::ZERO,
+                    self.is_able(member),
                     !member.hears_late(now, self.timeout()),
-                    std::cmp::Reverse(self.is_quiet_for(now, member).filter(|_| free)),
-                    std::cmp::Reverse(self.idled_lately(now, member)),
-                    forced,
-                    challenge.is_some_and(|challenge| challenge.confirmed),
-                    std::cmp::Reverse(self.failed_lately(now, member)),
+                    Reverse(self.is_quiet_for(now, member).filter(|_| free)),
+                    Reverse(self.idled_lately(now, member).filter(|_| !confirmed)),
+                    self.is_forced(member),
+                    confirmed,
+                    Reverse(self.failed_lately(now, member)),
                     member.score(),
                     challenge.is_some(),
-                    std::cmp::Reverse(member.order),
+                    Reverse(member.order),
                 )
             },
         )
@@ -155,7 +176,7 @@ impl Group {
     /// The best member that is better than the incumbent by the margin, and may take over for that.
     fn better(&self, now: Moment, incumbent: &Member) -> Option<&Member> {
         self.best_of(now, |member| {
-            member.spec.id != incumbent.spec.id
+            self.may_follow(now, member, incumbent)
                 && self.is_better(member, incumbent)
                 && !self.lost_lately(now, member)
         })
@@ -170,7 +191,7 @@ impl Group {
             return None;
         }
         let than = &incumbent.spec.id;
-        let best = self.best_of(now, |member| member.spec.id != *than)?;
+        let best = self.best_of(now, |member| self.may_follow(now, member, incumbent))?;
         if self.is_forced(best) {
             let sentence = format!("an operator asks for {}, whose score is {}", best.spec.id, best.score());
             return Some((best, Why::new(GroupReason::OperatorAsked, sentence)));
@@ -218,10 +239,13 @@ impl Group {
                 self.challenge = Some(Challenge { by, why, asked: VecDeque::new(), confirmed: false });
             }
             (None, Some(challenge)) => {
-                let silent =
-                    self.members.get(&challenge.by.session).map(|member| hearing::silence(now, member));
-                let sentence =
-                    format!("it is not better any more; it was heard {} ago", silent.unwrap_or_default());
+                let challenger = self.members.get(&challenge.by.session);
+                let sentence = if challenger.is_some_and(Member::is_leaving) {
+                    "it leaves the group".to_owned()
+                } else {
+                    let silent = challenger.map(|member| hearing::silence(now, member));
+                    format!("it is not better any more; it was heard {} ago", silent.unwrap_or_default())
+                };
                 self.drop_challenge(now, Why::new(GroupReason::NoLongerBetter, sentence));
             }
             (None, None) => {}

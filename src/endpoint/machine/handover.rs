@@ -8,7 +8,8 @@ use super::{
 };
 use crate::domain::{LastAct, NativeHeartbeat, Receipt, Seen};
 
-/// A change says of so many members at the most what was known of them.
+/// A change says of so many members at the most what was known of them: of those that it is about, and of the earliest
+/// registered.
 const MOST_SEEN: usize = 32;
 
 /// A moment that may lie before this boot: so long before a moment of the boot clock.
@@ -89,17 +90,33 @@ impl Group {
             kind,
             reason: why.reason,
             explanation: why.sentence,
-            session,
             epoch: self.floor,
             asked_by: None,
-            members: self.seen(now).into_iter().take(MOST_SEEN).collect(),
+            members: self.seen_of(now, self.members_about(session.as_ref())),
+            session,
             receipt: None,
         }
     }
 
+    /// The members whom a change of `session` is about, and others, [`MOST_SEEN`] of them.
+    fn members_about(&self, session: Option<&SessionId>) -> Vec<&Member> {
+        let holder = self.seat.holder().map(|holder| &holder.session);
+        let challenger = self.challenge.as_ref().map(|challenge| &challenge.by.session);
+        let about = [session, holder, challenger, self.freed_by.as_ref()];
+        let mut members: Vec<&Member> = self.members.values().collect();
+        if members.len() > MOST_SEEN {
+            members.sort_by_key(|member| (!about.contains(&Some(&member.spec.id)), member.order));
+            members.truncate(MOST_SEEN);
+        }
+        members
+    }
+
     /// What is known of each member, in the order of registration.
     pub(super) fn seen(&self, now: Moment) -> Vec<Seen> {
-        let mut members: Vec<&Member> = self.members.values().collect();
+        self.seen_of(now, self.members.values().collect())
+    }
+
+    fn seen_of(&self, now: Moment, mut members: Vec<&Member>) -> Vec<Seen> {
         members.sort_by_key(|member| member.order);
         let seen = |member: &Member| Seen {
             session: member.spec.id.clone(),

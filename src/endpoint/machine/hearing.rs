@@ -228,6 +228,7 @@ impl Member {
         native.acting = said.acting;
         native.epoch = native.epoch.max(said.epoch);
         native.loss = said.loss;
+        native.leaving = said.leaving;
     }
 }
 
@@ -242,6 +243,7 @@ impl Native {
             acting: said.acting,
             epoch: said.epoch,
             loss: said.loss,
+            leaving: said.leaving,
             proved: now.uptime,
             late_since: said.is_late().then_some(now.uptime),
             idle: None,

@@ -106,6 +106,17 @@ pub enum Reply {
     Unsure,
 }
 
+/// Who removes a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remover {
+    /// Its adapter, or whoever logs in as it does: a farewell.
+    Itself,
+    /// Somebody else, who does not know whether its adapter acts.
+    Another,
+    /// Nobody asked for it: it was silent for too long.
+    Silence,
+}
+
 /// What became of a registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Registered {
@@ -173,6 +184,8 @@ struct Native {
     acting: bool,
     epoch: Option<Epoch>,
     loss: Option<EndpointLoss>,
+    /// Whether it gives its session up, and nothing makes it act any more.
+    leaving: bool,
     /// When it last proved that answers reach it: `answered` rose; or when this run was first heard.
     proved: Uptime,
     /// Since when more than two of its questions had no answer yet.
@@ -212,6 +225,11 @@ impl Member {
     /// for 2 T without acting.
     fn is_deaf(&self, now: Moment, timeout: FailoverTimeout) -> bool {
         self.native.as_ref().is_some_and(|native| now.uptime >= native.proved + timeout.get())
+    }
+
+    /// Whether its last heartbeat was a last word.
+    fn is_leaving(&self) -> bool {
+        self.native.as_ref().is_some_and(|native| native.leaving)
     }
 
     fn is(&self, holder: &Holder) -> bool {
@@ -377,23 +395,37 @@ impl Group {
         self.members.entry(session.spec.id.clone()).or_insert_with(|| Member::new(session, now));
     }
 
-    /// Removes a session. Of a native member the seat stays held; a stock member counts as stopped.
-    pub fn unregister(&mut self, now: Moment, id: &SessionId) {
-        if self.members.remove(id).is_none() {
-            return;
-        }
+    /// Removes a session. Of a native member the seat stays held; a stock member that removes itself has stopped.
+    ///
+    /// An override outlives the farewell of its target, which may only be started anew: it waits for it as for one that
+    /// is silent.
+    pub fn unregister(&mut self, now: Moment, id: &SessionId, by: Remover) {
+        let Some(member) = self.members.remove(id) else { return };
         let why = Why::new(GroupReason::SessionRemoved, format!("{id} was removed"));
         let stopped = |tenure: &&Tenure| {
-            tenure.holder.session == *id && tenure.holder.incarnation.is_none() && !tenure.unrecorded
+            by == Remover::Itself
+                && tenure.holder.session == *id
+                && tenure.holder.incarnation.is_none()
+                && !tenure.unrecorded
         };
         if let Some(tenure) = self.seat.tenure().filter(stopped).cloned() {
             self.remember_former(&tenure, LastAct::Said, now.clock);
             self.free(now, why.clone());
         }
-        if self.forced.as_ref().is_some_and(|forced| forced.session == *id) {
-            self.end_override(now, why);
+        if let Some(forced) = self.forced.as_mut().filter(|forced| forced.session == *id) {
+            if by == Remover::Itself {
+                forced.since = forced.since.max(member.last_sign());
+            } else {
+                self.end_override(now, why);
+            }
         }
         self.pass(now);
+    }
+
+    /// How many sessions the group has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// Whether the group has any session.
@@ -413,9 +445,11 @@ impl Group {
         self.pass(now);
     }
 
-    /// The sessions that have been silent for `limit`.
+    /// The sessions that have been silent for `limit`, and for 2 T: whoever lives is heard oftener, and nobody holds the
+    /// seat for so long without being heard.
     #[must_use]
     pub fn silent_for(&self, now: Moment, limit: Duration) -> Vec<SessionId> {
+        let limit = limit.max(self.timeout().get() * 2);
         let silent = |member: &&Member| now.uptime.since(member.last_sign()) >= limit;
         self.members.values().filter(silent).map(|member| member.spec.id.clone()).collect()
     }

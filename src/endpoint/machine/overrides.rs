@@ -10,7 +10,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub(super) struct Forced {
     pub(super) session: SessionId,
-    /// When it was asked for, or taken up again after a restart.
+    /// When it was asked for, or taken up again after a restart; or when its target was heard last before it said farewell.
     pub(super) since: Uptime,
     /// When it ends, in this boot's uptime and in wall time.
     pub(super) expires: Option<Ends>,
@@ -68,6 +68,12 @@ impl Group {
             }
             self.pass(now);
         }
+    }
+
+    /// Whether an override asks for `session`, which may be away.
+    #[must_use]
+    pub fn forces(&self, session: &SessionId) -> bool {
+        self.forced.as_ref().is_some_and(|forced| forced.session == *session)
     }
 
     /// Whether the store still has an override that has ended.

@@ -131,7 +131,7 @@ impl Tenure {
     ///
     /// What earlier runs of the endpoint or of the seat permitted was over when the free seat was granted. The exception is
     /// a member that acted already (R4), and it said so in the question that the grant was the answer to.
-    fn was_never_permitted(&self) -> bool {
+    pub(super) fn was_never_permitted(&self) -> bool {
         self.granted_sequence > 0 && self.last_primary.is_none() && self.acting_sequence == 0
     }
 

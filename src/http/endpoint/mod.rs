@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     clock,
+    crowd::Who,
     domain::{
         AuditAction, AuditKind, AuditRow, Fault, GroupChangeKind, GroupHealth, GroupKey, NAME_LIMIT, Name,
         RoleOverride, SessionId,
@@ -113,16 +114,21 @@ async fn overview(
     Ok(([(TOTAL_COUNT, HeaderValue::from(groups.len()))], Json(bodies)).into_response())
 }
 
-async fn watch_groups(State(watched): State<Watched>, Base(place): Base) -> Result<Response, Failure> {
-    live::of_groups(watched.endpoint, place, &watched.places)
+async fn watch_groups(
+    State(watched): State<Watched>,
+    Base(place): Base,
+    who: Who,
+) -> Result<Response, Failure> {
+    live::of_groups(watched.endpoint, place, who, &watched.places)
 }
 
 async fn watch_status(
     State(watched): State<Watched>,
     OfGroup(key): OfGroup,
     warnings: Warnings,
+    who: Who,
 ) -> Result<Response, Failure> {
-    live::of_status(watched.endpoint, key, warnings, &watched.places)
+    live::of_status(watched.endpoint, key, warnings, who, &watched.places)
 }
 
 async fn list_groups(
@@ -201,8 +207,12 @@ async fn history(
     Ok(Json(GroupHistoryBody::new(&page.rows, page.next)))
 }
 
-async fn listen(State(endpoint): State<Endpoint>, OfGroup(key): OfGroup) -> Result<Response, Failure> {
-    Ok(events::of_group(endpoint.listen(&key)?))
+async fn listen(
+    State(endpoint): State<Endpoint>,
+    OfGroup(key): OfGroup,
+    who: Who,
+) -> Result<Response, Failure> {
+    Ok(events::of_group(endpoint.listen(&key, who)?))
 }
 
 async fn list_sessions(

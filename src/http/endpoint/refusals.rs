@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 
 use crate::{
-    endpoint::CallError,
+    endpoint::{CallError, Full},
     http::{kit::Failure, traffic::Cause},
 };
 
@@ -30,6 +30,32 @@ fn too_many_heartbeats() -> Failure {
     .because(Cause::TooManyHeartbeats)
 }
 
+fn full(what: Full) -> Failure {
+    let resolution = match what {
+        Full::Groups => {
+            "Have an administrator delete groups that nobody uses; GET groups shows all, and who made them is in the audit \
+             trail."
+        }
+        Full::Sessions => {
+            "Remove sessions that nobody uses, or divide the group; one group backs up one source."
+        }
+        Full::SessionsOfAUser => {
+            "Remove sessions that nobody uses, or give each adapter a user of its own (`client-failover user add`)."
+        }
+    };
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "There are too many already.",
+        format!("{what}."),
+        resolution,
+    )
+    .retry_after(60)
+    .because(match what {
+        Full::Groups => Cause::TooManyGroups,
+        Full::Sessions | Full::SessionsOfAUser => Cause::TooManySessions,
+    })
+}
+
 fn of_another() -> Failure {
     Failure::new(
         StatusCode::FORBIDDEN,
@@ -52,6 +78,7 @@ impl From<CallError> for Failure {
             ),
             CallError::TooManyHeartbeats => too_many_heartbeats(),
             CallError::OfAnother => of_another(),
+            CallError::Full(what) => full(what),
             CallError::UnknownSession => Self::new(
                 StatusCode::NOT_FOUND,
                 "The client session is not known.",
@@ -70,7 +97,7 @@ impl From<CallError> for Failure {
                 "A client session of this Id exists and differs.",
                 kept.name.map_or_else(
                     || format!("The session {} has no name.", kept.id),
-                    |name| format!("The session {} has the name {name:?}.", kept.id),
+                    |name| format!("The session {} has the name {:?}.", kept.id, name.as_str()),
                 ),
                 "Use the session as it is, delete it first, or choose another Id.",
             ),

@@ -93,7 +93,7 @@ fn gate(lanes: &[LaneReport], to: &mut Exposition) {
         vec![("destination", lane.id.clone())]
     }
     let each = |number: fn(&LaneReport) -> f64| lanes.iter().map(move |lane| (of(lane), number(lane)));
-    let means = "Whether the destination settles what it is sent";
+    let means = "Whether the destination settles what it is sent, as far as is known";
     to.gauges("client_failover_egress_up", means, each(|lane| truth(lane.outage.is_none())));
     let means = "Requests that wait for the destination";
     to.gauges("client_failover_egress_waiting_requests", means, each(|lane| lane.waiting as f64));

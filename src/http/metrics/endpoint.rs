@@ -5,8 +5,8 @@ use crate::{
     metrics::{Exposition, Labels, truth},
 };
 
-/// Groups that have samples of their own; those after are counted with the rest, and in one number that says that they
-/// are there.
+/// Groups that have samples of their own: those for which something needs a human come first. The others are counted with
+/// the rest, and in one number that says that they are there.
 pub(super) const MOST_GROUPS: usize = 5_000;
 
 /// A group and its place.
@@ -19,16 +19,32 @@ pub(super) fn expose(groups: &[Found], to: &mut Exposition) {
         .iter()
         .map(|health| (vec![("health", health.as_str().to_owned())], number(health) as f64));
     to.gauges("client_failover_endpoint_groups", "How many groups there are, by their health", by_health);
-    let shown = &groups[..groups.len().min(MOST_GROUPS)];
+    let mut shown: Vec<&Found> = groups.iter().collect();
+    shown.sort_by_key(|(_, group)| is_well(group));
+    shown.truncate(MOST_GROUPS);
     let means = "Groups that have no samples of their own, because there are too many";
     let hidden = groups.len() - shown.len();
     to.gauge("client_failover_endpoint_groups_without_samples", means, hidden as f64);
-    roles(shown, to);
-    members(shown, to);
+    roles(&shown, to);
+    members(&shown, to);
+}
+
+/// Whether no alert may be about it as it is now.
+fn is_well(group: &GroupOverview) -> bool {
+    let is_protected = match group.health {
+        GroupHealth::Protected | GroupHealth::NoMembers => true,
+        GroupHealth::NoPrimary
+        | GroupHealth::CannotWork
+        | GroupHealth::HandOver
+        | GroupHealth::OneMember
+        | GroupHealth::Forced => false,
+    };
+    let cannot_follow = group.standby_score.is_some_and(|score| score.get() == 0);
+    is_protected && !cannot_follow && group.warnings.is_empty()
 }
 
 /// A number of each group of which it is known.
-fn each(groups: &[Found], number: fn(&GroupOverview) -> Option<f64>) -> impl Iterator<Item = (Labels, f64)> {
+fn each(groups: &[&Found], number: fn(&GroupOverview) -> Option<f64>) -> impl Iterator<Item = (Labels, f64)> {
     groups.iter().filter_map(move |found| Some((labels(found, None), number(&found.1)?)))
 }
 
@@ -43,7 +59,7 @@ fn labels((place, group): &Found, more: Option<(&'static str, &str)>) -> Labels 
     labels
 }
 
-fn roles(groups: &[Found], to: &mut Exposition) {
+fn roles(groups: &[&Found], to: &mut Exposition) {
     let health = groups.iter().map(|found| (labels(found, Some(("health", found.1.health.as_str()))), 1.0));
     to.gauges("client_failover_group_health", "1 with how the group is, in one word", health);
     let primaries = groups.iter().filter_map(|found| {
@@ -61,7 +77,7 @@ fn roles(groups: &[Found], to: &mut Exposition) {
     to.gauges("client_failover_group_forced", "Whether an operator said who is Primary", forced);
 }
 
-fn members(groups: &[Found], to: &mut Exposition) {
+fn members(groups: &[&Found], to: &mut Exposition) {
     let members = each(groups, |group| Some(group.members as f64));
     to.gauges("client_failover_group_members", "How many sessions the group has", members);
     let heard = each(groups, |group| Some(group.heard as f64));
@@ -80,7 +96,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        domain::{FailoverTimeout, GroupId, Name},
+        domain::{FailoverScore, FailoverTimeout, GroupId, Name},
         metrics::Format,
     };
 
@@ -130,13 +146,30 @@ mod tests {
     }
 
     #[test]
-    fn groups_past_the_limit_are_counted_and_have_no_samples_of_their_own() {
-        let groups: Vec<_> =
-            (0..MOST_GROUPS + 3).map(|number| group(Place::OnPremises, &format!("{number:05}"))).collect();
+    fn of_groups_past_the_limit_those_that_are_well_are_only_counted() {
+        let mut groups: Vec<_> = (0..MOST_GROUPS + 3)
+            .map(|number| {
+                let (place, mut group) = group(Place::OnPremises, &format!("{number:05}"));
+                group.health = GroupHealth::Protected;
+                (place, group)
+            })
+            .collect();
+        groups[MOST_GROUPS + 2].1.health = GroupHealth::NoPrimary;
+        groups[MOST_GROUPS + 1].1.warnings = vec!["another process uses a session".to_owned()];
+        groups[MOST_GROUPS].1.standby_score = FailoverScore::new(0);
         let text = text(&groups);
         let samples = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
         assert_eq!(samples("client_failover_group_members{"), MOST_GROUPS);
-        assert!(text.contains("client_failover_endpoint_groups{health=\"NoPrimary\"} 5003.0"));
-        assert!(text.contains("client_failover_endpoint_groups_without_samples 3.0"));
+        for line in [
+            "client_failover_group_health{group=\"05002\",health=\"NoPrimary\"} 1.0",
+            "client_failover_group_warnings{group=\"05001\"} 1.0",
+            "client_failover_group_standby_score{group=\"05000\"} 0.0",
+            "client_failover_group_members{group=\"04996\"} 2.0",
+            "client_failover_endpoint_groups{health=\"Protected\"} 5002.0",
+            "client_failover_endpoint_groups_without_samples 3.0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}");
+        }
+        assert!(!text.contains("group=\"04997\""), "the last of those that are well has none");
     }
 }

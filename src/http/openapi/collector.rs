@@ -36,8 +36,8 @@ fn order() -> [Operation; 2] {
             .answers(StatusCode::OK, "The order.", Content::answer::<OrderBody>(ORDER)),
         of(Method::GET, "Order/Events", "listenToOrder", "The same, as it changes")
             .more(
-                "`Order` comes at once, and at each change; also when the permission to send ends, at that moment. 64 \
-                 can listen. A proxy in front must pass it on unbuffered, with a read timeout above 15 s.",
+                "`Order` comes at once, and at each change; also when the permission to send ends, at that moment. One \
+                 user can have 64 of them. A proxy in front must pass it on unbuffered, with a read timeout above 15 s.",
             )
             .answers(
                 StatusCode::OK,

@@ -32,7 +32,7 @@ pub(super) fn operations() -> Vec<Operation> {
         of("Failover/Events", "watchFailover", "The same, as it changes")
             .more(
                 "`Failover` comes at once, when something changes, and every second; `History` when the history grew. \
-                 64 can watch.",
+                 One user can have 64 of them.",
             )
             .answers(
                 StatusCode::OK,

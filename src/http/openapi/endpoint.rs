@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{GroupChangeKind, GroupHealth, GroupSpec, Place, SessionSpec},
-    endpoint::CallError,
+    endpoint::{CallError, Full},
     http::{endpoint::PAGE, live},
     wire::{
         access_control::AccessControlBody,
@@ -114,7 +114,7 @@ fn groups() -> [Operation; 5] {
             )
             .headers(total),
         of(Method::GET, "/overview/events", "watchOverviews", "The same, as it changes")
-            .more("`Groups` comes every second with what changed; the first has all groups. 64 can watch.")
+            .more("`Groups` comes every second with what changed; the first has all groups. One user can have 64 of them.")
             .answers(
                 StatusCode::OK,
                 "Events, until one side hangs up.",
@@ -143,6 +143,7 @@ fn groups() -> [Operation; 5] {
             .answers(StatusCode::CREATED, "It is created.", Content::answer::<GroupBody>(GROUP_SHOWN))
             .headers(&[("Location", "The group's own path.")])
             .refuses_some(kept_group().map(|group| CallError::GroupDiffers(Box::new(group))))
+            .refuses(CallError::Full(Full::Groups))
             .stores(),
     ]
 }
@@ -163,7 +164,7 @@ fn one_group() -> [Operation; 6] {
         of_known(Method::GET, "/groups/{group}/status", "getStatus", "Who is Primary, and why")
             .answers(StatusCode::OK, "The status.", Content::answer::<StatusBody>(STATUS)),
         of_known(Method::GET, "/groups/{group}/status/events", "watchStatus", "The same, as it changes")
-            .more("`Status` comes at once, every second and after each change; `Change` says what happened. 64 can watch.")
+            .more("`Status` comes at once, every second and after each change; `Change` says what happened. One user can have 64 of them.")
             .answers(
                 StatusCode::OK,
                 "Events, until the group is deleted or one side hangs up.",
@@ -217,6 +218,8 @@ fn sessions() -> [Operation; 2] {
             .headers(&[("Location", "The session's own path.")])
             .refuses(CallError::OfAnother)
             .refuses_some(kept_session().map(|session| CallError::SessionDiffers(Box::new(session))))
+            .refuses(CallError::Full(Full::Sessions))
+            .refuses(CallError::Full(Full::SessionsOfAUser))
             .stores(),
     ]
 }
@@ -236,7 +239,8 @@ fn one_session() -> [Operation; 4] {
         of_member(Method::DELETE, path, "deleteSession", "Remove a session")
             .more(
                 "Whose it is, or an administrator. The seat of a Primary of ours stays held until its FailoverTimeout \
-                 is over, unless it has said that it stopped.",
+                 is over, unless it has said that it stopped; so does that of a stock one which another removes. A role \
+                 override of the session goes on only where its own user removes it.",
             )
             .done(StatusCode::NO_CONTENT, "It is removed.")
             .refuses(CallError::OfAnother)
@@ -254,7 +258,10 @@ fn one_session() -> [Operation; 4] {
             .refuses(CallError::NotRecorded)
             .stores(),
         of_member(Method::POST, &format!("{path}/roleoverride"), "overrideRole", "Force the role, or end that")
-            .more("The session becomes Primary as soon as the one that is has stopped. A login is who asked.")
+            .more(
+                "The session becomes Primary as soon as the one that is has stopped. A login is who asked. `Off` also ends \
+                 the override of a session that was removed.",
+            )
             .takes(Content::request::<OverrideRequestBody>(&[
                 ("force", OVERRIDE),
                 ("end", r#"{"Value": "Off"}"#),

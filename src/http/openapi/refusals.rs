@@ -90,8 +90,8 @@ pub(super) fn common(operation: &Operation) -> Vec<Group> {
     if need != Need::Nobody {
         groups.push(Group {
             name: "TooManyLogins",
-            says: "Too many logins failed from there.",
-            failures: vec![Denied::TooMany(Duration::from_secs(2)).into()],
+            says: "Too many logins failed under this name or from there.",
+            failures: vec![Denied::TooMany(None, Duration::from_secs(2)).into()],
         });
     }
     groups.push(Group {

@@ -53,6 +53,7 @@ const FILES: &[(&str, &str, &str)] = files! {
     "members.js": JAVASCRIPT,
     "override.js": JAVASCRIPT,
     "picture.js": JAVASCRIPT,
+    "reading.js": JAVASCRIPT,
     "schema.js": JAVASCRIPT,
     "server.js": JAVASCRIPT,
     "time.js": JAVASCRIPT,

@@ -41,17 +41,21 @@ impl Machine {
                 .map(|(key, covered)| (key.clone(), covered.ages(now.uptime)))
                 .collect(),
             delivered_ago: self.delivered.map(|at| now.uptime.since(at)),
+            leaving: false,
         });
         Heartbeat { score: self.score(), last_data: self.health.last_data, native }
     }
 
-    /// The last words of a session. They score 0, because this adapter leaves: whoever stays is better. The
-    /// second covers an answer that may still be under way, or that was given and is lost.
+    /// The last words of a session. They say that it leaves, and score 0 for an endpoint that does not know that: whoever
+    /// stays is better. The second covers an answer that may still be under way, or that was given and is lost.
     pub(super) fn last_heartbeats(&mut self, now: Now) -> Vec<Heartbeat> {
         let count = if self.answered == self.sequence { 1 } else { 2 };
         let last = |machine: &mut Self| {
             machine.sequence += 1;
-            let heartbeat = Heartbeat { score: FailoverScore::ZERO, ..machine.heartbeat(now) };
+            let mut heartbeat = Heartbeat { score: FailoverScore::ZERO, ..machine.heartbeat(now) };
+            if let Some(native) = &mut heartbeat.native {
+                native.leaving = true;
+            }
             machine.answered = machine.sequence;
             heartbeat
         };
@@ -193,7 +197,8 @@ impl Machine {
     pub(super) fn wait_after(&mut self, failure: &CallFailure) -> Duration {
         let half = self.pace_timeout().get() / 2;
         if let Some(asked) = failure.retry_after {
-            return asked.max(self.pace()).min(half);
+            let asked = asked.max(self.pace());
+            return self.backoff.asked(asked, half);
         }
         if failure.kind.may_pass_soon() {
             return self.backoff.next(self.pace());

@@ -58,6 +58,14 @@ impl Backoff {
         longest / 2 + (longest / 2).mul_f64(self.fraction())
     }
 
+    /// The wait where the endpoint says how long it should be: that, and up to a quarter more, `most` at most. What
+    /// everybody was told alike must not bring everybody back at the same instant: where `most` is less than what was
+    /// asked for, the waits differ by its last eighth.
+    pub(in crate::registration) fn asked(&mut self, asked: Duration, most: Duration) -> Duration {
+        let (soonest, latest) = (asked.min(most * 7 / 8), asked.saturating_add(asked / 4).min(most));
+        soonest + latest.saturating_sub(soonest).mul_f64(self.fraction())
+    }
+
     /// A number from 0 to 1 (SplitMix64: small, and good enough to spread waits).
     fn fraction(&mut self) -> f64 {
         self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -94,5 +102,21 @@ mod tests {
         assert_ne!(Backoff::new(2).next(most), Backoff::new(3).next(most));
         let mut patient = Backoff::new(4);
         assert!((0..40).all(|_| patient.next(Duration::from_secs(86_400)) <= LONGEST_BACKOFF));
+    }
+
+    #[test]
+    fn what_an_endpoint_asks_for_is_waited_out_and_differs() {
+        let seconds = Duration::from_secs;
+        for (asked, most, soonest, latest) in [
+            (seconds(60), seconds(300), seconds(60), seconds(75)),
+            (seconds(60), seconds(64), seconds(56), seconds(64)),
+            (seconds(60), seconds(16), seconds(14), seconds(16)),
+            (Duration::ZERO, seconds(16), Duration::ZERO, Duration::ZERO),
+        ] {
+            let waits: Vec<_> = (0..40).map(|seed| Backoff::new(seed).asked(asked, most)).collect();
+            assert!(waits.iter().all(|wait| (soonest..=latest).contains(wait)), "{waits:?}");
+            let alike = waits.iter().filter(|wait| **wait == waits[0]).count();
+            assert_eq!(alike == 1, soonest < latest, "{waits:?}");
+        }
     }
 }

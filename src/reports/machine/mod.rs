@@ -240,6 +240,18 @@ impl Machine {
         self.components.get(id)?.view(id)
     }
 
+    /// Whether every part of the source is connected that components and probes tell of. A probe's first failed look
+    /// counts: what was not seen since is missed, whether or not it comes to an error.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.components.values().all(|component| match component.counts_as {
+            None | Some(DeviceStatus::Removed) => true,
+            Some(status) => {
+                status.is_connected() && !matches!(component.known, Known::Probed { failed: 1.., .. })
+            }
+        })
+    }
+
     /// How the adapter does, with what the `collector`'s supervisor says of it.
     #[must_use]
     pub fn health(&self, collector: &Health) -> Health {

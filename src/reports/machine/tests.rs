@@ -288,3 +288,31 @@ fn warnings_name_some_and_count_the_rest() {
         (6, Some("3 more components are not connected."))
     );
 }
+
+#[test]
+fn a_part_of_the_source_is_missed_from_the_first_sign_of_it_on() {
+    let mut machine = Machine::new(&[]);
+    assert!(machine.is_connected(), "where nobody tells of parts there is none to miss");
+    machine = running(&[probe("p", 3)]);
+    assert!(!machine.is_connected(), "nothing was seen yet");
+    let mut looks = |second, outcome: Result<(), String>| {
+        machine.probed(at(second), &id("p"), outcome);
+        (machine.is_connected(), counts_as(&machine, "p"))
+    };
+    assert_eq!(looks(1, Ok(())), (true, Some(Good)));
+    assert_eq!(looks(6, Err("no".to_owned())), (false, Some(Good)), "the first failed look");
+    assert_eq!(looks(11, Ok(())), (true, Some(Good)));
+
+    let mut reports = |second, name, status| {
+        machine.report(at(second), id(name), report(status)).unwrap();
+        machine.is_connected()
+    };
+    assert!(reports(12, "a", Good));
+    assert!(!reports(13, "b", DeviceInError), "however much else is connected");
+    assert!(!reports(14, "b", Starting));
+    assert!(reports(15, "b", Removed), "what was taken away is not missed");
+    machine.settle(at(22));
+    assert!(!machine.is_connected(), "a report that is not refreshed");
+    machine.delete(at(23), &id("a")).unwrap();
+    assert!(machine.is_connected());
+}

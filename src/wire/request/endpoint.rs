@@ -122,6 +122,9 @@ pub struct NativeHeartbeat {
     applied_for: Option<String>,
     /// How long ago its egress gate delivered last, as a time span; anything else is nothing.
     last_delivered_age: Option<String>,
+    /// Whether this is a last word before its session is given up: it is not chosen, and takes over from nobody.
+    #[schemars(extend("default" = false))]
+    leaving: Option<bool>,
     /// The highest epoch that it has known in this group.
     #[schemars(range(min = 0, max = Epoch::PLAUSIBLE))]
     epoch: Option<i64>,

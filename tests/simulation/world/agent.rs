@@ -272,6 +272,7 @@ impl World {
         };
         let request = Request { back, port, ask, sent: self.now };
         self.overhear(&request);
+        self.drill_hears(&request);
         self.send_up(request);
     }
 

@@ -10,12 +10,14 @@ use super::{
     World,
     clock::{Instant, SECOND, Span},
     event::{AtSite, Event, SiteId},
-    plan::{SOON, Source, Stops, Weather},
+    plan::{self, Source, Stops, Weather},
     site::Process,
 };
 
-/// How soon a score that changed is said to the endpoint, if all is well.
-const SAID_WITHIN: Span = SECOND;
+/// How soon a score that changed is said to the endpoint, if all is well; with the next heartbeat at the latest.
+fn said_within(timeout: Span) -> Span {
+    SECOND.min(timeout * 3 / 10)
+}
 
 /// A collector, as the registration sees it.
 #[derive(Debug)]
@@ -47,7 +49,7 @@ impl World {
     /// to stop: it stops by itself at the deadline.
     pub(crate) fn order_collector(&mut self, site: SiteId, standing: &Standing) -> Option<Instant> {
         let pid = self.sites[site].pid().unwrap_or(0);
-        let now = self.now;
+        let (now, soon) = (self.now, plan::soon(self.plan.timeout));
         let collector = self.sites[site].native()?.collector.as_mut()?;
         if collector.order == standing.order {
             return None;
@@ -59,8 +61,8 @@ impl World {
         let stops = standing.acting == Acting::No;
         let takes = match after {
             _ if !stops => Some(0),
-            Some(takes) if was_unbounded => Some(takes.min(SOON)),
-            None if was_unbounded => Some(SOON),
+            Some(takes) if was_unbounded => Some(takes.min(soon)),
+            None if was_unbounded => Some(soon),
             after => after,
         };
         if let Some(takes) = takes {
@@ -112,7 +114,7 @@ impl World {
         native.inbox.push_back(Step::Health(collector.health()));
         if native.listens.is_some() && native.stops_by.is_none() && self.says_at_once(site) {
             let since = self.now;
-            self.push(SAID_WITHIN, Event::Site(site, pid, AtSite::Said(score, since)));
+            self.push(said_within(self.plan.timeout), Event::Site(site, pid, AtSite::Said(score, since)));
         }
         self.go_on(site);
     }

@@ -10,6 +10,7 @@ use client_failover::{
 use super::{
     clock::{Instant, Span},
     data::DataEvent,
+    drills::Step,
 };
 
 /// Which installation of an adapter: a machine, a disk, and at most one process at a time.
@@ -112,6 +113,7 @@ pub(crate) enum Event {
     Misfortune,
     Stall,
     Heal,
+    Drill(Step),
     Data(DataEvent),
     End,
 }

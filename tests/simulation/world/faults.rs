@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use client_failover::{
     domain::{GroupKey, Mode, RoleOverride, SessionId},
+    endpoint::machine::Remover,
     registration::machine,
 };
 
 use super::{
     World,
     clock::{DAY_US, Instant, MILLISECOND, SECOND, Span},
+    drills::Step,
     endpoint::{Mood, Power, group_id, group_key, group_spec},
     event::{AtSite, Event, SiteId},
     judge::at_most,
@@ -136,8 +138,9 @@ impl World {
         }
         self.log(|_| "the endpoint dies".to_owned());
         self.end_endpoint(refuses);
+        let soon = self.plan.timeout / 10;
         let pause =
-            if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+            if self.dice.percent(60) { self.dice.between(MILLISECOND, soon) } else { self.some_time() };
         self.push(pause, Event::EndpointStart);
     }
 
@@ -182,7 +185,10 @@ impl World {
     /// members know. Where its clock was set back as well, or a member claimed epochs ahead of it, nobody promises
     /// that epochs rise.
     fn excuse_epochs(&mut self) {
-        let ahead = self.clock_was_set_back || self.plan.members.iter().any(|member| member.lies);
+        // Epochs are of whole seconds: in groups whose T is shorter, others may have been given in the present one.
+        let ahead = self.clock_was_set_back
+            || self.plan.members.iter().any(|member| member.lies)
+            || self.plan.groups.iter().any(|group| group.timeout < SECOND);
         if ahead && self.mark_was_lost {
             self.judge.judges_epochs = false;
             self.judge.sink.judges_epochs = false;
@@ -196,8 +202,9 @@ impl World {
         self.judge.sink.note_time(self.now);
         self.judge.sink.process_died(process.pid, goes_on);
         self.judge.member_was_disturbed(site, self.now);
+        let soon = self.plan.timeout / 10;
         let pause =
-            if self.dice.percent(60) { self.dice.between(MILLISECOND, SECOND) } else { self.some_time() };
+            if self.dice.percent(60) { self.dice.between(MILLISECOND, soon) } else { self.some_time() };
         self.push(pause, Event::Start(site));
     }
 
@@ -266,7 +273,7 @@ impl World {
     }
 
     /// What an operator would speak to the endpoint about, if it runs: the group and session of `site`.
-    fn operator(&self, site: SiteId) -> Option<(GroupKey, SessionId)> {
+    pub(crate) fn operator(&self, site: SiteId) -> Option<(GroupKey, SessionId)> {
         let config = self.sites[site].disk.config.filter(|_| self.endpoint.is_up())?;
         Some((group_key(&group_id(config.group)), self.sites[site].disk.session.clone()))
     }
@@ -284,7 +291,7 @@ impl World {
 
     fn delete_session(&mut self, site: SiteId) {
         if let Some((key, session)) = self.operator(site) {
-            self.operate(Operation::DeleteSession(key, session), None);
+            self.operate(Operation::DeleteSession(key, session, Remover::Another), None);
         }
     }
 
@@ -293,7 +300,7 @@ impl World {
         let Some((key, _)) = self.operator(site) else { return };
         let sessions: Vec<SessionId> = self.sites.iter().map(|site| site.disk.session.clone()).collect();
         for session in sessions {
-            self.operate(Operation::DeleteSession(key.clone(), session), None);
+            self.operate(Operation::DeleteSession(key.clone(), session, Remover::Another), None);
         }
         self.operate(Operation::DeleteGroup(key.clone()), None);
         if self.plan.shrinks() && self.dice.percent(70) {
@@ -348,11 +355,15 @@ impl World {
             return self.queue.push(self.endpoint.not_before, Event::Heal);
         }
         self.push(self.looked_at(), Event::End);
+        if self.drills.are_drawn() {
+            self.push(self.looked_at() - self.drills.take(), Event::Drill(Step::Begin));
+        }
         self.log(|_| "all is well from here on".to_owned());
         self.healed_at = Some(self.now);
         self.judge.something_happened(self.now);
         self.plan.weather = plan::Weather::default();
         self.heal_destinations();
+        self.heal_sources();
         self.endpoint.mood = Mood::default();
         if self.endpoint.power == Power::Frozen {
             self.thaw_endpoint();

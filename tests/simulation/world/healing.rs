@@ -24,17 +24,34 @@ const ON_TOP: Span = 500 * MILLISECOND;
 /// By when each group has its Primary.
 #[derive(Debug, Default)]
 pub(crate) struct Healing {
+    /// Whether it is looked at: from when all became well until drills begin.
+    looks: bool,
     /// When all became well, or what was on its way to the endpoint's disk then was there, if that was later.
-    since: Instant,
+    since: Option<Instant>,
     /// When the members of each group are able to ask: those that step down and know the extensions when the
     /// first of them is, any others when all are.
     able: BTreeMap<GroupId, Instant>,
 }
 
 impl Healing {
+    /// When all became well.
+    pub(crate) const fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// Something happens again.
+    pub(crate) const fn ends(&mut self) {
+        self.looks = false;
+    }
+
+    /// Whether each group has had its time, and nothing has happened since.
+    pub(crate) fn is_over(&self, now: Instant, group: &GroupId, timeout: Span) -> bool {
+        self.looks && now >= self.due(group, timeout)
+    }
+
     fn due(&self, group: &GroupId, timeout: Span) -> Instant {
         let able = self.able.get(group).copied().unwrap_or_default();
-        self.since.max(able) + at_most(HEALED_TS * timeout) + ON_TOP
+        self.since.unwrap_or_default().max(able) + at_most(HEALED_TS * timeout) + ON_TOP
     }
 }
 
@@ -67,12 +84,12 @@ impl World {
                 .and_modify(|by| *by = if alike { at.min(*by) } else { at.max(*by) })
                 .or_insert(at);
         }
-        self.judge.healing = Healing { since, able };
+        self.judge.healing = Healing { looks: true, since: Some(since), able };
     }
 
     /// Looks whether each group whose time is over has exactly one Primary.
     pub(crate) fn judge_healing(&mut self) {
-        if self.healed_at.is_none() {
+        if !self.judge.healing.looks {
             return;
         }
         for group in self.groups() {
@@ -106,6 +123,6 @@ impl World {
 
     /// How long after all became well the schedule ends.
     pub(crate) fn looked_at(&self) -> Span {
-        at_most(LOOKED_AT_TS * self.longest_timeout) + SECOND
+        at_most(LOOKED_AT_TS * self.longest_timeout) + SECOND + self.drills.take()
     }
 }

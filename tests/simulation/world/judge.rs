@@ -17,6 +17,7 @@ use super::{
     steady::Steady,
     tenures::Tenures,
     told::Told,
+    writing::LATE,
 };
 
 /// What the judge knows.
@@ -37,7 +38,8 @@ pub(crate) struct Judge {
     pub(crate) tenures: Tenures,
     pending: Option<Accusation>,
     pub(crate) judges_epochs: bool,
-    pub(crate) judges_flapping: bool,
+    /// Whether nothing goes wrong, and sources stay as they are.
+    pub(crate) is_calm: bool,
 }
 
 /// How long `span` may take on the slowest clock that is allowed.
@@ -60,21 +62,25 @@ impl Judge {
         self.something_happened(now);
     }
 
-    /// A group's machine says that something happened.
-    pub(crate) fn group_changed(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
-        if self.judges_flapping
-            && let Some(timeout) = self.lively.timeout(now, &key.id)
-            && let Some(accused) = self.steady.changed(now, timeout, key, change)
-        {
+    /// The machine of a group with this T says that something happened.
+    pub(crate) fn group_changed(
+        &mut self,
+        now: Instant,
+        timeout: Span,
+        key: &GroupKey,
+        change: &GroupChange,
+    ) {
+        let judged = self.judges_flapping_from(now);
+        if let Some(accused) = self.steady.changed(now, judged, timeout, key, change) {
             self.pending = Some(accused);
         }
         match change.kind {
-            GroupChangeKind::Promoted => self.promoted(now, key, change),
+            GroupChangeKind::Promoted => self.promoted(now, timeout, key, change),
             GroupChangeKind::StoreWasSetBack => self.endpoint_was_disturbed(now),
             GroupChangeKind::OverrideBegan | GroupChangeKind::OverrideEnded => self.something_happened(now),
             GroupChangeKind::SeatFreed => {
                 self.lively.seat_was_lost(now, &key.id);
-                if self.judges_flapping && change.reason == GroupReason::NoHeartbeat {
+                if change.reason == GroupReason::NoHeartbeat && self.nobody_is_away(now, &key.id) {
                     let what = format!("{:?} lost its seat: {}", change.session, change.explanation);
                     self.pending = Some(("FalseFailover", what));
                 }
@@ -90,7 +96,24 @@ impl Judge {
         }
     }
 
-    fn promoted(&mut self, now: Instant, key: &GroupKey, change: &GroupChange) {
+    /// Since when nothing has happened that may let roles change, where the choice is judged: in a calm plant, and once all
+    /// is well again.
+    fn judges_flapping_from(&self, now: Instant) -> Option<Instant> {
+        if self.is_calm {
+            return Some(0);
+        }
+        // What was granted before may be told once it is on disk.
+        let since = self.healing.since()?.max(self.disturbed) + LATE;
+        (now > since).then_some(since)
+    }
+
+    /// Whether nobody may be silent: nothing goes wrong but that the endpoint stands still, or all has long been well.
+    fn nobody_is_away(&self, now: Instant, group: &GroupId) -> bool {
+        let timeout = self.lively.timeout(now, group).unwrap_or_default();
+        self.is_calm || self.healing.is_over(now, group, timeout)
+    }
+
+    fn promoted(&mut self, now: Instant, timeout: Span, key: &GroupKey, change: &GroupChange) {
         // A Primary that is renewed by an endpoint that begins is no new one.
         if self.judges_epochs
             && change.reason != GroupReason::ActsAlready
@@ -110,17 +133,26 @@ impl Judge {
         let heard = change.session.as_ref().and_then(|session| self.tenures.heard_at(session));
         self.lively.seat_was_given(now, &key.id, heard);
         // A Primary had no answer from an endpoint that was away, and stopped: that happened, and what follows from it is not
-        // to and fro. It may follow some time after the endpoint is back.
-        if matches!(change.reason, GroupReason::Stalled | GroupReason::EndedUnsaid | GroupReason::PlannedStop)
-        {
+        // to and fro. It may follow some time after the endpoint is back; so it may after the store was set back, or one was
+        // stopped in order.
+        let followed = matches!(
+            change.reason,
+            GroupReason::Stalled
+                | GroupReason::EndedUnsaid
+                | GroupReason::PlannedStop
+                | GroupReason::ActedNoLonger
+                | GroupReason::ActsAlready
+                | GroupReason::StoreSetBack
+        );
+        if followed || (change.reason == GroupReason::StoppedActing && !self.is_calm) {
             return;
         }
         self.promotions.push((now, key.clone()));
-        let timeout = self.lively.timeout(now, &key.id).unwrap_or_default();
         let window = 10 * timeout * TRUE_RATE / (TRUE_RATE + DRIFT);
-        let from = self.disturbed.max(now.saturating_sub(window));
+        let judged = self.judges_flapping_from(now);
+        let from = self.disturbed.max(judged.unwrap_or_default()).max(now.saturating_sub(window));
         let recent = self.promotions.iter().filter(|(at, of)| *at >= from && of == key).count();
-        if self.judges_flapping && recent > 2 {
+        if judged.is_some() && recent > 2 {
             let what = format!("{recent} promotions in 10 T although nothing happens");
             self.pending = Some(("Flapping", what));
         }
@@ -136,6 +168,7 @@ impl World {
         self.judge_tenures();
         self.judge_liveliness();
         self.judge_healing();
+        self.judge_drills();
     }
 
     /// The group that the running process at `site` is to be a member of.

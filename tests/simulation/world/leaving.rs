@@ -13,7 +13,7 @@ use super::{
 const LAST_WORDS: u64 = 7 * SECOND;
 
 /// How long whoever obeys may take to stop when the process is told to.
-const STOPS_WITHIN: u64 = 3 * SECOND;
+pub(crate) const STOPS_WITHIN: u64 = 3 * SECOND;
 
 impl World {
     pub(crate) fn part(&mut self, site: SiteId, farewell: Farewell) {
@@ -87,11 +87,10 @@ impl World {
         let runs = self.sites[site].runs();
         let pid = self.sites[site].pid().unwrap_or(0);
         let Some(native) = self.sites[site].native() else { return };
-        let done = native.stops_by.is_some()
+        let done = native.machine.has_stopped()
             && native.partings.is_empty()
             && native.recorder.is_idle()
-            && native.todo.is_empty()
-            && !native.inbox.iter().any(|event| matches!(event, Step::Stop(_)));
+            && native.todo.is_empty();
         if done && runs {
             self.exit(site, pid);
         }
@@ -103,7 +102,7 @@ impl World {
         self.judge.sink.forget(pid);
         self.judge.member_was_disturbed(site, self.now);
         if self.healed_at.is_some() {
-            self.start(site);
+            self.push(self.drills.pause(), Event::Start(site));
         }
     }
 }

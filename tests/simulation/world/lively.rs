@@ -136,6 +136,15 @@ impl Lively {
         self.contacts.insert(site, Contact { since: now, last: now });
     }
 
+    /// Whether a member has been in contact for T.
+    pub(crate) fn is_in_contact(&self, now: Instant, site: SiteId, timeout: Span) -> bool {
+        let lived = self.lived(now);
+        let well = |contact: &Contact| {
+            lived.saturating_sub(contact.last) <= at_most(timeout / 2) && contact.since + timeout <= lived
+        };
+        self.contacts.get(&site).is_some_and(well)
+    }
+
     /// An answer reached a member in good time.
     pub(crate) fn member_heard(&mut self, now: Instant, site: SiteId, timeout: Span) {
         let now = self.lived(now);

@@ -9,6 +9,7 @@ mod clock;
 mod collector;
 mod data;
 mod dice;
+mod drills;
 mod endpoint;
 mod event;
 mod faults;
@@ -43,6 +44,7 @@ use client_failover::domain::{GroupId, Mode, SessionId};
 use clock::{Clock, Instant, MILLISECOND, Span};
 use data::Data;
 use dice::Dice;
+use drills::Drills;
 use endpoint::Endpoint;
 use event::{AtSite, Event, Pid, Queue, Request, SiteId};
 use judge::Judge;
@@ -88,6 +90,7 @@ pub(crate) struct World {
     endpoint: Endpoint,
     endpoint_clock: Clock,
     judge: Judge,
+    drills: Drills,
     /// The data side, where the schedule has one.
     data: Option<Data>,
     pids: Pid,
@@ -153,8 +156,9 @@ impl World {
 
     fn new(seed: u64, logs: bool) -> Self {
         let mut dice = Dice::new(seed);
-        let plan = Plan::draw(&mut dice);
+        let plan = Plan::draw(seed, &mut dice);
         let endpoint_clock = Clock::new(0, plan.endpoint_rate, plan.endpoint_uptime);
+        let longest_timeout = plan.groups.iter().map(|group| group.timeout).max().unwrap_or_default();
         let mut world = Self {
             now: 0,
             events: 0,
@@ -169,7 +173,8 @@ impl World {
             healed_at: None,
             clock_was_set_back: false,
             mark_was_lost: false,
-            longest_timeout: plan.groups.iter().map(|group| group.timeout).max().unwrap_or_default(),
+            longest_timeout,
+            drills: Drills::draw(seed, &plan, longest_timeout),
             violation: None,
             log: logs.then(Vec::new),
             ids: [0, 1].map(endpoint::group_id),
@@ -180,10 +185,13 @@ impl World {
         world.judge.sink.judges = world.plan.is_pure();
         world.judge.sink.judges_epochs = world.plan.is_pure();
         world.judge.judges_epochs = world.plan.is_pure();
-        world.judge.judges_flapping = world.plan.is_calm();
+        world.judge.is_calm = world.plan.is_calm();
         world.log(|world| format!("{:?}", world.plan));
         world.settle_in();
-        world.settle_data_in(seed);
+        if world.plan.timeout == plan::T {
+            // Its spans are parts of that T.
+            world.settle_data_in(seed);
+        }
         world
     }
 
@@ -239,6 +247,7 @@ impl World {
             Event::Misfortune => self.misfortune(),
             Event::Stall => self.stall(),
             Event::Heal => self.heal(),
+            Event::Drill(step) => self.drill(step),
             Event::Data(_) | Event::End => {}
         }
     }

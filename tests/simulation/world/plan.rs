@@ -9,8 +9,15 @@ use super::{
     dice::Dice,
 };
 
-/// T of every schedule, as the members ask for it.
+/// T of most schedules, as the members ask for it.
 pub(crate) const T: Span = 10 * SECOND;
+
+/// The smallest T there may be, of all others. What takes as long whatever T is, such as a message, a commit, a tick or the
+/// time to fence, is a large part of it.
+const SMALLEST: Span = 250 * MILLISECOND;
+
+/// Tells the dice that choose T from those of the schedule.
+const TIMEOUT_DICE: u64 = 0x0007_1eee;
 
 /// How a member scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,45 +169,47 @@ fn rate(dice: &mut Dice) -> u64 {
     }
 }
 
-fn source(dice: &mut Dice) -> Source {
+fn source(dice: &mut Dice, t: Span) -> Source {
     match dice.below(8) {
         0..=3 => Source::Own,
         4 => Source::Constant(dice.pick(&[0, 1, 50, 90, 95, 100])),
         5 => Source::Alternating(
-            dice.between(T / 4, 2 * T),
+            dice.between(t / 4, 2 * t),
             dice.pick(&[0, 1, 50, 100]),
             dice.pick(&[0, 60, 85, 100]),
         ),
-        6 => Source::SlowStart(dice.between(T / 4, 3 * T / 2)),
+        6 => Source::SlowStart(dice.between(t / 4, 3 * t / 2)),
         _ => dice.pick(&[Source::ByRole(0, 100), Source::ByRole(100, 1), Source::ByRole(50, 100)]),
     }
 }
 
 /// What a collector without a deadline takes to stop at the most: nothing else would end it.
-pub(crate) const SOON: Span = T / 50;
+pub(crate) const fn soon(timeout: Span) -> Span {
+    timeout / 50
+}
 
 /// Most collectors stop in no time, or soon; some take longer than their deadline gives them, or never stop. One
 /// that keeps its role has no deadline.
-fn collector(dice: &mut Dice, loss: EndpointLoss) -> Option<Stops> {
+fn collector(dice: &mut Dice, t: Span, loss: EndpointLoss) -> Option<Stops> {
     let after = match dice.below(8) {
         0..=2 => return None,
         3 => Some(0),
-        4..=5 => Some(dice.between(0, SOON)),
-        _ if loss != EndpointLoss::StepDown => Some(SOON),
-        6 => Some(dice.between(0, T / 2)),
-        _ => dice.pick(&[None, Some(3 * T / 2)]),
+        4..=5 => Some(dice.between(0, soon(t))),
+        _ if loss != EndpointLoss::StepDown => Some(soon(t)),
+        6 => Some(dice.between(0, t / 2)),
+        _ => dice.pick(&[None, Some(3 * t / 2)]),
     };
-    let says_after = if dice.percent(70) { 0 } else { dice.between(0, T / 20) };
+    let says_after = if dice.percent(70) { 0 } else { dice.between(0, t / 20) };
     Some(Stops { after, says_after })
 }
 
 /// In some plants there are two groups, and their T differ.
-fn groups(dice: &mut Dice, two: bool) -> [GroupPlan; 2] {
-    let other = if two { dice.pick(&[T / 5, T / 2, T, 2 * T]) } else { T };
-    [T, other].map(|timeout| GroupPlan { timeout, keeps_silent: dice.percent(10) })
+fn groups(dice: &mut Dice, t: Span, two: bool) -> [GroupPlan; 2] {
+    let other = if two { dice.pick(&[t / 5, t / 2, t, 2 * t]).max(SMALLEST) } else { t };
+    [t, other].map(|timeout| GroupPlan { timeout, keeps_silent: dice.percent(10) })
 }
 
-fn members(dice: &mut Dice, calm: bool, two: bool) -> Vec<Member> {
+fn members(dice: &mut Dice, t: Span, calm: bool, two: bool) -> Vec<Member> {
     let count = match dice.below(10) {
         0 => 1,
         1..=5 => 2,
@@ -222,8 +231,8 @@ fn members(dice: &mut Dice, calm: bool, two: bool) -> Vec<Member> {
             native: pure || dice.percent(60),
             loss,
             mode: if dice.percent(80) { mode } else { dice.pick(&[Mode::Hot, Mode::Warm, Mode::Cold]) },
-            source: if all_own { Source::Own } else { source(dice) },
-            collector: collector(dice, loss),
+            source: if all_own { Source::Own } else { source(dice, t) },
+            collector: collector(dice, t, loss),
             group: if two { dice.index(2) } else { 0 },
             lies: liar && !calm && dice.percent(40),
             rate: rate(dice),
@@ -234,11 +243,13 @@ fn members(dice: &mut Dice, calm: bool, two: bool) -> Vec<Member> {
 }
 
 impl Plan {
-    pub(crate) fn draw(dice: &mut Dice) -> Self {
+    /// The schedule of `seed`, whose dice are `dice`.
+    pub(crate) fn draw(seed: u64, dice: &mut Dice) -> Self {
+        let t = if Dice::new(seed ^ TIMEOUT_DICE).percent(12) { SMALLEST } else { T };
         // A calm plant: nothing goes wrong, so that the choice itself is judged.
         let calm = dice.percent(10);
         let two = dice.percent(20);
-        let (groups, members) = (groups(dice, two), members(dice, calm, two));
+        let (groups, members) = (groups(dice, t, two), members(dice, t, calm, two));
         let some = |dice: &mut Dice, most: u64| if dice.percent(50) { 0 } else { dice.between(1, most) };
         let mut faults: Vec<Fault> = Vec::new();
         // Few kinds at once, so that each has its time.
@@ -259,13 +270,13 @@ impl Plan {
             Weather { lost: some(dice, 30), late: some(dice, 20), doubled: some(dice, 20) }
         };
         Self {
-            timeout: T,
+            timeout: t,
             groups,
             members,
             weather,
             faults,
-            pause: dice.between(T / 5, 2 * T),
-            length: if calm { dice.between(12 * T, 25 * T) } else { dice.between(3 * T, 12 * T) },
+            pause: dice.between(t / 5, 2 * t),
+            length: if calm { dice.between(12 * t, 25 * t) } else { dice.between(3 * t, 12 * t) },
             stalls: dice.percent(if calm { 40 } else { 8 }),
             freezes_between: if !calm && dice.percent(20) { dice.between(1, 10) } else { 0 },
             endpoint_rate: rate(dice),

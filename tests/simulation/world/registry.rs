@@ -7,7 +7,7 @@ use client_failover::{
         Asked, CallFailure, Expiry, FailoverTimeout, FailureKind, GroupKey, GroupSpec, OverrideRecord,
         RegisteredSession, RoleOverride, SessionId, SessionSpec,
     },
-    endpoint::machine::{Choosing, Estate, Group, Registered},
+    endpoint::machine::{Choosing, Estate, Group, Registered, Remover},
     registration::machine::{Answer, GroupTimeout},
 };
 
@@ -29,7 +29,7 @@ pub(crate) enum Operation {
     CreateGroup(GroupSpec),
     DeleteGroup(GroupKey),
     CreateSession(GroupKey, SessionId),
-    DeleteSession(GroupKey, SessionId),
+    DeleteSession(GroupKey, SessionId, Remover),
     Override(GroupKey, SessionId, RoleOverride),
     RemoveOverride(GroupKey),
 }
@@ -126,8 +126,11 @@ impl World {
                     Registered::Same | Registered::Differs => Err(Box::new(Ok(Answer::Session))),
                 }
             }
-            Operation::DeleteSession(key, id) => match cells.get(key) {
-                Some(cell) if cell.group.has(id) => Ok(Transaction::DeleteSession(key.clone(), id.clone())),
+            Operation::DeleteSession(key, id, by) => match cells.get(key) {
+                Some(cell) if cell.group.has(id) => {
+                    let with_override = *by != Remover::Itself;
+                    Ok(Transaction::DeleteSession(key.clone(), id.clone(), with_override))
+                }
                 _ => Err(not_found()),
             },
             Operation::Override(..) => Err(not_found()),
@@ -147,10 +150,11 @@ impl World {
         asked: RoleOverride,
     ) -> Result<Transaction, Box<Outcome>> {
         let now = self.endpoint_now();
-        let view = self.endpoint.cells.get(key).and_then(|cell| cell.group.session(now, id));
-        let Some(view) = view else { return Err(Box::new(Err(failure(FailureKind::NotFound)))) };
+        let group = self.endpoint.cells.get(key).map(|cell| &cell.group);
+        let (known, forced) = group.map_or((false, false), |group| (group.has(id), group.forces(id)));
         match asked {
-            RoleOverride::Off if view.forced => Ok(Transaction::ReplaceOverride(key.clone(), None)),
+            RoleOverride::Off if forced => Ok(Transaction::ReplaceOverride(key.clone(), None)),
+            _ if !known => Err(Box::new(Err(failure(FailureKind::NotFound)))),
             RoleOverride::Off => Err(Box::new(Ok(Answer::Session))),
             RoleOverride::Primary(period) => {
                 let expires = period.map(|period| Expiry {
@@ -221,6 +225,10 @@ impl World {
                 endpoint.cells_made += 1;
                 endpoint.cells.insert(key.clone(), Cell::new(endpoint.cells_made, group));
                 self.keep_books(&key);
+                let now = self.endpoint_clock.now(self.now);
+                if let Some(stall) = self.endpoint.attention.quicken(now, spec.draft.timeout) {
+                    self.tell_stall(stall);
+                }
                 return group_answer(spec);
             }
             (Operation::DeleteGroup(key), _) => self.forget_group(key),
@@ -229,9 +237,9 @@ impl World {
                     cell.group.register(now, session.clone());
                 }
             }
-            (Operation::DeleteSession(key, id), _) => {
+            (Operation::DeleteSession(key, id, by), _) => {
                 if let Some(cell) = endpoint.cells.get_mut(key) {
-                    cell.group.unregister(now, id);
+                    cell.group.unregister(now, id, *by);
                 }
                 for site in (0..self.sites.len()).filter(|site| self.sites[*site].disk.session == *id) {
                     self.judge.lively.contact_ends(self.now, site);

@@ -6,7 +6,7 @@ use client_failover::{
     domain::{
         CallFailure, ClientRole, FailureKind, GroupChange, GroupChangeKind, GroupKey, Heartbeat, SessionId,
     },
-    endpoint::machine::{Question, Refusal, Reply as Decision},
+    endpoint::machine::{Question, Refusal, Remover, Reply as Decision},
     registration::machine::{Answer, Call, GroupTimeout},
 };
 
@@ -47,7 +47,8 @@ impl World {
                 self.heartbeat(group_key(&group), &session, &heartbeat, port, back);
             }
             Ask::Delete(group, session) => {
-                self.operate(Operation::DeleteSession(group_key(&group), session), Some(back));
+                let farewell = Operation::DeleteSession(group_key(&group), session, Remover::Itself);
+                self.operate(farewell, Some(back));
             }
         }
     }
@@ -135,7 +136,7 @@ impl World {
         if change.kind == GroupChangeKind::StoreWasSetBack {
             self.group_waits_by_the_longest(key);
         }
-        self.judge.group_changed(self.now, key, change);
+        self.judge.group_changed(self.now, self.group_timeout(key), key, change);
         self.note_tenure(key, change);
     }
 }

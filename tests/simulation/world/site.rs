@@ -18,7 +18,7 @@ use super::{
     collector::{Collector, Said},
     endpoint::{group_id, span},
     event::{AtSite, Pid},
-    plan::{self, Member, Source},
+    plan::{Member, Source},
     stock::Stock,
 };
 
@@ -103,8 +103,8 @@ impl Link {
     }
 
     /// Whether answers come, but so late that there is little or nothing left of the lease they give.
-    pub(crate) const fn is_late(&self) -> bool {
-        self.slow_by > 0 && self.slow_by <= plan::T
+    pub(crate) const fn is_late(&self, timeout: Span) -> bool {
+        self.slow_by > 0 && self.slow_by <= timeout
     }
 }
 

@@ -25,10 +25,12 @@ pub(crate) struct Steady {
 }
 
 impl Steady {
-    /// Something happened in a group of this T.
+    /// Something happened in a group of this T. It is judged from `from` on, and what was before does not count: something else
+    /// happened then, and an endpoint or a session that began anew knows nothing of it.
     pub(crate) fn changed(
         &mut self,
         now: Instant,
+        from: Option<Instant>,
         timeout: Span,
         key: &GroupKey,
         change: &GroupChange,
@@ -36,11 +38,15 @@ impl Steady {
         let session = change.session.clone()?;
         if change.kind == GroupChangeKind::Promoted {
             self.primary.insert(key.clone(), (session, now));
-        } else if change.kind == GroupChangeKind::SeatFreed && change.reason.is_a_loss() {
+        } else if change.kind == GroupChangeKind::SeatFreed
+            && change.reason.is_a_loss()
+            && change.members.iter().any(|seen| seen.session == session)
+        {
+            // One that was no member any more may come back as a new one.
             self.lost.insert((key.clone(), session), now);
         } else if change.kind == GroupChangeKind::ChallengeBegan && change.reason == GroupReason::BetterScore
         {
-            return self.challenged(now, timeout, key, change, session);
+            return self.challenged(now, from?, timeout, key, change, session);
         }
         None
     }
@@ -48,12 +54,14 @@ impl Steady {
     fn challenged(
         &self,
         now: Instant,
+        from: Instant,
         timeout: Span,
         key: &GroupKey,
         change: &GroupChange,
         by: SessionId,
     ) -> Option<Accusation> {
-        let (primary, since) = self.primary.get(key)?;
+        // A promotion from before may have been taken back since.
+        let (primary, since) = self.primary.get(key).filter(|(_, since)| *since >= from)?;
         let score = |session: &SessionId| {
             let seen = change.members.iter().find(|seen| seen.session == *session)?;
             seen.score.map(|score| u64::from(score.get()))
@@ -68,7 +76,7 @@ impl Steady {
             return Some(("Dwell", format!("{by} is to take over from {primary} at once")));
         }
         let lost = self.lost.get(&(key.clone(), by.clone()));
-        lost.is_some_and(|lost| !has_passed(*lost, CALM_TS * timeout)).then(|| {
+        lost.is_some_and(|lost| *lost >= from && !has_passed(*lost, CALM_TS * timeout)).then(|| {
             ("CameBack", format!("{by} is to take over from {primary} so soon after it lost the role"))
         })
     }

@@ -111,7 +111,7 @@ impl World {
             }
             (Stage::Heartbeats, Ok(Answer::Heartbeat(answer))) => {
                 stock.beats += 1;
-                stock.due = now + if stock.beats == 1 { SECOND } else { half };
+                stock.due = now + if stock.beats == 1 { SECOND.min(half) } else { half };
                 match answer.role {
                     ClientRole::PendingPrimary if stock.confirmations < MOST_CONFIRMATIONS => {
                         stock.confirmations += 1;
@@ -123,7 +123,7 @@ impl World {
                 }
             }
             (_, Err(CallFailure { kind: FailureKind::NotFound, .. })) => {
-                (stock.stage, stock.due) = (Stage::Group, now + SECOND);
+                (stock.stage, stock.due) = (Stage::Group, now + SECOND.min(half));
             }
             (_, outcome) => {
                 stock.due = now + half;

@@ -29,7 +29,8 @@ pub(crate) enum Transaction {
     DeleteGroup(GroupKey),
     /// With its group, should that be missing.
     InsertSession(GroupSpec, RegisteredSession),
-    DeleteSession(GroupKey, SessionId),
+    /// With an override of it, or without.
+    DeleteSession(GroupKey, SessionId, bool),
     ReplaceOverride(GroupKey, Option<OverrideRecord>),
     RecordSeat(GroupKey, SeatRecord),
 }
@@ -53,16 +54,16 @@ impl Store {
                 self.groups.insert(group.key(), group.clone());
                 self.sessions.insert((group.key(), session.spec.id.clone()), session.clone());
             }
-            Transaction::DeleteSession(key, id) => {
+            Transaction::DeleteSession(key, id, with_override) => {
                 self.sessions.remove(&(key.clone(), id.clone()));
-                if self.overrides.get(key).is_some_and(|record| record.session == *id) {
+                if *with_override && self.overrides.get(key).is_some_and(|record| record.session == *id) {
                     self.overrides.remove(key);
                 }
             }
             Transaction::ReplaceOverride(key, record) => {
                 self.overrides.remove(key);
                 if let Some(record) = record {
-                    if !self.sessions.contains_key(&(key.clone(), record.session.clone())) {
+                    if !self.groups.contains_key(key) {
                         return Err(Forbidden);
                     }
                     self.overrides.insert(key.clone(), record.clone());

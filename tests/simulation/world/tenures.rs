@@ -146,7 +146,10 @@ impl World {
             && self.plan.freezes_between == 0
             && self.sites.iter().filter(told).count() == 1
             && self.sites.iter().filter(told).all(|site| site.runs() && site.link.is_good(now))
-            && !self.sites.iter().any(|site| site.link.is_late() || now < site.link.lossy_until)
+            && !self
+                .sites
+                .iter()
+                .any(|site| site.link.is_late(self.plan.timeout) || now < site.link.lossy_until)
             && !self.endpoint.mood.is_bad()
             && self.endpoint.writer.ends() <= now + LATE
     }
@@ -157,7 +160,7 @@ impl World {
         self.sites.iter().filter(told).map(|site| site.member.stops_within(timeout)).max().unwrap_or_default()
     }
 
-    fn group_timeout(&self, key: &GroupKey) -> Span {
+    pub(crate) fn group_timeout(&self, key: &GroupKey) -> Span {
         self.endpoint.cells.get(key).map_or(self.plan.timeout, |cell| {
             u64::try_from(cell.group.spec().draft.timeout.get().as_micros()).unwrap_or(u64::MAX)
         })

@@ -1,5 +1,7 @@
 //! A group does not hand its role to and fro while its sources stay as they are.
 
+use std::collections::VecDeque;
+
 use super::{super::*, plant::*};
 
 /// The most promotions in any 10 T, of those that happened.
@@ -189,4 +191,59 @@ fn whoever_confirmed_takes_over_although_the_one_that_stops_looks_well_again() {
     plant.adapter("A").score = 100;
     assert_eq!(plant.beat("A"), Secondary);
     assert_eq!(plant.beat("B"), Primary);
+}
+
+/// Both ask every T/4. B hears each answer more than T/2 after it asked, A at once.
+fn run_with_late_answers(plant: &mut Plant, from: u64, to: u64) {
+    let mut late: VecDeque<(u64, u64, HeartbeatAnswer)> = VecDeque::new();
+    for millis in (from..=to).step_by(500) {
+        plant.at(millis);
+        while late.front().is_some_and(|(due, ..)| *due <= millis) {
+            let (_, sequence, answer) = late.pop_front().unwrap();
+            plant.follow("B", sequence, &answer);
+        }
+        if millis.is_multiple_of(2_500) {
+            plant.beat("A");
+            let heartbeat = plant.compose("B");
+            let answer = plant.ask("B", &heartbeat).unwrap().unwrap();
+            let sequence = plant.adapter("B").sequence;
+            late.push_back((millis + 6_000, sequence, answer));
+        }
+        plant.tick();
+    }
+}
+
+#[test]
+fn nobody_stops_for_one_whom_answers_reach_too_late_to_follow() {
+    for is_forced in [true, false] {
+        let mut plant = Plant::new().native("A", 50).native("B", 50);
+        plant.beat("A");
+        run_with_late_answers(&mut plant, 500, 20_000);
+        if is_forced {
+            plant.force("B", None);
+        } else {
+            plant.adapter("B").score = 100;
+        }
+        run_with_late_answers(&mut plant, 20_500, 100_000);
+        let told = plant.changes.iter().filter(|change| change.kind == GroupChangeKind::ToldToStop).count();
+        assert_eq!((plant.primary().as_deref(), told), (Some("A"), 0), "forced {is_forced}");
+        assert_eq!(plant.run(&["A", "B"], 102_500, 120_000).as_deref(), Some("B"), "it hears in time again");
+        assert_eq!(plant.promotions(), 2, "forced {is_forced}");
+    }
+}
+
+#[test]
+fn an_operator_who_asks_for_one_that_gave_up_its_seat_unused_gets_it() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100).native("C", 100);
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    assert_eq!(plant.at(2_500).beat_unheard("A"), Primary);
+    for millis in (5_000..=15_000).step_by(2_500) {
+        plant.at(millis).beat_unheard("A");
+        plant.beat("B");
+        plant.beat("C");
+        plant.tick();
+    }
+    assert_eq!(plant.run(&["A", "B", "C"], 17_500, 30_000).as_deref(), Some("B"));
+    plant.force("A", None);
+    assert_eq!(plant.run(&["A", "B", "C"], 32_500, 40_000).as_deref(), Some("A"));
 }

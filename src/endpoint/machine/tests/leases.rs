@@ -236,9 +236,9 @@ fn neither_deleting_the_session_nor_the_group_frees_the_seat() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
     plant.beat("B");
-    plant.at(1_000).group.unregister(moment(1_000), &id("A"));
+    plant.at(1_000).group.unregister(moment(1_000), &id("A"), Remover::Itself);
     assert_eq!(plant.beat("B"), Secondary);
-    plant.group.unregister(plant.now, &id("B"));
+    plant.group.unregister(plant.now, &id("B"), Remover::Itself);
     let estate = plant.group.clone().leave_estate();
     plant.group = Group::create(spec(T), Choosing::default(), None, Some(estate));
     plant.register("B");
@@ -252,7 +252,7 @@ fn neither_deleting_the_session_nor_the_group_frees_the_seat() {
 fn a_primary_that_was_deleted_and_registers_again_is_still_primary() {
     let mut plant = Plant::new().native("A", 100);
     plant.beat("A");
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     plant.register("A");
     plant.at(1_000);
     assert_eq!(plant.beat("A"), Primary);
@@ -477,14 +477,14 @@ fn deleting_a_stock_primary_frees_the_seat() {
     let mut plant = Plant::new().stock("A", 100).stock("B", 100);
     plant.beat("A");
     plant.beat("B");
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     assert_eq!(plant.beat("B"), Primary);
 }
 
 #[test]
 fn a_session_that_is_not_registered_is_not_known() {
     let mut plant = Plant::new().native("A", 100);
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     let heartbeat = plant.compose("A");
     assert_eq!(plant.ask("A", &heartbeat), Err(Refusal::Unknown));
 }
@@ -493,10 +493,20 @@ fn a_session_that_is_not_registered_is_not_known() {
 fn silence_counts_from_the_last_heartbeat_or_the_registration() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.at(1_000).beat("A");
-    let limit = Duration::from_secs(10);
-    assert_eq!(plant.group.silent_for(moment(9_999), limit), []);
-    assert_eq!(plant.group.silent_for(moment(10_000), limit), [id("B")]);
-    assert_eq!(plant.group.silent_for(moment(11_000), limit), [id("A"), id("B")]);
+    let limit = Duration::from_secs(30);
+    assert_eq!(plant.group.silent_for(moment(29_999), limit), []);
+    assert_eq!(plant.group.silent_for(moment(30_000), limit), [id("B")]);
+    assert_eq!(plant.group.silent_for(moment(31_000), limit), [id("A"), id("B")]);
+}
+
+#[test]
+fn nobody_is_silent_for_too_long_within_2_t_however_short_the_limit() {
+    let mut plant = Plant::new().native("A", 100).stock("B", 100);
+    plant.beat("A");
+    plant.beat("B");
+    let limit = Duration::from_millis(T / 8);
+    assert_eq!(plant.group.silent_for(moment(2 * T - 1), limit), []);
+    assert_eq!(plant.group.silent_for(moment(2 * T), limit), [id("A"), id("B")]);
 }
 
 #[test]

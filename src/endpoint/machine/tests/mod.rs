@@ -4,6 +4,7 @@ mod away;
 mod calm;
 mod coverage;
 mod leases;
+mod leaving;
 mod nudges;
 mod plant;
 mod restarts;

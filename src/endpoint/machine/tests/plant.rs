@@ -43,6 +43,8 @@ pub(super) struct Adapter {
     pub(super) answered: u64,
     pub(super) echo: Option<Box<Echo>>,
     pub(super) acting: bool,
+    /// Whether it says its last words.
+    pub(super) leaving: bool,
     pub(super) epoch: Option<Epoch>,
     pub(super) score: u8,
     pub(super) connection: Option<SocketAddr>,
@@ -111,6 +113,7 @@ impl Plant {
             answered: 0,
             echo: None,
             acting: false,
+            leaving: false,
             epoch: None,
             score,
             connection: Some(SocketAddr::from(([127, 0, 0, 1], port))),
@@ -155,6 +158,7 @@ impl Plant {
             applied_for: None,
             epoch: adapter.epoch,
             loss: Some(EndpointLoss::StepDown),
+            leaving: adapter.leaving,
         });
         Heartbeat { score: FailoverScore::new(i64::from(adapter.score)).unwrap(), last_data: None, native }
     }
@@ -260,7 +264,8 @@ impl Plant {
         let adapter = self.adapter(name);
         adapter.replaces = replaces.then_some(adapter.run);
         adapter.run += 1;
-        (adapter.sequence, adapter.answered, adapter.acting, adapter.echo) = (0, 0, false, None);
+        (adapter.sequence, adapter.answered, adapter.echo) = (0, 0, None);
+        (adapter.acting, adapter.leaving) = (false, false);
     }
 
     /// A new run of the endpoint, from what is on disk.

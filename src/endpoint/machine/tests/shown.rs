@@ -16,7 +16,7 @@ fn a_group_that_lost_all_its_members_has_no_primary_as_long_as_it_is_known_to_ha
     let silent = plant.group.silent_for(plant.now, day);
     assert_eq!(silent, [id("A"), id("B")], "whoever keeps house removes them");
     for one in silent {
-        plant.group.unregister(plant.now, &one);
+        plant.group.unregister(plant.now, &one, Remover::Itself);
     }
     assert_eq!(
         plant.group.status(plant.now).health,

@@ -154,7 +154,7 @@ impl World {
                 self.plant.restart_endpoint(false);
             }
             3 => {
-                self.plant.group.unregister(self.plant.now, &id(name));
+                self.plant.group.unregister(self.plant.now, &id(name), Remover::Itself);
                 self.plant.register(name);
             }
             4 => self.plant.force(name, Some(T)),

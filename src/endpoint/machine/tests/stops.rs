@@ -37,7 +37,7 @@ fn what_was_said_before_the_grant_frees_nothing_although_the_session_was_made_an
     let old = plant.compose("A");
     plant.beat("A");
     plant.beat("A");
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     plant.register("A");
     plant.at(1_000);
     plant.ask("A", &old).unwrap();
@@ -126,7 +126,7 @@ fn a_stop_within_t_after_a_restart_is_remembered_and_believed_at_its_end() {
     assert_eq!(plant.primary(), None, "nobody acts");
     let why = "A says that it stopped; the endpoint has just begun, and believes that in 2.0 s at most";
     assert_eq!((plant.group.status(plant.now).reason, plant.reason("B")), (why.to_owned(), why.to_owned()));
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     assert_eq!((plant.beat("B"), plant.group.next_wake(plant.now)), (Secondary, Some(moment(11_000).uptime)));
     plant.at(11_000).tick();
     assert_eq!(plant.beat("B"), Primary, "not T after it was last answered Primary");

@@ -131,7 +131,7 @@ fn the_receipt_of_a_primary_whose_session_was_removed_counts_from_its_last_heart
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");
     plant.at(2_000).beat("A");
-    plant.group.unregister(plant.now, &id("A"));
+    plant.group.unregister(plant.now, &id("A"), Remover::Itself);
     plant.at(11_999).beat("B");
     plant.at(12_001).beat("B");
     plant.at(12_010);
@@ -266,6 +266,35 @@ fn an_override_says_who_asked_and_why_and_warns_when_its_target_can_do_nothing()
     let began = plant.changes.iter().find(|change| change.kind == GroupChangeKind::OverrideBegan).unwrap();
     assert_eq!(began.asked_by, asked.by);
     assert_eq!(began.explanation, "an operator asks for B, whose score is 0 (patch night)");
+}
+
+#[test]
+fn a_change_in_a_large_group_says_what_was_known_of_those_that_it_is_about() {
+    const NAMES: [&str; 40] = [
+        "00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14", "15", "16",
+        "17", "18", "19", "20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33",
+        "34", "35", "36", "37", "38", "39",
+    ];
+    let mut plant = NAMES.into_iter().fold(Plant::new(), |plant, name| plant.native(name, 100));
+    plant.beat("34");
+    plant.beat("34");
+    plant.at(1_000).beat("38");
+    plant.force("38", None);
+    for name in ["38", "38", "34", "34", "38", "38"] {
+        plant.beat(name);
+    }
+    for kind in [
+        GroupChangeKind::ChallengeBegan,
+        GroupChangeKind::ToldToStop,
+        GroupChangeKind::Promoted,
+        GroupChangeKind::HandOver,
+    ] {
+        let change = plant.changes.iter().rev().find(|change| change.kind == kind).unwrap();
+        let seen: Vec<_> = change.members.iter().map(|seen| seen.session.as_str()).collect();
+        assert_eq!(seen.len(), 32, "{kind}");
+        assert!(seen.contains(&"34") && seen.contains(&"38"), "{kind}: {seen:?}");
+        assert!(seen.is_sorted(), "in the order of registration: {seen:?}");
+    }
 }
 
 #[test]

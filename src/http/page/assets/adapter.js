@@ -2,7 +2,8 @@
 
 import { facts, fill, h, list, mark, say, sentence } from './dom.js';
 import { History, timeline } from './history.js';
-import { ADAPTER, get, watch } from './server.js';
+import { reading } from './reading.js';
+import { ADAPTER, get, reasonOf, watch } from './server.js';
 import { millis, setTime, span, time, timed } from './time.js';
 import { ROLES, callByName, shape, short, spaced, tone } from './words.js';
 import { workCards } from './work.js';
@@ -36,6 +37,7 @@ export function adapterView(page) {
   const endpoint = h('div');
   const identity = h('div');
   const configuration = h('div');
+  const unread = h('p', { class: 'failed', role: 'alert' });
   const history = new History(HISTORY);
   const shown = timeline(history, row, () => shown.update());
 
@@ -61,7 +63,7 @@ export function adapterView(page) {
       { class: 'cards' },
       card('Failover endpoint', endpoint),
       card('Identity', identity),
-      card('Configuration', configuration),
+      card('Configuration', configuration, unread),
     ),
     h('section', { 'aria-labelledby': 'history-title' }, h('h2', { id: 'history-title' }, 'What happened'), shown.node),
   );
@@ -195,8 +197,8 @@ export function adapterView(page) {
     }
   }
 
-  async function readConfiguration() {
-    try {
+  const settings = reading(
+    async () => {
       const [config] = await get(FACET);
       state.Configuration = config ?? null;
       const empty = () => [
@@ -214,17 +216,11 @@ export function adapterView(page) {
           : empty(),
       );
       update();
-    } catch (refused) {
-      fill(configuration, refused.message, () =>
-        h('p', { class: 'failed' }, `It could not be read. ${refused.sentences?.join(' ') ?? ''}`),
-      );
-    }
-  }
+    },
+    (refused) => say(unread, refused && `It could not be read. ${reasonOf(refused)}`),
+  );
 
-  async function readHistory() {
-    await history.refresh().catch(() => {});
-    shown.update();
-  }
+  const past = reading(() => history.refresh(), shown.told);
 
   const close = watch(
     `${FAILOVER}/events`,
@@ -240,8 +236,8 @@ export function adapterView(page) {
       },
       History() {
         // The rows speak of the endpoint, whose address the configuration has.
-        readConfiguration().then(readHistory);
-        if (state) work.read(state);
+        settings.ask().then(past.ask);
+        work.read();
       },
     },
     page.connection,
@@ -252,6 +248,7 @@ export function adapterView(page) {
     title: 'This adapter',
     close() {
       close();
+      for (const one of [settings, past, work]) one.close();
       callByName([]);
       clearInterval(ticking);
     },

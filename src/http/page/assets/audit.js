@@ -2,7 +2,7 @@
 
 import { facts, h, say } from './dom.js';
 import { History, timeline } from './history.js';
-import { ADAPTER } from './server.js';
+import { ADAPTER, SILENT_MS, needsLogin, reasonOf } from './server.js';
 import { timed } from './time.js';
 import { spaced } from './words.js';
 
@@ -61,7 +61,7 @@ function row(item) {
 }
 
 export function auditView(page) {
-  const history = new History(`${ADAPTER}/management/audit`);
+  const history = new History(`${ADAPTER}/management/audit`, SILENT_MS);
   const shown = timeline(history, row, () => shown.update(), 'Nothing was changed or refused yet.');
   const refused = h('p', { class: 'failed', role: 'alert' });
   const root = h('article', {}, h('h1', {}, 'Audit trail'), refused, h('section', { class: 'card' }, shown.node));
@@ -70,20 +70,25 @@ export function auditView(page) {
   let again = 0;
 
   async function read() {
-    let live = true;
-    try {
-      await history.refresh();
-      say(refused, '');
-    } catch (error) {
-      // Who may not see it is told so by a server that is there.
-      live = Boolean(error.status);
-      say(refused, live ? error.sentences.join(' ') : '');
-    }
+    let fault = null;
+    await history.refresh().catch((error) => (fault = error));
     if (over) return;
+    // Who may not see it is told so by a server that is there.
+    const live = fault?.status !== 0 && !needsLogin(fault);
+    say(refused, fault && live ? reasonOf(fault) : '');
     if (live) since = Date.now();
     shown.update();
-    page.connection({ live, since, refused: null });
-    again = setTimeout(read, EVERY_MS);
+    if (needsLogin(fault)) {
+      page.connection({ live, since, refused: fault, again: anew });
+    } else {
+      page.connection({ live, since, refused: null });
+      again = setTimeout(read, EVERY_MS);
+    }
+  }
+
+  function anew() {
+    page.connection({ live: null, since });
+    read();
   }
   read();
   return {

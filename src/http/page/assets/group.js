@@ -7,7 +7,8 @@ import { lanesOf } from './lanes.js';
 import { membersTable } from './members.js';
 import { askEnd, askOverride } from './override.js';
 import { picture, table } from './picture.js';
-import { get, groupPath, now, watch } from './server.js';
+import { reading } from './reading.js';
+import { get, groupPath, now, reasonOf, watch } from './server.js';
 import { millis, time, timed } from './time.js';
 import { HEALTH, callByName, shape, short } from './words.js';
 
@@ -22,6 +23,9 @@ const RANGES = [
 
 /** Looks at the members that are kept: an hour of them. */
 const SAMPLES = 3_600;
+
+/** How often names and T are read again, of which no event tells that they changed, in ms. */
+const NAMES_MS = 10_000;
 
 /** Rows of history that the picture reads by itself, so that a long range has them. */
 const ROWS = 600;
@@ -71,12 +75,15 @@ export function groupView(page, id) {
     'There is no group of this Id: it was never created, or it was deleted. What happened in it is below, if anything is known.',
   );
 
+  const unread = h('p', { class: 'failed', role: 'alert' });
+
   const root = h(
     'article',
     { class: 'group' },
     h('p', { class: 'back' }, h('a', { href: '#groups' }, 'All groups')),
     h('h1', {}, id),
     gone,
+    unread,
     h('section', { class: 'hero', 'aria-label': 'State' }, health, headline, since, explanation),
     warnings,
     forced,
@@ -108,10 +115,12 @@ export function groupView(page, id) {
   let group = null;
   let status = null;
   let sessions = new Map();
+  let left = [];
   let samples = [];
   let range = null;
   let stale = false;
-  let named = null;
+  let named = 0;
+  let naming = null;
   let told;
   let drawn = 0;
   let asking = null;
@@ -130,7 +139,7 @@ export function groupView(page, id) {
   function choose(ms) {
     setRange(ms);
     draw(true);
-    readBack();
+    past.ask();
   }
 
   function setRange(ms) {
@@ -141,12 +150,14 @@ export function groupView(page, id) {
   /** All that happened in a young group, else the last hour. */
   function firstRange() {
     const age = now() - Date.parse(history.items.at(-1)?.Time ?? new Date(now()).toISOString());
-    const whole = history.next ? null : RANGES.slice(0, 4).find(([ms]) => age < ms);
-    setRange((whole ?? RANGES[2])[0]);
+    const whole = history.whole && RANGES.slice(0, 4).find(([ms]) => age < ms);
+    setRange((whole || RANGES[2])[0]);
   }
 
   const timeout = () => millis(group?.FailoverTimeout) ?? 60_000;
-  const context = () => ({ status, timeout: timeout(), stale });
+  const keeps = () =>
+    Object.entries(group?.AdditionalData ?? {}).some(([name, value]) => name.toLowerCase() === 'keepsilentoverride' && value === true);
+  const context = () => ({ status, timeout: timeout(), keeps: keeps(), stale });
 
   function update() {
     if (!status || !group) return;
@@ -230,13 +241,14 @@ export function groupView(page, id) {
     const to = stale ? (samples.at(-1)?.at ?? now()) : now();
     const lanes = lanesOf({
       items: history.items,
-      whole: !history.next,
+      whole: history.whole,
       samples,
       members: status.Members,
       primary: status.Primary && { session: status.Primary, epoch: status.Epoch, since: status.PrimarySince },
       timeout: timeout(),
       from: to - range,
       to,
+      live: !stale,
     });
     frame.replaceChildren(picture(lanes, width, parseFloat(getComputedStyle(document.documentElement).fontSize) / 16));
     const oldest = history.items.at(-1);
@@ -244,41 +256,44 @@ export function groupView(page, id) {
     if (tableDetails.open) tableFrame.replaceChildren(table(lanes));
   }
 
-  async function readBack() {
-    while (history.more && history.items.length < ROWS && Date.parse(history.items.at(-1)?.Time) > now() - range) {
-      try {
-        await history.older();
-      } catch {
-        break;
-      }
-    }
-    shown.update();
-    draw(true);
-  }
-
-  async function readHistory() {
-    // It calls sessions by the names that the group knows.
-    await named;
-    try {
+  const past = reading(
+    async () => {
+      // It calls sessions by the names that the group knows.
+      await naming;
       await history.refresh();
-    } catch {
-      // The stream tells whether the server is there.
-    }
-    if (!range) firstRange();
-    update();
-    await readBack();
-  }
+      if (!range) firstRange();
+      while (history.more && history.items.length < ROWS && Date.parse(history.items.at(-1)?.Time) > now() - range)
+        await history.older();
+    },
+    (refused) => {
+      // Of a group that there never was nothing is known.
+      shown.told(refused?.status === 404 ? null : refused);
+      update();
+      draw(true);
+    },
+  );
 
-  async function readGroup() {
-    try {
+  const names = reading(
+    async () => {
       const [one, all] = await Promise.all([get(groupPath(id)), get(`${groupPath(id)}/clientsessions`)]);
       group = one;
+      const before = [...sessions.values(), ...left];
       sessions = new Map(all.map((session) => [session.Id, session]));
-      callByName(all);
+      // Who has left keeps its name, unless somebody else has it now.
+      left = before.filter((one) => !sessions.has(one.Id) && !all.some((session) => session.Name === one.Name));
+      callByName([...all, ...left]);
       update();
-    } catch {
-      // The stream tells whether server and group are there.
-    }
+    },
+    (refused) => {
+      // The stream tells that the group is gone.
+      const said = refused && refused.status !== 404;
+      say(unread, said ? `Names and FailoverTimeout could not be read. ${reasonOf(refused)}` : '');
+    },
+  );
+
+  function readNames() {
+    named = now();
+    naming = names.ask();
   }
 
   const resized = new ResizeObserver(([entry]) => {
@@ -296,20 +311,24 @@ export function groupView(page, id) {
         status = data;
         samples.push({ at: now(), members: data.Members });
         if (samples.length > SAMPLES) samples = samples.slice(-SAMPLES);
-        if (!group || changed) named = readGroup();
-        if (!history.begun) readHistory();
+        if (changed || now() - named > NAMES_MS) readNames();
         update();
         draw();
         const primary = data.Primary ?? 'Nobody';
         if (told !== undefined && told !== primary) page.announce(`${short(primary)} is Primary now.`);
         told = primary;
       },
-      Change: readHistory,
+      Change() {
+        readNames();
+        past.ask();
+      },
     },
     (state) => {
       page.connection(state);
-      if (state.live) readHistory();
       gone.hidden = state.refused?.status !== 404;
+      // What changed meanwhile is read with the first event.
+      if (!state.live) named = 0;
+      if (state.live || !gone.hidden) past.ask();
     },
   );
   return {
@@ -317,6 +336,8 @@ export function groupView(page, id) {
     title: id,
     close() {
       watching();
+      names.close();
+      past.close();
       callByName([]);
       resized.disconnect();
       asking?.close();
@@ -325,6 +346,7 @@ export function groupView(page, id) {
       stale = isStale;
       mark(endButton, 'aria-disabled', stale ? 'true' : null);
       update();
+      draw(true);
     },
   };
 }
@@ -335,7 +357,7 @@ function legend() {
     'ul',
     { class: 'legend', 'aria-label': 'Legend' },
     one('tenure', 'Primary'),
-    one('silence', 'heartbeats missed'),
+    one('silence', 'heartbeats missed, as seen at each change and while this page is open'),
     one('score-line', 'score, 0 to 100, as known at each change and while this page is open'),
     one('away', 'unknown: the endpoint was away'),
     one('gap', 'hand-over: gap, nobody acted; “up to” where the one before fell silent'),

@@ -1,7 +1,7 @@
 // A history, newest first: its first page is read again when something happened, older ones when asked for.
 
 import { h, list, mark, say } from './dom.js';
-import { get } from './server.js';
+import { get, reasonOf } from './server.js';
 import { time } from './time.js';
 
 /** Rows of a page. */
@@ -14,54 +14,48 @@ const MOST = 5_000;
 const same = (row) => JSON.stringify(row);
 
 export class History {
-  /** `path` is what answers pages. */
-  constructor(path) {
-    this.path = path;
+  /** `path` is what answers pages, each within `within` ms. */
+  constructor(path, within) {
+    this.read = (query) => get(`${path}?limit=${PAGE}${query}`, within);
     this.items = [];
     this.next = null;
     this.begun = false;
-    this.reading = null;
+    this.cut = false;
   }
 
-  /** Whether there are older rows than are known here. */
+  /** Whether there are older rows than are known here, and place for them. */
   get more() {
     return this.next !== null && this.items.length < MOST;
   }
 
-  /** Reads what is new; a call while one is under way is answered by one more. */
+  /** Whether there are no older rows than are known here. */
+  get whole() {
+    return this.begun && this.next === null && !this.cut;
+  }
+
+  /** Reads what is new. */
   async refresh() {
-    if (this.reading) {
-      this.stale = true;
-      return this.reading;
+    const page = await this.read('');
+    const known = new Set(this.items.map(same));
+    const fresh = page.Items.filter((row) => !known.has(same(row)));
+    if (this.begun && fresh.length === page.Items.length && page.NextCursor) {
+      // More happened than a page holds: what lies between is not known.
+      [this.items, this.next, this.cut] = [page.Items, page.NextCursor, false];
+    } else {
+      this.items = [...fresh, ...this.items];
+      if (!this.begun) this.next = page.NextCursor;
     }
-    this.reading = (async () => {
-      do {
-        this.stale = false;
-        const page = await get(`${this.path}?limit=${PAGE}`);
-        const known = new Set(this.items.map(same));
-        const fresh = page.Items.filter((row) => !known.has(same(row)));
-        if (this.begun && fresh.length === page.Items.length && page.NextCursor) {
-          // More happened than a page holds: what lies between is not known.
-          [this.items, this.next] = [page.Items, page.NextCursor];
-        } else {
-          this.items = [...fresh, ...this.items];
-          if (!this.begun) this.next = page.NextCursor;
-        }
-        this.begun = true;
-      } while (this.stale);
-    })();
-    try {
-      await this.reading;
-    } finally {
-      this.reading = null;
-    }
+    // A page that stays open for months must not grow for months.
+    this.cut ||= this.items.length > MOST;
+    this.items.length = Math.min(this.items.length, MOST);
+    this.begun = true;
   }
 
   /** Reads older rows. */
   async older() {
     if (!this.next) return;
     const cursor = this.next;
-    const page = await get(`${this.path}?limit=${PAGE}&cursor=${encodeURIComponent(cursor)}`);
+    const page = await this.read(`&cursor=${encodeURIComponent(cursor)}`);
     if (this.next !== cursor) return;
     this.items.push(...page.Items);
     this.next = page.NextCursor;
@@ -75,6 +69,7 @@ export class History {
 export function timeline(history, row, changed, nothing = 'Nothing has happened yet.') {
   const rows = h('ol', { class: 'timeline' });
   const empty = h('p', { class: 'empty', hidden: true }, nothing);
+  const unread = h('p', { class: 'failed', role: 'alert' });
   const older = h('button', { type: 'button', hidden: true, onclick: readOlder }, 'Load older');
   const failed = h('p', { class: 'failed', role: 'alert' });
 
@@ -84,29 +79,36 @@ export function timeline(history, row, changed, nothing = 'Nothing has happened 
       await history.older();
       say(failed, '');
     } catch (refused) {
-      say(failed, `Older rows could not be read. ${refused.sentences?.join(' ') ?? refused.message}`);
+      say(failed, `Older rows could not be read. ${reasonOf(refused)}`);
     }
     mark(older, 'aria-disabled', null);
     changed();
   }
 
+  function update() {
+    empty.hidden = !history.begun || history.items.length > 0;
+    older.hidden = !history.more;
+    list(rows, history.items, same, (item) => {
+      const { what, tone, why } = row(item);
+      const summary = h('summary', {}, h('span', { class: 'what' }, what), ' ', h('span', { class: 'ask' }, 'Why?'));
+      return {
+        node: h(
+          'li',
+          { class: `row ${tone}` },
+          time(item.Time, true),
+          h('details', {}, summary, h('div', { class: 'why' }, why)),
+        ),
+      };
+    });
+  }
+
   return {
-    node: h('div', {}, empty, rows, older, failed),
-    update() {
-      empty.hidden = !history.begun || history.items.length > 0;
-      older.hidden = !history.more;
-      list(rows, history.items, same, (item) => {
-        const { what, tone, why } = row(item);
-        const summary = h('summary', {}, h('span', { class: 'what' }, what), ' ', h('span', { class: 'ask' }, 'Why?'));
-        return {
-          node: h(
-            'li',
-            { class: `row ${tone}` },
-            time(item.Time, true),
-            h('details', {}, summary, h('div', { class: 'why' }, why)),
-          ),
-        };
-      });
+    node: h('div', {}, unread, empty, rows, older, failed),
+    update,
+    /** The newest rows were read, or were `refused`. */
+    told(refused) {
+      say(unread, refused && `What happened could not be read. ${reasonOf(refused)}`);
+      update();
     },
   };
 }

@@ -36,10 +36,12 @@ function announce(text) {
 }
 
 const howLong = h('span', { 'aria-hidden': 'true' });
-const lostText = h('p');
+const lostText = h('span');
+const tryAgain = h('button', { type: 'button', onclick: () => connection.again?.() }, 'Try again');
+const lostLine = h('p', {}, lostText, ' ', tryAgain);
 
 function showConnection() {
-  const { live, since, refused } = connection;
+  const { live, since, refused, again } = connection;
   mark(document.body, 'data-connection', live === null ? 'opening' : live ? 'live' : 'lost');
   say(pillText, live === null ? 'Connecting' : live ? 'Live' : 'Not live');
   if (live !== false) {
@@ -51,7 +53,8 @@ function showConnection() {
     ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${iso(since)}.` : ''}`
     : `The server cannot be reached${since ? ` since ${iso(since)}` : ''}. ${from}`;
   fill(lostText, text, () => [...timed(text), ' ', howLong]);
-  if (!lost.firstChild) lost.append(lostText);
+  tryAgain.hidden = !again;
+  if (!lost.firstChild) lost.append(lostLine);
   tellHowLong();
 }
 
@@ -68,7 +71,7 @@ setInterval(() => {
 
 const page = {
   announce,
-  /** Each view has one stream, and tells how it is. */
+  /** Each view tells whether it is live, most by their stream. */
   connection(state) {
     connection = state;
     showConnection();

@@ -51,10 +51,11 @@ export function membersTable(act) {
             h('span', {}, is),
           ),
         );
-        say(number, member.FailoverScore === null ? '–' : String(member.FailoverScore));
-        bar.style.inlineSize = `${member.FailoverScore ?? 0}%`;
         // What a silent one said last is not shown as if it were so now.
         const old = silent || stale;
+        const asHeard = (text) => (old ? `${text}, when last heard` : text);
+        say(number, member.FailoverScore === null ? '–' : asHeard(String(member.FailoverScore)));
+        bar.style.inlineSize = `${member.FailoverScore ?? 0}%`;
         mark(bar, 'class', `fill ${old ? 'quiet' : (member.FailoverScore ?? 0) < 50 ? 'warn' : 'good'}`);
         const age = ago === null ? 'never' : ago < timeout / 2 ? 'in time' : `${span(ago)} ago`;
         say(
@@ -67,7 +68,7 @@ export function membersTable(act) {
         );
         mark(heard, 'class', stale ? null : silent ? 'bad' : ago > (timeout / 2) * 1.1 ? 'warn' : null);
         const said = member.Acting === null ? 'does not say' : member.Acting ? 'yes' : 'no';
-        say(acts, old && member.Acting !== null ? `${said}, when last heard` : said);
+        say(acts, member.Acting === null ? said : asHeard(said));
         const isForced = status.RoleOverride?.SessionId === me;
         // Only the eye sees whose row it is.
         const whom = (text) => h('span', { class: 'unseen' }, text);

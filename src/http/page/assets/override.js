@@ -1,7 +1,7 @@
 // Asks for a role override, or its end, after it has said what will happen.
 
 import { fill, h, mark, say } from './dom.js';
-import { groupPath, now, post } from './server.js';
+import { groupPath, now, post, reasonOf } from './server.js';
 import { iso, millis, span, timed } from './time.js';
 import { short } from './words.js';
 
@@ -17,7 +17,7 @@ const PERIODS = [
 let lastAsker = '';
 
 /** What an override for `target` will do, as sentences; those that warn are marked. Null if it can do nothing. */
-function consequences({ status, timeout, target, period }) {
+function consequences({ status, timeout, keeps, target, period }) {
   const said = [];
   const tell = (text, warns = false) => said.push({ text, warns });
   const member = status.Members.find((one) => one.SessionId === target);
@@ -32,14 +32,11 @@ function consequences({ status, timeout, target, period }) {
       `${incumbent}, which is Primary now, is told to stop. ${me} takes over as soon as ${incumbent} says that it has stopped: in milliseconds between adapters of client-failover, with stock adapters within some heartbeats, and if ${incumbent} does not answer, after ${span(timeout)}.`,
     );
   } else tell(`Nobody is Primary now. ${me} becomes Primary with its next heartbeat.`);
-  if (silent)
-    tell(
-      ago === null
-        ? `${me} has not been heard. Unless it is within ${span(timeout)}, the override lapses and nothing changes.`
-        : `${me} has been silent for ${span(ago)}. Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`,
-      true,
-    );
-  else if (member.FailoverScore === 0)
+  if (silent) {
+    const since = ago === null ? `${me} has not been heard.` : `${me} has been silent for ${span(ago)}.`;
+    const lapses = `Unless it is heard within ${span(timeout)}, the override lapses and nothing changes.`;
+    tell(`${since} ${keeps ? 'The override waits for it.' : lapses}`, true);
+  } else if (member.FailoverScore === 0)
     tell(`${me} scores 0: it says that it cannot do its work. While it is Primary, data may be lost.`, true);
   if (forced && forced !== target) tell(`This replaces the override for ${short(forced)}.`);
   tell(
@@ -47,6 +44,8 @@ function consequences({ status, timeout, target, period }) {
       ? `It holds until ${iso(now() + millis(period))} or until somebody ends it; then scores decide again.`
       : 'It holds until somebody ends it: better scores of others change nothing until then.',
   );
+  if (keeps) tell(`Once ${me} is Primary nobody takes over, also while it is silent: the group has KeepSilentOverride.`, true);
+  else if (!silent) tell(`It ends, too, once ${me} has been silent for ${span(timeout)}.`);
   return said;
 }
 
@@ -62,8 +61,9 @@ function endConsequences({ status, target }) {
 }
 
 /**
- * Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout, stale }`; call `refresh` of
- * what is returned when that is another, and `close` when the group is not shown any more.
+ * Opens the dialog to make `target` Primary. `context()` gives the present `{ status, timeout, keeps, stale }`, `keeps` if
+ * overrides outlive the silence of whom they are for; call `refresh` of what is returned when that is another, and `close`
+ * when the group is not shown any more.
  */
 export function askOverride(group, target, context) {
   const period = h(
@@ -134,20 +134,22 @@ function open({ title, action, fields, context, what, nothing, send }) {
 
   /** Says what would happen now, and lets nobody confirm what is not known. */
   function refresh() {
-    const said = context().stale ? null : what();
+    const said = sending || context().stale ? null : what();
     const lost = 'The server cannot be reached: what would happen now is not known.';
-    say(lead, said ? 'This will happen:' : context().stale ? lost : nothing);
-    mark(lead, 'class', said ? null : 'unknown');
+    const asked = 'It is asked for. Until the answer comes it may still be done, also if this is closed.';
+    say(lead, said ? 'This will happen:' : sending ? asked : context().stale ? lost : nothing);
+    mark(lead, 'class', said || sending ? null : 'unknown');
     fill(effects, said, () =>
       (said ?? []).map(({ text, warns }) => h('li', { class: warns ? 'warns' : null }, timed(text))),
     );
-    mark(yes, 'aria-disabled', sending || !said ? 'true' : null);
+    mark(yes, 'aria-disabled', said ? null : 'true');
   }
 
   async function submit(event) {
     event.preventDefault();
     if (yes.getAttribute('aria-disabled')) return;
     sending = true;
+    say(failed, '');
     refresh();
     lastAsker = by.value.trim();
     const asked = {
@@ -158,7 +160,8 @@ function open({ title, action, fields, context, what, nothing, send }) {
       await send(asked);
       dialog.close();
     } catch (refused) {
-      say(failed, `It was not done. ${refused.sentences?.join(' ') ?? refused.message}`);
+      const done = refused.status === 0 ? 'No answer came: it may still be done.' : 'It was not done.';
+      say(failed, `${done} ${reasonOf(refused)}`);
     }
     sending = false;
     refresh();

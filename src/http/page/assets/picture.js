@@ -12,7 +12,7 @@ const STEPS = [
 ];
 
 /** How wide a label of a hand-over is, so that none covers another. */
-const LABEL_WIDTH = 84;
+const LABEL_WIDTH = 106;
 
 /** The picture of `lanes`, `pixels` wide; `scaled` is by how much everything in it is larger than usual. */
 export function picture(lanes, pixels, scaled) {
@@ -57,7 +57,9 @@ function axis(lanes, x, width, height) {
 }
 
 function drawLane(one, top, x, lanes) {
-  const [band, base, last] = [top + LABEL, top + LABEL + BAND, one.scores.at(-1)];
+  const [band, base] = [top + LABEL, top + LABEL + BAND];
+  // What a silent one said last is not its score now.
+  const last = lanes.live ? one.scores.findLast((line) => line.open) : null;
   const parts = [
     s('rect', { class: 'lane', x: x(lanes.from), y: band, width: x(lanes.to) - x(lanes.from), height: BAND, rx: 3 }),
     // An element of HTML, because text of a picture cannot be cut where it does not fit.
@@ -68,7 +70,7 @@ function drawLane(one, top, x, lanes) {
         'div',
         { class: 'session', title: one.session },
         h('span', { class: 'name' }, short(one.session)),
-        last && h('span', { class: 'score-word' }, ` score ${last.score}`),
+        last && h('span', { class: 'score-word' }, ` score ${last.points.at(-1).score}`),
       ),
     ),
   ];
@@ -81,7 +83,7 @@ function drawLane(one, top, x, lanes) {
         s(
           'title',
           {},
-          `Primary, epoch ${tenure.epoch ?? '–'}, from ${spanStart(tenure)} to ${tenure.open ? 'now' : both(tenure.to)}`,
+          `Primary, epoch ${tenure.epoch ?? '–'}, from ${spanStart(tenure)} to ${tenure.open && lanes.live ? 'now' : both(tenure.to)}`,
         ),
       ),
     );
@@ -108,15 +110,7 @@ function drawLane(one, top, x, lanes) {
       );
   }
   parts.push(...lanes.aways.map((away) => drawAway(away, x, band)));
-  if (last) {
-    const y = (score) => base - 2 - (score / 100) * (BAND - 4);
-    const steps = one.scores
-      .map((point, index) => `${index ? 'H' : 'M'}${x(point.at)}${index ? 'V' : ' '}${y(point.score)}`)
-      .join('');
-    parts.push(
-      s('path', { class: 'score-line', d: `${steps}H${x(lanes.to)}` }, s('title', {}, `Score, now ${last.score}`)),
-    );
-  }
+  parts.push(...one.scores.map((line) => drawScore(line, x, base, lanes.live)));
   for (const mark of one.marks)
     parts.push(
       s(
@@ -126,6 +120,15 @@ function drawLane(one, top, x, lanes) {
       ),
     );
   return s('g', {}, parts);
+}
+
+/** A score for as long as it was known, as steps. */
+function drawScore(line, x, base, live) {
+  const y = (score) => base - 2 - (score / 100) * (BAND - 4);
+  const steps = line.points.map(({ at, score }, index) => `${index ? 'H' : 'M'}${x(at)}${index ? 'V' : ' '}${y(score)}`);
+  const { score } = line.points.at(-1);
+  const words = line.open && live ? `Score, now ${score}` : `Score ${score}, not known after ${both(line.to)}`;
+  return s('path', { class: 'score-line', d: `${steps.join('')}H${x(line.to)}` }, s('title', {}, words));
 }
 
 /** A time of which nothing is known. */
@@ -201,12 +204,15 @@ export function table(lanes) {
       rows.push([tenure.from, one.session, `Primary, epoch ${tenure.epoch ?? '–'}`, tenure.open ? null : tenure.to]);
     for (const silence of one.silences) rows.push([silence.from, one.session, silenceWords(silence), silence.to]);
     for (const mark of one.marks) rows.push([mark.at, one.session, mark.words, mark.at]);
-    for (const point of one.scores) rows.push([point.at, one.session, `score ${point.score}`, point.at]);
+    for (const { points, to, open } of one.scores)
+      points.forEach((point, index) =>
+        rows.push([point.at, one.session, `score ${point.score}`, points[index + 1]?.at ?? (open ? null : to)]),
+      );
   }
   for (const one of lanes.aways) rows.push([one.from, 'all adapters', awayWords(one), one.to]);
   for (const one of lanes.handOvers) rows.push([one.from, one.first, handOverWords(one), one.to]);
   rows.sort((a, b) => a[0] - b[0]);
-  const moment = (at) => (at === -Infinity ? 'before' : at === null ? 'now' : time(iso(at), true));
+  const moment = (at) => (at === -Infinity ? 'before' : time(iso(at), true));
   return h(
     'table',
     {},
@@ -228,7 +234,7 @@ export function table(lanes) {
           'tr',
           {},
           h('td', {}, moment(from)),
-          h('td', {}, moment(to)),
+          h('td', {}, to === null ? (lanes.live ? 'now' : 'not known') : moment(to)),
           h('th', { scope: 'row', title: session }, short(session)),
           h('td', {}, what),
         ),

@@ -6,6 +6,7 @@ import { h, mark, say } from './dom.js';
 const button = document.getElementById('token');
 
 let token = null;
+let choosing = false;
 let changed = () => {};
 
 /** How a request is sent. With a token the browser adds no login of its own, and asks for none. */
@@ -13,6 +14,12 @@ export const login = ({ headers, ...options }) =>
   token === null
     ? { headers, ...options }
     : { credentials: 'omit', headers: { ...headers, authorization: `Bearer ${token}` }, ...options };
+
+/** Whether requests are sent with a token. */
+export const byToken = () => token !== null;
+
+/** Whether whoever looks is about to give one. */
+export const isChoosing = () => choosing;
 
 /** The server takes tokens: whoever looks may give one. */
 export const offer = () => mark(button, 'hidden', false);
@@ -37,10 +44,11 @@ button.addEventListener('click', () => {
     'aria-describedby': 'token-hint token-failed',
   });
   const close = () => dialog.close();
+  const closed = () => (dialog.remove(), (choosing = false));
   const forget = () => (close(), use(null));
   const dialog = h(
     'dialog',
-    { 'aria-labelledby': 'token-title', onclose: () => dialog.remove() },
+    { 'aria-labelledby': 'token-title', onclose: closed },
     h(
       'form',
       { method: 'dialog', onsubmit: submit },
@@ -75,4 +83,5 @@ button.addEventListener('click', () => {
 
   document.body.append(dialog);
   dialog.showModal();
+  choosing = true;
 });

@@ -1,7 +1,8 @@
 // What the collector is to do, how well it can do it, and which components that depends on.
 
 import { fill, h, list, mark, say, sentence } from './dom.js';
-import { ADAPTER, get } from './server.js';
+import { reading } from './reading.js';
+import { ADAPTER, get, reasonOf } from './server.js';
 import { shape, spaced } from './words.js';
 
 const ORDER = `${ADAPTER}/diagnostics/Order`;
@@ -50,6 +51,7 @@ export function workCards(card) {
   const modeWhy = h('p', { class: 'hint' });
   let components = [];
   let version = null;
+  let told = null;
 
   function showScore({ FailoverScore, Role }) {
     say(score, `${FailoverScore} of 100`);
@@ -84,30 +86,32 @@ export function workCards(card) {
     say(modeWhy, Mode ? sentence(MODES[Mode]) : 'The collector runs as if alone.');
   }
 
-  /** Reads order and components; `state` is what was told last. */
-  async function read(state) {
-    try {
+  const unread = h('p', { class: 'failed', role: 'alert' });
+  const work = reading(
+    async () => {
       const [order, all] = await Promise.all([get(ORDER), get(COMPONENTS)]);
       components = all;
       say(orderText, demand(order));
-      showScore(state);
-    } catch {
-      // The stream tells whether the server is there; it is read again when something changes.
-    }
-  }
+      showScore(told);
+    },
+    (refused) => say(unread, refused && `Order and components could not be read. ${reasonOf(refused)}`),
+  );
 
   return {
     nodes: [
       card('Score', score, h('div', { class: 'meter', 'aria-hidden': 'true' }, bar), scoreWhy, parts, more),
-      card('Mode and order', mode, orderText, modeWhy),
+      card('Mode and order', mode, orderText, modeWhy, unread),
     ],
-    read,
+    /** Reads order and components. */
+    read: work.ask,
+    close: work.close,
     update(state) {
+      told = state;
       showScore(state);
       showMode(state);
       const { Role, Mode, AppliedMode, FailoverScore, AdapterState, LeaseRemaining } = state;
       const now = JSON.stringify([Role, Mode, AppliedMode, FailoverScore, AdapterState, LeaseRemaining === null]);
-      if (now !== version) read(state);
+      if (now !== version) work.ask();
       version = now;
     },
   };

@@ -1,16 +1,17 @@
 //! Sources, and the collectors that read them: each late by a lag of its own, and sometimes not at all.
 
-use client_failover::{domain::Standing, egress::machine::ledger::Taken};
+use client_failover::domain::Standing;
 
 use super::{
     super::{
         World,
         clock::{Instant, MILLISECOND, Span},
-        event::SiteId,
+        event::{Pid, SiteId},
     },
     DataEvent, Moment,
     gate::Waits,
-    writing::{Kept, Work},
+    parts::Part,
+    writing::Kept,
 };
 
 /// A sleep this short is no break: the collector reads what the source said meanwhile. No gate notices it.
@@ -33,10 +34,12 @@ pub(super) struct Collector {
     sleeps: Option<Instant>,
     /// The group whose source it reads.
     reads: Option<usize>,
+    /// What it misses of that source although it has the rest.
+    pub(super) part: Part,
 }
 
 impl Collector {
-    /// A gate begins that knows of nothing before. If its collector hangs, or its machine slept, it keeps nothing older
+    /// A gate begins that knows of nothing before, in this boot. If its collector hangs, or its machine slept, it keeps nothing older
     /// than that: what else it kept would look fresher than it is, which is a limit that is named.
     pub(super) fn keeps_from(&mut self, now: Instant) {
         let hung = self.hangs.as_mut().map(|(since, _)| since);
@@ -44,6 +47,12 @@ impl Collector {
             *since = now;
             self.backlog.clear();
         }
+        self.part.forget();
+    }
+
+    /// Whether it reads nothing now.
+    pub(super) const fn is_away(&self) -> bool {
+        self.is_down || self.hangs.is_some()
     }
 }
 
@@ -63,6 +72,9 @@ impl World {
             let (collector, member) = (&mut data.places[site].collector, &data.plan.members[site]);
             let Some(group) = collector.reads else { continue };
             let moment = Moment { group, number, at: now };
+            if collector.part.misses(moment, data.plan.part) {
+                continue;
+            }
             if asleep || collector.hangs.is_some_and(|(_, keeps)| keeps) {
                 collector.backlog.push(moment);
             } else if !collector.is_down && collector.hangs.is_none() && (collecting || !member.supervised) {
@@ -97,20 +109,40 @@ impl World {
         let arrival = self.site_now(site);
         let count = self.place(site).disk.lanes.len();
         for lane in (0..count).filter(|lane| lanes & (1 << lane) != 0) {
-            let taken = self.gate_takes(site, lane, arrival, false);
+            let entered = self.gate_enters(site, lane, arrival);
             self.log(|_| {
                 let (group, number) = (moment.group, moment.number);
-                format!("gate {site}, lane {lane}: moment {number} of group {group}: {taken:?}")
+                format!("gate {site}, lane {lane}: moment {number} of group {group}: {entered:?}")
             });
-            match taken {
-                Ok(Taken::Pass(ticket)) => {
-                    self.pass(site, lane, Kept { lane, moment, ticket, arrival, run });
-                }
-                Ok(Taken::Keep(ticket, over)) => {
-                    self.write(site, Work::Keep(Kept { lane, moment, ticket, arrival, run }, over));
-                }
-                Err(_) => self.hand_in_again(site, run, moment, 1 << lane),
+            let Ok(ticket) = entered else {
+                self.hand_in_again(site, run, moment, 1 << lane);
+                continue;
+            };
+            let kept = Kept { lane, moment, ticket, arrival, run };
+            let (slow, longest) = self.data().plan.slow_bodies;
+            if slow > 0 && self.part_dice().percent(slow) {
+                let span = self.part_dice().between(0, longest);
+                let pid = self.sites[site].pid().unwrap_or(0);
+                self.push_data(span, DataEvent::Whole(site, pid, kept));
+            } else {
+                self.gate_takes(site, kept, false);
             }
+        }
+    }
+
+    /// The body of what was handed in is whole, if its collector and the process it was handed in to are still there.
+    pub(super) fn body_is_whole(&mut self, site: SiteId, pid: Pid, kept: Kept) {
+        let runs = self.attend_gate(site);
+        let is_same = self.place(site).gate.as_ref().is_some_and(|gate| gate.pid == pid);
+        let lives = self.place(site).collector.run == kept.run;
+        match (is_same, runs) {
+            (false, _) => self.hand_in_again(site, kept.run, kept.moment, 1 << kept.lane),
+            (true, false) => self.place(site).waits.push(Waits::Whole(pid, kept)),
+            (true, true) if lives => {
+                let arrival = self.site_now(site);
+                self.gate_takes(site, Kept { arrival, ..kept }, false);
+            }
+            (true, true) => self.gate_loses(site, kept),
         }
     }
 
@@ -176,8 +208,13 @@ impl World {
 
     /// What was kept is handed in, at twice the pace at least.
     fn hand_backlog_in(&mut self, site: SiteId, since: Instant) {
-        let fast = self.data_dice().below(3);
         let backlog = std::mem::take(&mut self.place(site).collector.backlog);
+        self.hand_in_late(site, backlog, since);
+    }
+
+    /// What was read late, from `since` on, is handed in, at twice the pace at least.
+    pub(super) fn hand_in_late(&mut self, site: SiteId, backlog: Vec<Moment>, since: Instant) {
+        let fast = self.data_dice().below(3);
         let run = self.place(site).collector.run;
         for moment in backlog {
             let into = moment.at.saturating_sub(since);
@@ -196,6 +233,7 @@ impl World {
             collector.is_down = false;
             collector.hangs = None;
         }
+        self.part_is_reported_anew(site);
     }
 
     /// With its agent ends the collector that it watches.
@@ -206,6 +244,7 @@ impl World {
             collector.is_down = true;
             collector.hangs = None;
             collector.backlog.clear();
+            collector.part.forget();
         }
     }
 
@@ -239,8 +278,12 @@ impl World {
     /// An adapter that moves to another group is one whose collector reads another source from then on.
     pub(super) fn source_changes(&mut self, site: SiteId, standing: &Standing) {
         let group = standing.group.as_ref().and_then(|group| self.ids.iter().position(|id| id == group));
-        if let Some(group) = group {
-            self.place(site).collector.reads = Some(group);
+        let collector = &mut self.place(site).collector;
+        if let Some(group) = group
+            && collector.reads != Some(group)
+        {
+            collector.reads = Some(group);
+            collector.part.forget();
         }
     }
 }

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use client_failover::{
     domain::{
-        Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer, Standing, Tally,
-        Waiting,
+        Arrival, Block, BootId, DestinationKey, GateCoverage, Membership, Now, Order, StandbyAnswer,
+        Standing, Tally, Waiting,
     },
     egress::machine::{
-        ledger::{Ledger, Taken, Terms, Turned},
+        ledger::{Ledger, Taken, Terms, Ticket, Turned},
         proof::{self, Proofs},
     },
 };
@@ -22,7 +22,7 @@ use super::{
     Moment,
     plan::CollectorPlan,
     sending::{Flight, Turn},
-    writing::Work,
+    writing::{Kept, Work},
 };
 
 /// How often a gate looks, and how long what it published then may be said.
@@ -34,6 +34,7 @@ pub(super) struct DiskLane {
     pub(super) tally: Tally,
     pub(super) blocks: Vec<Block>,
     pub(super) contents: BTreeMap<i64, Vec<Moment>>,
+    pub(super) arrival: Option<Arrival>,
 }
 
 /// A member's egress.db.
@@ -88,6 +89,7 @@ pub(super) struct Gate {
 #[derive(Debug)]
 pub(super) enum Waits {
     HandIn(u32, Moment, u8),
+    Whole(Pid, Kept),
     Reaches(Pid, u64),
     Committed(Pid),
 }
@@ -121,15 +123,22 @@ impl World {
         let place = &mut data.places[site];
         let targets = data.plan.members[site].targets.iter().enumerate();
         let configured = targets.filter_map(|(id, target)| target.map(|target| (id, target)));
-        let shows = |lane: &DiskLane| lane.blocks.iter().any(|block| block.boot == boot);
+        let shows = |lane: &DiskLane| {
+            let arrived = lane.arrival.as_ref().is_some_and(|arrival| arrival.boot == boot);
+            arrived || lane.blocks.iter().any(|block| block.boot == boot)
+        };
         if !place.disk.lanes.iter().all(shows) {
             place.collector.keeps_from(now);
         }
         let lanes: Vec<Lane> = configured
             .zip(&place.disk.lanes)
             .map(|((id, target), disk)| {
-                let waiting =
-                    Waiting { destination: id.to_string(), tally: disk.tally, blocks: disk.blocks.clone() };
+                let waiting = Waiting {
+                    destination: id.to_string(),
+                    tally: disk.tally,
+                    blocks: disk.blocks.clone(),
+                    arrival: disk.arrival.clone(),
+                };
                 Lane {
                     target,
                     key: DestinationKey::parse(&format!("{id}@{target}")).expect("a short key is one"),
@@ -165,6 +174,7 @@ impl World {
         let now = self.now;
         let clock = self.sites[site].clock.clone();
         let is_down = self.is_seen_down(site);
+        let misses_part = self.place(site).collector.part.is_reported(now);
         let Some(gate) = self.place(site).gate.as_mut() else { return };
         if went_on > gate.looked_at && went_on == now {
             // It has just gone on, and looks later.
@@ -186,6 +196,15 @@ impl World {
         let order = Order::of(&gate.standing).at(clock.uptime(now));
         if is_down || gate.proofs.is_interrupted(&order) {
             gate.lanes.iter_mut().for_each(|lane| lane.ledger.cover_anew());
+        }
+        gate.lanes.iter_mut().for_each(|lane| lane.ledger.miss_part(misses_part));
+        let mut arrivals = Vec::new();
+        for (index, lane) in gate.lanes.iter_mut().enumerate() {
+            let arrival = lane.ledger.arrival_to_note(&gate.boot, clock.uptime(now), false);
+            arrivals.extend(arrival.map(|arrival| Work::Arrived(index, arrival)));
+        }
+        for arrival in arrivals {
+            self.write(site, arrival);
         }
     }
 
@@ -214,6 +233,7 @@ impl World {
         for waits in std::mem::take(&mut self.place(site).waits) {
             match waits {
                 Waits::HandIn(run, moment, lanes) => self.hand_in(site, run, moment, lanes),
+                Waits::Whole(pid, kept) => self.body_is_whole(site, pid, kept),
                 Waits::Reaches(pid, flight) => self.reaches(site, pid, flight),
                 Waits::Committed(pid) => self.committed(site, pid),
             }
@@ -301,27 +321,45 @@ impl World {
         standing.map_or_else(Order::default, |standing| Order::of(standing).at(uptime))
     }
 
-    /// The gate takes a moment for one lane, or turns it away. Blocks that make room for it are lost once it is kept.
-    pub(super) fn gate_takes(
-        &mut self,
-        site: SiteId,
-        lane: usize,
-        arrival: Now,
-        again: bool,
-    ) -> Result<Taken, Turned> {
+    /// The gate reads the head of a moment for one lane, or turns it away.
+    pub(super) fn gate_enters(&mut self, site: SiteId, lane: usize, arrival: Now) -> Result<Ticket, Turned> {
         let order = self.gate_order(site);
         if order.number == 0 {
             return Err(Turned::StandsBy);
         }
-        let terms = Terms { standby: StandbyAnswer::Refuse, limit: self.data().plan.room };
+        let terms = self.terms();
         let Some(gate) = self.place(site).gate.as_mut() else { return Err(Turned::StandsBy) };
-        let ledger = &mut gate.lanes[lane].ledger;
+        gate.lanes[lane].ledger.enter(&order, terms, arrival)
+    }
+
+    /// The gate takes a moment whose body is whole, or turns it away: it is passed on, kept, or lost. Blocks that make
+    /// room for it are lost once it is kept. `again` says that the destination had its chance.
+    pub(super) fn gate_takes(&mut self, site: SiteId, kept: Kept, again: bool) {
+        let (order, terms) = (self.gate_order(site), self.terms());
+        let Some(gate) = self.place(site).gate.as_mut() else { return };
+        let ledger = &mut gate.lanes[kept.lane].ledger;
         let before = ledger.tally().dropped;
-        let taken = ledger.take(&order, terms, (arrival, 1), again)?;
+        let taken = ledger.take(&order, terms, 1, again);
         let counted = ledger.tally().dropped - before;
-        if let Taken::Keep(_, over) = &taken {
-            self.judge_dropped(site, lane, over, counted);
+        match taken {
+            Ok(Taken::Pass) => self.pass(site, kept),
+            Ok(Taken::Keep(over)) => {
+                self.judge_dropped(site, kept.lane, &over, counted);
+                self.write(site, Work::Keep(kept, over));
+            }
+            Err(_) => self.gate_loses(site, kept),
         }
-        Ok(taken)
+    }
+
+    /// What was under way is not here: its collector may hand it in again.
+    pub(super) fn gate_loses(&mut self, site: SiteId, kept: Kept) {
+        if let Some(gate) = self.place(site).gate.as_mut() {
+            gate.lanes[kept.lane].ledger.lose(kept.ticket);
+        }
+        self.hand_in_again(site, kept.run, kept.moment, 1 << kept.lane);
+    }
+
+    fn terms(&mut self) -> Terms {
+        Terms { standby: StandbyAnswer::Refuse, limit: self.data().plan.room }
     }
 }

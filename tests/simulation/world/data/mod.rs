@@ -9,6 +9,7 @@ mod collecting;
 mod destination;
 mod gate;
 mod judging;
+mod parts;
 mod plan;
 mod sending;
 mod writing;
@@ -25,6 +26,7 @@ use destination::Targets;
 use gate::{Disk, Gate, Waits};
 use judging::Truth;
 pub(crate) use plan::DataPlan;
+use writing::Kept;
 
 /// A moment of a group's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +44,8 @@ pub(crate) enum DataEvent {
     Moment,
     /// The collector of this run hands a moment in, for the lanes of these bits.
     HandIn(SiteId, u32, Moment, u8),
+    /// The body of what it handed in to this process is whole.
+    Whole(SiteId, Pid, Kept),
     /// What was sent arrives at its destination, or does not, and the answer comes back.
     Reaches(SiteId, Pid, u64),
     /// What waits is sent, again.
@@ -51,6 +55,9 @@ pub(crate) enum DataEvent {
     /// A collector breaks, and goes on.
     Break(SiteId),
     Resume(SiteId, u32),
+    /// A collector misses a part of its source, or does so no longer; and that is reported.
+    Part(SiteId),
+    Reported(SiteId),
     /// A destination changes.
     Weather(usize),
 }
@@ -70,6 +77,7 @@ struct Place {
 pub(crate) struct Data {
     plan: DataPlan,
     dice: Dice,
+    part_dice: Dice,
     /// By site; copies of data folders have none.
     places: Vec<Place>,
     targets: Targets,
@@ -77,7 +85,7 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    fn new(plan: DataPlan, dice: Dice) -> Self {
+    fn new(plan: DataPlan, dice: Dice, part_dice: Dice) -> Self {
         let place = |member: &plan::CollectorPlan| Place {
             disk: Disk::new(member),
             collector: Collector::default(),
@@ -90,6 +98,7 @@ impl Data {
             truth: Truth::default(),
             plan,
             dice,
+            part_dice,
         }
     }
 }
@@ -97,14 +106,19 @@ impl Data {
 impl World {
     /// The data side as it is at first, where the schedule of `seed` has one.
     pub(super) fn settle_data_in(&mut self, seed: u64) {
-        let Some((plan, dice)) = DataPlan::draw(seed, &self.plan) else { return };
+        let Some((plan, dice, part_dice)) = DataPlan::draw(seed, &self.plan) else { return };
         self.log(|_| format!("{plan:?}"));
         let (breaks, outages, sites) = (plan.breaks, plan.outages, plan.members.len());
-        self.data = Some(Data::new(plan, dice));
+        let parts = plan.part > 0;
+        self.data = Some(Data::new(plan, dice, part_dice));
         self.push(0, Event::Data(DataEvent::Moment));
         for site in (0..sites).filter(|_| breaks) {
             let at = self.data_dice().between(0, 4 * super::plan::T);
             self.push(at, Event::Data(DataEvent::Break(site)));
+        }
+        for site in (0..sites).filter(|_| parts) {
+            let at = self.part_dice().between(0, 4 * super::plan::T);
+            self.push(at, Event::Data(DataEvent::Part(site)));
         }
         for target in (0..2 * plan::MOST_IDS).filter(|_| outages) {
             let at = self.data_dice().between(0, 4 * super::plan::T);
@@ -116,11 +130,14 @@ impl World {
         match event {
             DataEvent::Moment => self.moment(),
             DataEvent::HandIn(site, run, moment, lanes) => self.hand_in(site, run, moment, lanes),
+            DataEvent::Whole(site, pid, kept) => self.body_is_whole(site, pid, kept),
             DataEvent::Reaches(site, pid, flight) => self.reaches(site, pid, flight),
             DataEvent::Send(site, pid, lane) => self.send_again(site, pid, lane),
             DataEvent::Committed(site, pid) => self.committed(site, pid),
             DataEvent::Break(site) => self.break_collector(site),
             DataEvent::Resume(site, run) => self.resume_collector(site, run),
+            DataEvent::Part(site) => self.part_changes(site),
+            DataEvent::Reported(site) => drop(self.attend_gate(site)),
             DataEvent::Weather(target) => self.change_weather(target),
         }
     }
@@ -131,6 +148,10 @@ impl World {
 
     fn data_dice(&mut self) -> &mut Dice {
         &mut self.data().dice
+    }
+
+    fn part_dice(&mut self) -> &mut Dice {
+        &mut self.data().part_dice
     }
 
     fn place(&mut self, site: SiteId) -> &mut Place {

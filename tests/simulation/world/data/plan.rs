@@ -14,6 +14,9 @@ const OTHER_DICE: u64 = 0x5eed_da7a;
 /// Other dice again: where one at a time is sent, all is as it was before more were.
 const DRAIN_DICE: u64 = 0x000d_7a11;
 
+/// And others, for parts of a source and for bodies that come slowly.
+const PART_DICE: u64 = 0x9a47_5000;
+
 /// How many Ids of destinations there are at the most; each may have two addresses.
 pub(super) const MOST_IDS: usize = 3;
 
@@ -41,6 +44,12 @@ pub(crate) struct DataPlan {
     pub(super) at_once: usize,
     /// One moment in so many is refused by destinations for good; none if 0.
     pub(super) refuses: u32,
+    /// One moment in so many is of a part of the source that a member may miss while it has the rest; none if 0.
+    pub(super) part: u32,
+    /// How long it takes at the most until that is reported, or that it is over.
+    pub(super) reported_within: Span,
+    /// How many bodies of a hundred come slowly, and how long they take at the most.
+    pub(super) slow_bodies: (u64, Span),
 }
 
 /// How a member collects.
@@ -68,7 +77,7 @@ impl DataPlan {
     }
 
     /// The data side of the schedule of `seed`, if it has one, and its dice.
-    pub(crate) fn draw(seed: u64, plan: &Plan) -> Option<(Self, Dice)> {
+    pub(crate) fn draw(seed: u64, plan: &Plan) -> Option<(Self, Dice, Dice)> {
         let (mut dice, mut drain) = (Dice::new(seed ^ OTHER_DICE), Dice::new(seed ^ DRAIN_DICE));
         let keep = |group| {
             plan.members.iter().filter(|of| of.native && of.mode == Mode::Hot && of.group == group).count()
@@ -107,6 +116,8 @@ impl DataPlan {
         };
         let members = plan.members.iter().map(|_| member(&mut dice)).collect();
         let calm = plan.is_calm();
+        let mut parts = Dice::new(seed ^ PART_DICE);
+        let shortest = plan.groups.iter().map(|group| group.timeout).min().unwrap_or(T);
         let plan = Self {
             period,
             hold_back,
@@ -117,7 +128,10 @@ impl DataPlan {
             outages: !calm && dice.percent(60),
             refuses: if dice.percent(70) { 0 } else { 7 },
             at_once: if drain.percent(50) { 1 } else { drain.index(15) + 2 },
+            part: if !calm && parts.percent(40) { parts.pick(&[2, 3, 7]) } else { 0 },
+            reported_within: parts.between(MILLISECOND, shortest / 2),
+            slow_bodies: (if !calm && parts.percent(50) { parts.between(1, 20) } else { 0 }, 2 * T),
         };
-        Some((plan, dice))
+        Some((plan, dice, parts))
     }
 }

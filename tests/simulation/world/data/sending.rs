@@ -5,11 +5,7 @@ use std::collections::BTreeSet;
 
 use client_failover::{
     domain::{Epoch, Now},
-    egress::machine::{
-        Settlement,
-        ledger::{Taken, Ticket},
-        retry_wait, settlement,
-    },
+    egress::machine::{Settlement, ledger::Ticket, retry_wait, settlement},
 };
 
 use super::{
@@ -88,10 +84,11 @@ impl World {
     }
 
     /// A request that was taken to be passed on goes to the destination.
-    pub(super) fn pass(&mut self, site: SiteId, lane: usize, kept: Kept) {
+    pub(super) fn pass(&mut self, site: SiteId, kept: Kept) {
         let what = What::Passed(kept.ticket, kept.arrival, kept.run);
-        if !self.fly(site, lane, kept.moment, what) {
-            self.not_settled(site, lane, kept);
+        if !self.fly(site, kept.lane, kept.moment, what) {
+            // What a destination did not settle is ours: kept, or turned away after all.
+            self.gate_takes(site, kept, true);
         }
     }
 
@@ -158,29 +155,15 @@ impl World {
             What::Passed(ticket, arrival, run) => {
                 let kept = Kept { lane, moment, ticket, arrival, run };
                 if settled == Settlement::Open {
-                    return self.not_settled(site, lane, kept);
+                    return self.gate_takes(site, kept, true);
                 }
                 let now = self.site_now(site);
                 let Some(gate) = self.place(site).gate.as_mut() else { return };
-                gate.lanes[lane].ledger.settle(settled, status.unwrap_or(0), now);
-                gate.lanes[lane].ledger.arrived(ticket);
+                gate.lanes[lane].ledger.settle(ticket, settled, status.unwrap_or(0), now);
                 self.data().truth.accepted(site, lane, moment);
             }
             What::Front(turn, _) if is_over => self.end_turn(site, lane, turn),
             What::Front(turn, index) => self.front_answered(site, lane, (turn, index), settled),
-        }
-    }
-
-    /// What a destination did not settle is ours: kept, or turned away after all.
-    fn not_settled(&mut self, site: SiteId, lane: usize, kept: Kept) {
-        let taken = self.gate_takes(site, lane, kept.arrival, true);
-        if let Some(gate) = self.place(site).gate.as_mut() {
-            gate.lanes[lane].ledger.arrived(kept.ticket);
-        }
-        match taken {
-            Ok(Taken::Pass(ticket)) => self.pass(site, lane, Kept { ticket, ..kept }),
-            Ok(Taken::Keep(ticket, over)) => self.write(site, Work::Keep(Kept { ticket, ..kept }, over)),
-            Err(_) => self.hand_in_again(site, kept.run, kept.moment, 1 << lane),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The writer of a gate's buffer: what `egress::keeper` does, over a virtual disk.
 
 use client_failover::{
-    domain::{Block, BootId, Membership, Now},
+    domain::{Arrival, Block, BootId, Membership, Now},
     egress::machine::ledger::Ticket,
 };
 
@@ -22,12 +22,13 @@ pub(super) enum Work {
     Keep(Kept, Vec<Block>),
     Settled(usize, i64, u32),
     Over(usize, i64),
+    Arrived(usize, Arrival),
     Joined(Membership),
 }
 
 /// A request that is to be kept.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     pub(super) lane: usize,
     pub(super) moment: Moment,
     pub(super) ticket: Ticket,
@@ -90,9 +91,7 @@ impl World {
                 let Work::Keep(kept, over) = work else { continue };
                 let Some(gate) = self.place(site).gate.as_mut() else { return };
                 let ledger = &mut gate.lanes[kept.lane].ledger;
-                ledger.not_written(1);
-                ledger.put_back(over);
-                ledger.arrived(kept.ticket);
+                ledger.not_written(kept.ticket, 1, over);
                 self.hand_in_again(site, kept.run, kept.moment, 1 << kept.lane);
             }
         } else {
@@ -125,8 +124,10 @@ impl World {
         }
         self.collector_ends(site);
         for waits in waits {
-            if let Waits::HandIn(run, moment, lanes) = waits {
-                self.hand_in_again(site, run, moment, lanes);
+            match waits {
+                Waits::HandIn(run, moment, lanes) => self.hand_in_again(site, run, moment, lanes),
+                Waits::Whole(_, kept) => self.hand_in_again(site, kept.run, kept.moment, 1 << kept.lane),
+                Waits::Reaches(..) | Waits::Committed(_) => {}
             }
         }
     }
@@ -153,6 +154,7 @@ impl Disk {
                     }
                 }
                 Work::Over(lane, id) => drop(self.remove(*lane, *id)),
+                Work::Arrived(lane, arrival) => self.lanes[*lane].arrival = Some(arrival.clone()),
                 Work::Joined(membership) => self.membership = Some(membership.clone()),
             }
         }
