@@ -226,7 +226,6 @@ mod tests {
     use tokio::{io::AsyncReadExt, net::TcpListener};
 
     use super::*;
-    use crate::clock::Alarm;
 
     #[tokio::test]
     async fn nothing_is_written_past_the_deadline_although_nobody_ends_the_tenure() {
@@ -236,8 +235,6 @@ mod tests {
         let mut guarded =
             Connector::new(HttpConnector::new(), Arc::clone(&tenure)).call(address).await.unwrap();
         let (mut destination, _) = listener.accept().await.unwrap();
-        let end = clock::uptime() + Duration::from_millis(200);
-        tenure.renew(Acting::Until(end));
         let mut write = async |bytes: &'static [u8]| {
             poll_fn(|context| Pin::new(&mut guarded).poll_write(context, bytes)).await
         };
@@ -245,7 +242,7 @@ mod tests {
         let mut received = [0; 14];
         destination.read_exact(&mut received).await.unwrap();
 
-        Alarm::new().unwrap().until(end).await.unwrap();
+        tenure.renew(Acting::Until(clock::uptime()));
         let refused = write(b"the rest").await.unwrap_err();
         assert!(refused.get_ref().is_some_and(|why| why.is::<NotPermitted>()), "{refused:?}");
         drop(guarded);

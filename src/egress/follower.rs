@@ -208,7 +208,7 @@ impl Follower {
         self.telling.look(&self.view, standing);
     }
 
-    /// Writes down what a run that begins later has to know.
+    /// Writes down what a run that begins later has to know; in every mode, because another member's may be Hot.
     fn note_arrivals(&self, now: Uptime, at_last: bool) {
         for lane in self.view.lanes() {
             if let Some(arrival) = lane.arrival_to_note(&self.boot, now, at_last) {

@@ -30,6 +30,9 @@ const LAZY: Duration = Duration::from_millis(50);
 /// How soon changes that could not be written are tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// The same, where they only tell when something arrived last: the next will tell it, too.
+const RETRY_OF_ARRIVALS: Duration = Duration::from_secs(10);
+
 /// Something to write.
 #[derive(Debug)]
 enum Work {
@@ -144,7 +147,9 @@ pub(super) async fn run(mut buffer: Buffer, mut works: Works, boot: BootId) -> B
         if let Err(error) = write(&mut buffer, growing, &mut changes).await {
             tracing::error!(%error, "the egress buffer cannot be written");
         }
-        due = (!changes.is_empty()).then(|| clock::now().uptime + RETRY);
+        let is_arrival = |(_, change): &Change| matches!(change, BufferChange::Arrived(..));
+        let retry = if changes.iter().all(is_arrival) { RETRY_OF_ARRIVALS } else { RETRY };
+        due = (!changes.is_empty()).then(|| clock::now().uptime + retry);
         if stop {
             return buffer;
         }

@@ -3,7 +3,7 @@
 //! A request's head must be complete within 10 s of its first byte (of the connection's begin, for the
 //! first), and an answer must be taken. Between requests a connection may rest: members of groups with
 //! long timeouts speak seldom, and one that finds its connection closed loses a heartbeat. One on which nobody was let in
-//! may rest a minute: who only knocks must not hold the places of those who work. What came of a head together with the
+//! may rest a minute at the most: who only knocks must not hold the places of those who work. What came of a head together with the
 //! request before it is not seen here, and rests as long. Bodies have a limit of their own, where they are read.
 
 use std::{
@@ -31,8 +31,8 @@ pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// none of many has to set one.
 const REST_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// The same for one on which nobody was let in yet.
-const STRANGER_REST_LIMIT: Duration = Duration::from_secs(60);
+/// The same for one on which nobody was let in yet: it may rest a minute at the most.
+const STRANGER_REST_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a client may take nothing of an answer.
 const TAKE_LIMIT: Duration = Duration::from_secs(30);
@@ -162,8 +162,11 @@ impl<S> Patience<S> {
             }
             _ => {
                 self.reading = None;
-                // Who reads is not asked again when the answer is over: what wakes him then is set now.
-                ready!(self.poll_resting(cx, false));
+                // Who reads is not asked again when the answer is over: what wakes him then is set now. The rest is counted
+                // from the end of the answer, which is not known here.
+                let over = self.poll_resting(cx, false);
+                self.stirred = true;
+                ready!(over);
             }
         }
         Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "no request was complete in time"))
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_on_which_nobody_was_let_in_rests_a_minute_until_somebody_is() -> io::Result<()> {
+    async fn one_on_which_nobody_was_let_in_rests_for_less_until_somebody_is() -> io::Result<()> {
         let (mut client, server) = tokio::io::duplex(64);
         let mut connection = Patience::new(server);
         let pace = connection.pace();
@@ -364,7 +367,11 @@ mod tests {
         drop(answering);
         let ended = reader.join_next().await.unwrap().unwrap();
         assert!(ended.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-        assert_eq!(begun.elapsed(), 2 * STRANGER_REST_LIMIT);
+        assert_eq!(
+            begun.elapsed(),
+            3 * STRANGER_REST_LIMIT,
+            "as long as it may rest, from the end of the answer"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -300,6 +300,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_another_accounts_is_refused_with_what_mends_it() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("SKIP: only root may give a folder away");
+            return;
+        }
+        let outer = tempfile::tempdir().unwrap();
+        let (folder, database) = (outer.path().to_owned(), outer.path().join(DATABASE));
+        drop(DataFolder::hold(&folder).unwrap());
+        make_private(&database).unwrap();
+        assert!(DataFolder::hold(&folder).is_ok());
+        for path in [&database, &folder] {
+            std::os::unix::fs::chown(path, Some(12_345), None).unwrap();
+            let said = DataFolder::hold(&folder).unwrap_err().to_string();
+            let wanted = format!("{} belongs to the user 12345", path.display());
+            assert!(
+                said.starts_with(&wanted) && said.ends_with(&format!("chown -R 0 {}", folder.display())),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
     fn what_is_private_is_read_by_its_owner_alone() {
         let outer = tempfile::tempdir().unwrap();
         let folder = DataFolder::hold(outer.path()).unwrap();

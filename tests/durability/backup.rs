@@ -2,9 +2,10 @@
 
 use std::{
     fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use reqwest::Method;
@@ -112,6 +113,33 @@ async fn a_backup_beside_a_running_server_becomes_another_adapter_in_another_fol
     assert_eq!(name(&restored).await, "kept");
     assert_ne!(session(&restored).await, session(&server).await, "the first one still runs");
     until("its secret is sent", async || ear.heard()[heard..].contains(&wanted)).await;
+}
+
+#[test]
+fn whoever_may_log_in_again_after_a_restore_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("a"), folder.path().join("backup"));
+    let user = |what: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command
+            .arg("user")
+            .args(what)
+            .arg("--data-dir")
+            .arg(&data)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        // It may have ended without reading.
+        child.stdin.take().unwrap().write_all(b"a password\n").ok();
+        assert!(child.wait().unwrap().success(), "{what:?}");
+    };
+    for name in ["chief", "who left"] {
+        user(&["add", name, "--role", "administrator"]);
+    }
+    done("backup", &file, &data);
+    user(&["remove", "who left"]);
+    let said = done("restore", &file, &data);
+    assert!(said.contains("with their passwords of then: chief, who left."), "{said}");
 }
 
 #[tokio::test]

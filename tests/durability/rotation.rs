@@ -132,6 +132,17 @@ async fn everything_is_sealed_anew_and_nothing_of_the_old_seals_is_left() {
 }
 
 #[tokio::test]
+async fn what_a_rotation_that_was_killed_left_beside_the_key_goes_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+    open().await.close().await;
+    let (key, left) = (folder.path().join("key"), folder.path().join("key.new"));
+    fs::copy(&key, &left).unwrap();
+    open().await.close().await;
+    assert!(key.exists() && !left.exists(), "it has the key");
+}
+
+#[tokio::test]
 async fn a_rotation_that_is_killed_at_any_moment_loses_nothing() {
     let folder = sealed(&[]).await;
     let begun = clock::now().uptime;

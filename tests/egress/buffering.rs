@@ -394,8 +394,12 @@ async fn a_run_that_finds_nothing_waiting_knows_of_the_break_before_it() {
     until("it is down for a while", async || clock::now().uptime.since(ended) > Duration::from_secs(4)).await;
     site.server = crate::serve(site.folder.path(), &hold_back);
     let before = site.endpoint.heartbeats().len();
-    until("it passes on again", async || site.post("2").await.status == StatusCode::OK).await;
-    let first = clock::now().uptime;
+    let mut first = clock::now().uptime;
+    until("it passes on again", async || {
+        first = clock::now().uptime;
+        site.post("2").await.status == StatusCode::OK
+    })
+    .await;
     until("it is covered again", async || {
         assert_eq!(site.post("3").await.status, StatusCode::OK);
         site.endpoint.heartbeats().len() > before + 2

@@ -97,7 +97,7 @@ impl From<CallError> for Failure {
                 "A client session of this Id exists and differs.",
                 kept.name.map_or_else(
                     || format!("The session {} has no name.", kept.id),
-                    |name| format!("The session {} has the name {name:?}.", kept.id),
+                    |name| format!("The session {} has the name {:?}.", kept.id, name.as_str()),
                 ),
                 "Use the session as it is, delete it first, or choose another Id.",
             ),
