@@ -9,7 +9,7 @@ fn deliveries(world: &World, epoch: u64, resent: u64) -> Health {
     Health { deliveries: Some(deliveries), ..Health::NOTHING_PROTECTED }
 }
 
-fn receipt(epoch: u64) -> Box<Receipt> {
+pub(super) fn receipt(epoch: u64) -> Box<Receipt> {
     let ago = Duration::from_millis;
     Box::new(Receipt {
         epoch: Epoch::new(epoch).unwrap(),

@@ -3,6 +3,7 @@
 mod deliveries;
 mod nudging;
 mod obeying;
+mod reasons;
 mod registering;
 mod roles;
 
