@@ -204,14 +204,7 @@ impl Registration {
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
-        self.reading.spawn(read(self.store.clone()));
-        let read = loop {
-            self.pulse.turn();
-            select! {
-                Some(ended) = self.reading.join_next() => break ended.map_err(io::Error::other)?,
-                () = self.pulse.asked() => {}
-            }
-        };
+        let read = read(self.store.clone()).await;
         let desired = self.desired(read).unwrap_or_else(unread);
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
