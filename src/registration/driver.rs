@@ -204,7 +204,7 @@ impl Registration {
     pub async fn run(mut self, stop: CancellationToken) -> io::Result<()> {
         // What cannot be read at a start is Secondary and Faulted, never alone, until it can be read.
         let unread = || Desired::Unusable("the stored configuration cannot be read".to_owned());
-        let read = read(self.store.clone()).await;
+        let read = self.first_read().await;
         let desired = self.desired(read).unwrap_or_else(unread);
         self.step(Event::Configured(desired)).await;
         while let Some(event) = self.next_event(&stop).await? {
@@ -224,6 +224,18 @@ impl Registration {
             tracing::error!("the last rows of history could not be written");
         }
         Ok(())
+    }
+
+    /// What the store says at the start, however long that takes: until then there is nothing that could lapse.
+    async fn first_read(&mut self) -> Read {
+        let mut reading = Box::pin(read(self.store.clone()));
+        loop {
+            self.pulse.turn();
+            select! {
+                read = &mut reading => return read,
+                () = self.pulse.asked() => {}
+            }
+        }
     }
 
     /// The next event, or `None` when it is time to stop.

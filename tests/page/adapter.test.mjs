@@ -161,17 +161,17 @@ test('a history that is refused is said to be, and read again', async (t) => {
   const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
   const page = await visit(t, adapter, '#adapter');
   await shows(page, '.timeline', 'Server started');
-  let asked = 0;
+  let refuses = true;
   const refused = { Error: 'The store is busy.', Reason: 'A test says so.', Resolution: 'Wait.' };
   page.expected = /503/;
   await page.route('**/FailoverHistory?*', (route) =>
-    asked++ < 2 ? route.fulfill({ status: 503, json: refused }) : route.continue(),
+    refuses ? route.fulfill({ status: 503, json: refused }) : route.continue(),
   );
   await adapter.configure(adapter, 'Line 1');
   await shows(page, '.failed', 'What happened could not be read. The store is busy. A test says so. Wait.');
   await accessible(page);
+  refuses = false;
   await shows(page, '.timeline', 'Role: Primary');
-  assert.ok(asked > 2);
   await page.locator('.failed').filter({ hasText: 'could not be read' }).waitFor({ state: 'detached' });
 });
 

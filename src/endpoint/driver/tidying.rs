@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Cell, Endpoint, Remover, StoreError};
 use crate::domain::{SessionId, chain};
 
-/// How much is removed after one tick: a plant that was switched off makes thousands of sessions silent at once, and each
+/// How many sessions are removed after one tick: a plant that was switched off makes thousands of sessions silent at once, and each
 /// costs the disk a write, for which rows of history and whoever registers would wait.
 pub(super) const MOST_REMOVED: usize = 10;
 
@@ -38,8 +38,12 @@ impl Endpoint {
             self.write_changes_soon(cell).await;
         }
         self.settle_mark().await;
-        let over = cells.iter().flat_map(|cell| self.over_in(cell).into_iter().map(move |what| (cell, what)));
-        for (cell, what) in over.take(MOST_REMOVED) {
+        // A restart would take up an override that is still there; a session that is there some ticks longer harms nobody.
+        let lapsed = cells.iter().filter(|cell| cell.lock().override_to_remove());
+        let overrides = lapsed.map(|cell| (cell, Over::Override));
+        let silent = cells.iter().flat_map(|cell| self.silent_in(cell).into_iter().map(move |id| (cell, id)));
+        let sessions = silent.map(|(cell, id)| (cell, Over::Session(id))).take(MOST_REMOVED);
+        for (cell, what) in overrides.chain(sessions) {
             // Who has the registry may wait for a store that gives way only once the endpoint ends.
             let registry = self.inner.registry.lock();
             let Some(_registry) = stop.run_until_cancelled(registry).await else { return };
@@ -59,12 +63,9 @@ impl Endpoint {
         }
     }
 
-    /// What is over in a group.
-    fn over_in(&self, cell: &Cell) -> Vec<Over> {
-        let group = cell.lock();
-        let silent = group.silent_for(self.now(), self.inner.settings.session_retention);
-        let lapsed = group.override_to_remove().then_some(Over::Override);
-        lapsed.into_iter().chain(silent.into_iter().map(Over::Session)).collect()
+    /// The sessions of a group that were silent for too long.
+    fn silent_in(&self, cell: &Cell) -> Vec<SessionId> {
+        cell.lock().silent_for(self.now(), self.inner.settings.session_retention)
     }
 
     /// Removes it, while the registry is held, unless it is over no more.
@@ -72,7 +73,7 @@ impl Endpoint {
         match what {
             Over::Session(id) => {
                 let limit = self.inner.settings.session_retention;
-                if cell.lock().silent_for(self.now(), limit).contains(id) {
+                if self.silent_in(cell).contains(id) {
                     self.remove(cell, id, Remover::Silence, None).await?;
                     tracing::info!(group = %cell.key, session = %id, ?limit, "a session was silent for too long and was removed");
                 }

@@ -1,5 +1,5 @@
 //! In a plant where nothing goes wrong a better score takes over by the margin, after the dwell, and never back to one that
-//! has lost the role not long ago.
+//! has lost the role not long ago; and nobody stops for one that does not follow.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use client_failover::domain::{GroupChange, GroupChangeKind, GroupKey, GroupReaso
 use super::{
     clock::{DRIFT, Instant, MILLISECOND, Span, TRUE_RATE},
     sink::Accusation,
+    tenures::is_for_a_challenger,
 };
 
 /// How long one that lost the role by its silence or its score does not get it back for a better score, in T.
@@ -22,6 +23,8 @@ pub(crate) struct Steady {
     /// Who was made Primary last, and when.
     primary: BTreeMap<GroupKey, (SessionId, Instant)>,
     lost: BTreeMap<(GroupKey, SessionId), Instant>,
+    /// Who was told last to stop for somebody else, and when.
+    told: BTreeMap<GroupKey, (SessionId, Instant)>,
 }
 
 impl Steady {
@@ -37,7 +40,13 @@ impl Steady {
     ) -> Option<Accusation> {
         let session = change.session.clone()?;
         if change.kind == GroupChangeKind::Promoted {
-            self.primary.insert(key.clone(), (session, now));
+            let told = self.told.remove(key).filter(|told| from.is_some_and(|from| told.1 >= from));
+            self.primary.insert(key.clone(), (session.clone(), now));
+            return told.filter(|(told, _)| *told == session).map(|_| {
+                ("InVain", format!("{session} was told to stop for somebody else, and is Primary again"))
+            });
+        } else if change.kind == GroupChangeKind::ToldToStop && is_for_a_challenger(change.reason) {
+            self.told.insert(key.clone(), (session, now));
         } else if change.kind == GroupChangeKind::SeatFreed
             && change.reason.is_a_loss()
             && change.members.iter().any(|seen| seen.session == session)

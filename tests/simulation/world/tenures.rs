@@ -68,7 +68,7 @@ impl Tenures {
 }
 
 /// Whether a Primary that is told to stop for this has a successor that has confirmed.
-const fn is_for_a_challenger(reason: GroupReason) -> bool {
+pub(crate) const fn is_for_a_challenger(reason: GroupReason) -> bool {
     matches!(reason, GroupReason::BetterScore | GroupReason::ScoreZero | GroupReason::OperatorAsked)
 }
 

@@ -29,13 +29,22 @@ export function reading(read, told) {
     }
   }
 
+  /** A fault in showing one read must not keep the next from being made. */
+  function tell(refused) {
+    try {
+      told(refused);
+    } catch (fault) {
+      reportError(fault);
+    }
+  }
+
   async function run() {
     do {
       stale = false;
       clearTimeout(again);
       const refused = await once();
       if (over) return;
-      told(refused);
+      tell(refused);
       // Whoever comes back to the page reads anew.
       if (refused && mayPass(refused)) again = setTimeout(() => document.hidden || ask(), AGAIN_MS);
     } while (stale);

@@ -78,11 +78,15 @@ async function ask(path, options) {
 }
 
 async function call(path, options, within = ANSWER_MS) {
-  const answer = await ask(path, { ...options, signal: AbortSignal.timeout(letIn ? within : FIRST_MS) });
-  if (answer.status === 204) return null;
-  return answer.json().catch((fault) => {
-    throw unanswered(fault);
-  });
+  const signal = AbortSignal.timeout(letIn ? within : FIRST_MS);
+  try {
+    const answer = await ask(path, { ...options, signal });
+    return answer.status === 204 ? null : await answer.json();
+  } catch (fault) {
+    // Where the server is there, the browser may be asking for a password, or answers take long: the next call waits for that.
+    if (signal.aborted) isThere().then((there) => (letIn &&= !there));
+    throw fault instanceof Refused ? fault : unanswered(fault);
+  }
 }
 
 /** What the server answers; it is given up after `within` ms. */
