@@ -1,7 +1,8 @@
 //! Writes rows of the adapter's history, for every room that has something to tell.
 //!
 //! Promises: rows of one recorder are written in their order, once, and are not given up while the store refuses
-//! them, or keeps what it says it refused; each is told to the log at once. A row that is written late says so.
+//! them, or keeps what it says it refused; each is told to the log at once. A row that is written late says so. One that
+//! the table can never hold is left out, and keeps none of the others from being written.
 //!
 //! Does not: keep rows over a crash that came before the store said yes. It imports domain, clock and store.
 
@@ -14,8 +15,8 @@ use tokio::{
 
 use crate::{
     clock::{self, Alarm},
-    domain::{Known, Reason, Transition, TransitionKind, Uptime},
-    store::{Due, Store},
+    domain::{Known, Reason, Transition, TransitionKind, Uptime, chain},
+    store::{Due, Store, StoreError},
 };
 
 /// A row that was written later than this after its event says so.
@@ -111,10 +112,20 @@ async fn write_items(store: Store, mut items: mpsc::UnboundedReceiver<Item>) {
             while let Ok(item) = items.try_recv() {
                 batch.add(item);
             }
-            let Err(error) = write(&store, &batch).await else { break };
+            let Err(mut error) = write(&store, &batch).await else { break };
             batch.doubted = batch.rows.len();
+            if error.is_of_a_row() {
+                match write_one_by_one(&store, &mut batch).await {
+                    Ok(()) => continue,
+                    Err(other) => error = other,
+                }
+            }
             if !mem::replace(&mut refused, true) {
-                tracing::error!(%error, rows = batch.rows.len(), "history cannot be written; it is kept in memory");
+                tracing::error!(
+                    error = chain(&error),
+                    rows = batch.rows.len(),
+                    "history cannot be written; it is kept in memory"
+                );
             }
             wait_to_retry().await;
         }
@@ -125,7 +136,7 @@ async fn write_items(store: Store, mut items: mpsc::UnboundedReceiver<Item>) {
     }
 }
 
-async fn write(store: &Store, batch: &Batch) -> Result<(), crate::store::StoreError> {
+async fn write(store: &Store, batch: &Batch) -> Result<(), StoreError> {
     if batch.rows.is_empty() && batch.known.is_none() {
         return Ok(());
     }
@@ -133,6 +144,24 @@ async fn write(store: &Store, batch: &Batch) -> Result<(), crate::store::StoreEr
     let rows: Vec<Transition> =
         batch.rows.iter().map(|(queued, row)| with_lateness(row, now.since(*queued))).collect();
     store.record(Due { rows: &rows, doubted: batch.doubted }, batch.known.as_ref()).await
+}
+
+/// Writes each row by itself, so that the one that the table can never hold is found, and left out.
+async fn write_one_by_one(store: &Store, batch: &mut Batch) -> Result<(), StoreError> {
+    let now = clock::now().uptime;
+    while let Some((queued, row)) = batch.rows.first() {
+        let rows = [with_lateness(row, now.since(*queued))];
+        match store.record(Due { rows: &rows, doubted: 1 }, None).await {
+            Err(error) if error.is_of_a_row() => {
+                let error = chain(&error);
+                tracing::error!(error, row = ?rows[0], "a row of history does not fit its table; it is left out");
+            }
+            written => written?,
+        }
+        batch.rows.remove(0);
+        batch.doubted = batch.rows.len();
+    }
+    Ok(())
 }
 
 fn with_lateness(row: &Transition, late: Duration) -> Transition {
@@ -198,5 +227,48 @@ fn log(row: &Transition) {
         | TransitionKind::EffectiveTimeout => {
             tracing::info!(kind, reason, role, group, epoch, "{}", row.explanation);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{AdapterState, Role, Wall},
+        store::{DataFolder, HistoryQuery},
+    };
+
+    #[tokio::test]
+    async fn a_row_that_does_not_fit_its_table_keeps_no_other_from_being_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
+        let row = |explanation: &str| Transition {
+            at: Wall::default(),
+            kind: TransitionKind::Egress,
+            reason: Reason::DestinationFailed,
+            explanation: explanation.to_owned(),
+            role: Role::Secondary,
+            mode: None,
+            adapter_state: AdapterState::Running,
+            group: None,
+            session: None,
+            epoch: None,
+            score: None,
+            last_data: None,
+            round_trip: None,
+            gap_us: None,
+        };
+        let mut batch = Batch::default();
+        // Only a hand-over has a gap.
+        for row in [row("first"), Transition { gap_us: Some(1), ..row("never") }, row("last")] {
+            batch.add(Item::Row(clock::now().uptime, Box::new(row)));
+        }
+        assert!(write(&store, &batch).await.unwrap_err().is_of_a_row());
+        write_one_by_one(&store, &mut batch).await.unwrap();
+        assert!(batch.rows.is_empty());
+        let query = HistoryQuery { from: None, to: None, kind: None, before: None, limit: 10 };
+        let page = store.history(&query).await.unwrap();
+        let told: Vec<_> = page.rows.iter().map(|row| row.explanation.as_str()).collect();
+        assert_eq!(told, ["last", "first"]);
     }
 }

@@ -52,6 +52,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is a row that the database refused, for what it says: it would refuse it again.
+    #[must_use]
+    pub fn is_of_a_row(&self) -> bool {
+        matches!(self, Self::Database(error) if code(error) == Some(CONSTRAINT))
+    }
+
     /// Whether the database is not what this version makes: damaged, or somebody else's.
     #[must_use]
     pub fn is_damage(&self) -> bool {
@@ -70,6 +76,9 @@ impl StoreError {
         }
     }
 }
+
+/// SQLite's result code of a row that breaks a rule of its table.
+const CONSTRAINT: i32 = 19;
 
 /// SQLite's result codes of a statement that does not fit the schema, of damage, and of a file that is no database.
 const ERROR: i32 = 1;

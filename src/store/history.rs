@@ -37,23 +37,8 @@ impl Store {
     pub async fn record(&self, due: Due<'_, Row>, known: Option<&Known>) -> Result<(), StoreError> {
         let mut writer = self.writer().await;
         let mut transaction = writer.begin().await?;
-        for row in missing_transitions(&mut transaction, &due).await? {
-            insert_transition(&mut transaction, row).await?;
-        }
-        if let Some(known) = known {
-            let group = known.group.as_str();
-            let epoch = known.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
-            sqlx::query!(
-                "update session_identity set endpoint = ?, failover_group_id = ?, epoch = ?, was_primary = ?",
-                known.endpoint,
-                group,
-                epoch,
-                known.was_primary
-            )
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await
+        let done = keep_transitions(&mut transaction, &due, known).await;
+        transaction.conclude(done).await
     }
 
     /// A page of the history, newest first. Its cursor stays good while rows are added.
@@ -138,6 +123,31 @@ impl Store {
         let refused = self.prune_refusals(PRUNE_BATCH).await?;
         Ok(refused || observed.max(changed).max(hosted).max(audited) == PRUNE_BATCH.unsigned_abs())
     }
+}
+
+/// Writes the rows that are not there yet, and what must outlive a crash.
+async fn keep_transitions(
+    transaction: &mut Write<'_>,
+    due: &Due<'_, Row>,
+    known: Option<&Known>,
+) -> Result<(), StoreError> {
+    for row in missing_transitions(transaction, due).await? {
+        insert_transition(transaction, row).await?;
+    }
+    if let Some(known) = known {
+        let group = known.group.as_str();
+        let epoch = known.epoch.and_then(|epoch| i64::try_from(epoch.get()).ok());
+        sqlx::query!(
+            "update session_identity set endpoint = ?, failover_group_id = ?, epoch = ?, was_primary = ?",
+            known.endpoint,
+            group,
+            epoch,
+            known.was_primary
+        )
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
 }
 
 /// The rows that are not there yet.

@@ -257,6 +257,15 @@ struct Write<'a> {
 }
 
 impl Write<'_> {
+    /// Commits what was `done`; a statement that failed is a write that failed.
+    async fn conclude(self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        if done.is_err() {
+            self.writes.ended(self.asked, &done);
+            return done;
+        }
+        self.commit().await
+    }
+
     async fn commit(self) -> Result<(), StoreError> {
         let committed = self.transaction.commit().await.map_err(StoreError::from);
         self.writes.ended(self.asked, &committed);

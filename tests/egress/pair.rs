@@ -157,6 +157,23 @@ async fn the_receipt_of_a_hand_over_counts_what_both_gates_saw() {
 }
 
 #[tokio::test]
+async fn a_gate_that_delivered_nothing_says_so_and_what_follows_is_on_record_too() {
+    let Two { endpoint, a, b, .. } = &Two::start(16).await;
+    force(endpoint, b).await;
+    b.until_diagnostics("Role", |role| role == "Primary").await;
+    force(endpoint, a).await;
+    let row = b.until_history("HandOver", "Delivered").await;
+    assert!(row["Explanation"].as_str().unwrap().starts_with("the gate delivered nothing"), "{row}");
+    assert_eq!(row["GapMilliseconds"], json!(null));
+    force(endpoint, b).await;
+    until("what came after it is written", async || {
+        let rows = b.get("/api/v1/diagnostics/FailoverHistory?kind=Role&limit=1").await.json();
+        rows["Items"][0]["Role"] == "Primary"
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_receipt_tells_what_the_standby_had_dropped() {
     let Two { endpoint, a, b, .. } = &Two::start(1).await;
     assert_eq!(a.send(Method::POST, "/egress/d/data", Some("1")).await.status, StatusCode::OK);

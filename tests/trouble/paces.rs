@@ -51,9 +51,10 @@ async fn a_new_primary_says_at_once_that_it_acts() {
 async fn too_many_requests_are_followed_by_fewer_but_never_by_a_wait_longer_than_half_t() {
     let endpoint = Endpoint::native().await;
     let adapter = Adapter::primary(&endpoint, "00:00:02", &[]).await;
+    // Not everybody at the same instant: the last eighth before T/2 is left to chance.
     for wait in ["3600", "99999999999", "1"] {
         let gap = gap_after(&endpoint, asking_to_wait(429, wait)).await;
-        assert!((0.9..1.7).contains(&gap), "{wait}: {gap}");
+        assert!((0.85..1.7).contains(&gap), "{wait}: {gap}");
     }
     // No wait, or one that cannot be read, is the pace.
     for wait in ["0", "soon"] {
@@ -71,7 +72,8 @@ async fn a_date_to_wait_for_is_compared_with_the_endpoints_own_clock() {
     let date = |second| format!("Wed, 21 Oct 2015 07:28:{second:02} GMT");
     let headers = vec![("Date", date(0)), ("Retry-After", date(3))];
     let gap = gap_after(&endpoint, Reply::Full(503, headers, String::new())).await;
-    assert!((2.9..3.8).contains(&gap), "{gap}");
+    // Up to a quarter more is left to chance; by the adapter's own clock the date has long passed.
+    assert!((2.9..4.7).contains(&gap), "{gap}");
     assert_eq!(adapter.role().await, "Primary");
 }
 
@@ -81,7 +83,7 @@ async fn a_broken_endpoint_is_asked_again_soon_unless_it_says_when() {
     let adapter = Adapter::primary(&endpoint, "00:00:04", &[]).await;
     let gap = gap_after(&endpoint, Reply::error(503, "Later.")).await;
     assert!(gap < 0.8, "{gap}");
-    for (wait, bounds) in [("0", 0.9..1.7), ("3600", 1.9..3.4)] {
+    for (wait, bounds) in [("0", 0.9..1.7), ("3600", 1.7..3.4)] {
         let gap = gap_after(&endpoint, asking_to_wait(503, wait)).await;
         assert!(bounds.contains(&gap), "{wait}: {gap}");
     }
