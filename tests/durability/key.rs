@@ -102,7 +102,7 @@ async fn without_the_right_key_everything_else_is_served_and_nothing_is_lost() {
         let wrong_key = fs::read_to_string(&key).ok();
         server = Server::serve(data, &[]);
         check_faulted(&server, why).await;
-        assert!(server.log().contains(why), "{}", server.log());
+        server.until_log(why).await;
         server.terminate();
         assert_eq!(stored(data), before, "{why}: nothing is deleted or overwritten");
         assert_eq!(fs::read_to_string(&key).ok(), wrong_key, "{why}: no key is made over the wrong one");
@@ -153,7 +153,7 @@ async fn a_key_is_made_anew_only_while_nothing_is_sealed() {
     write_key(&key, "nonsense");
     server = Server::serve(folder.path(), &[]);
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK);
-    assert!(server.log().contains("a new one is made"), "{}", server.log());
+    server.until_log("a new one is made").await;
     server.configure(&configuration("http://localhost:1")).await;
     assert_eq!(fs::read_to_string(folder.path().join("key.damaged")).unwrap(), "nonsense");
 }
