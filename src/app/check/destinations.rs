@@ -33,7 +33,8 @@ pub(super) async fn all(database: &Database) -> Vec<Finding> {
 async fn connect(url: &HttpUrl) -> io::Result<()> {
     let host = url.url().host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let port = url.url().port_or_known_default().unwrap_or_default();
-    timeout(WITHIN, TcpStream::connect((host, port))).await??;
+    let late = || io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {WITHIN:?}"));
+    timeout(WITHIN, TcpStream::connect((host, port))).await.map_err(|_elapsed| late())??;
     Ok(())
 }
 
