@@ -48,7 +48,14 @@ async fn check_faulted(server: &Server, why: &str) {
     assert_eq!(server.get(STATE).await.json()["Role"], "Secondary");
     let failover = server.get(FAILOVER).await.json();
     assert_eq!(failover["Reason"], "ConfigurationUnusable", "{failover}");
-    assert!(failover["Explanation"].as_str().unwrap().contains(why), "{failover}");
+    let explanation = failover["Explanation"].as_str().unwrap();
+    assert!(explanation.contains(why), "{failover}");
+    // What it says to do works (every other way is refused below), and no table is named.
+    assert!(
+        explanation.contains("start with an empty data folder") && !explanation.contains("PUT"),
+        "{failover}"
+    );
+    assert!(!explanation.contains("client_failover_configuration"), "{failover}");
     let ready = server.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.json()["Reasons"][0].as_str().unwrap().contains(why), "{}", ready.body);
@@ -72,6 +79,7 @@ async fn check_faulted(server: &Server, why: &str) {
         let refusal = answer.json();
         assert!(refusal["Reason"].as_str().unwrap().contains(why), "{method} {path}: {refusal}");
         assert!(refusal["Resolution"].as_str().unwrap().contains("right key"), "{method} {path}: {refusal}");
+        assert!(refusal["Resolution"].as_str().unwrap().contains("an empty data folder"), "{refusal}");
         assert_eq!(server.get(FACET).await.body, shown.body);
     }
 }
