@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 #![allow(clippy::unwrap_used, reason = "what the parsers need is made, or nothing can be tried")]
 
+#[path = "../tests/fuzz/answers.rs"]
+mod answers;
 #[path = "../tests/fuzz/maker.rs"]
 mod maker;
 #[path = "../tests/fuzz/parsers.rs"]

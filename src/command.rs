@@ -137,8 +137,9 @@ fn keep(said: &mut Vec<u8>, piece: &[u8]) {
     said.extend(piece.iter().take(KEPT.saturating_sub(said.len())));
 }
 
-/// What was written, as the end of a sentence.
-fn quoted(said: &[u8]) -> String {
+/// What was written, as the end of a sentence: one line, whatever it was.
+#[must_use]
+pub fn quoted(said: &[u8]) -> String {
     let text = String::from_utf8_lossy(said);
     let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.is_empty() { line } else { format!(": {line}") }

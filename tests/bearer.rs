@@ -233,7 +233,7 @@ async fn a_secret_that_is_refused_is_not_tried_more_often_than_heartbeats_need_i
     until("6 s are over", async || clock::now().uptime >= since + Duration::from_secs(6)).await;
     let refused = refused().await;
     assert!(refused <= 3, "{refused}");
-    assert!(server.log().contains("the token could not be renewed"), "{}", server.log());
+    server.until_log("the token could not be renewed").await;
 }
 
 #[tokio::test]

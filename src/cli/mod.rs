@@ -37,6 +37,10 @@ mod user;
 mod who;
 mod why;
 
+pub use remote::Refusal;
+pub use table::{columns, members, plain};
+pub use why::{Names, told};
+
 use std::{env, io, num::NonZero, process::ExitCode, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};

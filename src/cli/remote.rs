@@ -49,7 +49,7 @@ pub(super) enum RemoteError {
 /// A refusal in the words of the server.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Refusal {
+pub struct Refusal {
     pub(super) error: String,
     pub(super) reason: String,
     pub(super) resolution: String,

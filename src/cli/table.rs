@@ -61,7 +61,8 @@ const ORDER: [&str; 40] = [
 ];
 
 /// An object, a member on each line.
-pub(super) fn members(object: &Value) -> String {
+#[must_use]
+pub fn members(object: &Value) -> String {
     let Value::Object(object) = object else { return plain(&object.to_string()) };
     let mut names: Vec<&String> = object.keys().collect();
     let place = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
@@ -77,7 +78,8 @@ pub(super) fn members(object: &Value) -> String {
 }
 
 /// Objects, one on each line below the names of the members that are shown.
-pub(super) fn columns(names: &[&str], objects: &[Value]) -> String {
+#[must_use]
+pub fn columns(names: &[&str], objects: &[Value]) -> String {
     let header = names.iter().map(|name| name.to_uppercase()).collect();
     let rows = objects.iter().map(|object| {
         names.iter().map(|name| lines(name, object.get(name).unwrap_or(&Value::Null)).join("; ")).collect()
@@ -104,9 +106,19 @@ fn is_reference(text: &str) -> bool {
 }
 
 /// Text without control characters: what a name contains must not steer the terminal.
-pub(super) fn plain(text: &str) -> String {
+#[must_use]
+pub fn plain(text: &str) -> String {
     let shown = |character: char| if character.is_control() { '\u{fffd}' } else { character };
     text.chars().map(shown).collect()
+}
+
+/// The width of a column at the most, in characters: a longer cell moves what follows it on its line alone.
+const WIDEST: usize = 200;
+
+/// A cell, and the space up to the next column.
+pub(super) fn padded(cell: &str, width: usize) -> String {
+    let width = width.min(WIDEST);
+    format!("{cell:<width$}")
 }
 
 fn align(rows: &[Vec<String>]) -> String {
@@ -119,7 +131,7 @@ fn align(rows: &[Vec<String>]) -> String {
     }
     let mut text = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let cells = row.iter().zip(&widths).map(|(cell, width)| padded(cell, *width));
         text.push_str(cells.collect::<Vec<_>>().join(GAP).trim_end());
         text.push('\n');
     }
@@ -158,5 +170,14 @@ mod tests {
             columns(&["Time", "Kind", "Role"], &objects),
             "TIME   KIND      ROLE\n08:00  ä         -\n-      Promoted  Primary\n"
         );
+    }
+
+    #[test]
+    fn a_cell_of_any_length_is_shown_and_makes_no_other_line_as_long() {
+        let long = "x".repeat(100_000);
+        let objects = [json!({"Name": long, "Role": "a"}), json!({"Name": "n", "Role": "b"})];
+        let shown = columns(&["Name", "Role"], &objects);
+        assert!(shown.contains(&long));
+        assert!(shown.len() < long.len() + 1_000, "{}", shown.len());
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::table::plain;
+use super::table::{padded, plain};
 use crate::domain::{GroupId, GroupReason, Wall, parse_span};
 
 /// What stands where there is no value.
@@ -12,11 +12,12 @@ pub(super) const NOTHING: &str = "-";
 
 /// The friendly names of sessions.
 #[derive(Debug, Default)]
-pub(super) struct Names(BTreeMap<String, String>);
+pub struct Names(BTreeMap<String, String>);
 
 impl Names {
     /// The names of `sessions`, as the endpoint lists them.
-    pub(super) fn of(sessions: &[Value]) -> Self {
+    #[must_use]
+    pub fn of(sessions: &[Value]) -> Self {
         let name = |session: &Value| {
             let (id, name) = (session["Id"].as_str()?, session["Name"].as_str()?);
             (id != name).then(|| (id.to_owned(), name.to_owned()))
@@ -35,7 +36,8 @@ impl Names {
 }
 
 /// Changes as text, in the order in which they are given.
-pub(super) fn told(changes: &[Value], names: &Names) -> String {
+#[must_use]
+pub fn told(changes: &[Value], names: &Names) -> String {
     changes.iter().map(|change| told_one(change, names)).collect::<Vec<_>>().join("\n")
 }
 
@@ -53,7 +55,7 @@ fn told_one(change: &Value, names: &Names) -> String {
     let labels: Vec<String> = members.iter().map(|member| names.session(&member["SessionId"])).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
     for (member, label) in members.iter().zip(labels) {
-        lines.push(format!("    {label:<width$}  {}", told_member(member)));
+        lines.push(format!("    {}  {}", padded(&label, width), told_member(member)));
     }
     lines.iter().map(|line| plain(line) + "\n").collect()
 }

@@ -25,13 +25,14 @@ mod leash;
 pub mod machine;
 mod output;
 mod program;
-mod talk;
+pub mod talk;
 mod tree;
 
 pub use driver::{Collector, Place};
 pub use fitness::{look_at, look_for};
 pub use guard::{Guarding, guard};
 pub use launcher::{Launch, launch};
+pub use output::{next_line, printable};
 
 /// This program, for a new process: right even if its file was replaced since this one began.
 const SELF: &str = "/proc/self/exe";

@@ -21,7 +21,13 @@ pub(super) async fn log(output: impl AsyncRead + Unpin, stream: &'static str) {
 }
 
 /// Reads a line without its end, or as much of it as a line may have. Whether there was one.
-async fn next_line(output: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> std::io::Result<bool> {
+///
+/// # Errors
+/// When the output cannot be read.
+pub async fn next_line(
+    output: &mut (impl AsyncBufRead + Unpin),
+    line: &mut Vec<u8>,
+) -> std::io::Result<bool> {
     line.clear();
     loop {
         let there = output.fill_buf().await?;
@@ -40,7 +46,8 @@ async fn next_line(output: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>)
 }
 
 /// The text of a line that can do nothing to a terminal, or to whoever reads the log line by line.
-fn printable(line: &[u8]) -> String {
+#[must_use]
+pub fn printable(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let mut printable = String::with_capacity(text.len());
     for character in text.trim_end_matches('\r').chars() {

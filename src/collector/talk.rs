@@ -7,7 +7,7 @@ use crate::domain::{OrderSignal, Uptime};
 
 /// What the agent tells the guard. Each is answered by [`News::Heard`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub enum Word {
     /// Kill everything at this moment, or never; it replaces the moment that was said before.
     Until(Option<Uptime>),
     /// Start the collector.
@@ -32,7 +32,8 @@ impl fmt::Display for Word {
 
 impl Word {
     /// Reads a line.
-    pub(super) fn parse(line: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
         match line.split_once(' ') {
             None => (line == "start").then_some(Self::Start),
             Some(("until", "never")) => Some(Self::Until(None)),
@@ -49,7 +50,8 @@ fn moment(nanos: &str) -> Option<Uptime> {
 }
 
 /// Writes what the guard says.
-pub(super) fn line(news: &News) -> String {
+#[must_use]
+pub fn line(news: &News) -> String {
     match news {
         News::Heard => "heard".to_owned(),
         News::Started(pid) => format!("started {pid}"),
@@ -74,7 +76,8 @@ const CAUSES: [(&str, Cause); 4] = [
 ];
 
 /// Reads what the guard says.
-pub(super) fn news(line: &str) -> Option<News> {
+#[must_use]
+pub fn news(line: &str) -> Option<News> {
     if let Some(why) = line.strip_prefix("not-started ") {
         return Some(News::NotStarted(why.to_owned()));
     }

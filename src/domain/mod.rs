@@ -78,6 +78,7 @@ pub use overview::{GroupHealth, GroupOverview};
 pub use role::{ClientRole, Epoch, FailoverScore, Mode, Role};
 pub use secret::{
     Audience, FoundSecret, GivenSecret, Protected, Recipient, SecretEntry, SecretId, SecretIdError,
+    is_nearly_reference,
 };
 pub use secret_draft::{ORIGINS_LIMIT, SecretDraft};
 pub use standing::{Acting, AdapterState, Standing};

@@ -108,6 +108,17 @@ pub(super) fn wrapped(text: &str) -> Option<&str> {
     (!inner.contains(['{', '}'])).then_some(inner)
 }
 
+/// Whether `text` is a reference but for a brace or two that are missing at one of its ends.
+#[must_use]
+pub fn is_nearly_reference(text: &str) -> bool {
+    let inner = match (text.strip_prefix("{{"), text.strip_suffix("}}")) {
+        (Some(rest), None) => rest.strip_suffix('}').unwrap_or(rest),
+        (None, Some(rest)) => rest.strip_prefix('{').unwrap_or(rest),
+        (Some(_), Some(_)) | (None, None) => return false,
+    };
+    SecretId::new(inner).is_ok()
+}
+
 /// Whom an access sends its secret to, and whether it makes sure who that is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
@@ -246,6 +257,18 @@ mod tests {
             assert_eq!(read.text().expose_secret(), text);
         }
         assert!(Protected::read("{{}}".into()).is_err(), "it names nothing");
+    }
+
+    #[test]
+    fn what_lacks_braces_at_one_end_is_nearly_a_reference() {
+        for text in ["{{a", "{{a}", "a}}", "{a}}", "{{Secret#2"] {
+            assert!(is_nearly_reference(text), "{text}");
+        }
+        for text in
+            ["{{a}}", "{{{a}}", "{a}", "{a", "a}", "{{", "}}", "{{}", "{{a}b", "a{{b", "{{a{b", "a", ""]
+        {
+            assert!(!is_nearly_reference(text), "{text}");
+        }
     }
 
     #[test]

@@ -40,3 +40,5 @@ pub use follower::Before;
 pub use gate::{Answer, Gate, LaneReport, Refusal};
 pub use pool::AnswerBody;
 pub use request::{split, strip, strip_answer};
+pub use via::GateName;
+pub use view::retry_after;

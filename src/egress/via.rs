@@ -16,15 +16,19 @@ const VIA: HeaderName = HeaderName::from_static("x-failover-via");
 /// The name of one run of a gate, a random number. No two adapters have the same, also where a data folder was copied.
 /// The next run has another: what waited when this one ended goes round once more.
 #[derive(Debug, Clone)]
-pub(super) struct GateName(HeaderValue);
+pub struct GateName(HeaderValue);
 
 impl GateName {
-    pub(super) fn new() -> Self {
+    /// Another one each time.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "no two are the same")]
+    pub fn new() -> Self {
         Self(HeaderValue::from(Uuid::new_v4().as_u64_pair().1))
     }
 
     /// Whether what has these headers was sent by this gate before.
-    pub(super) fn is_on(&self, headers: &HeaderMap) -> bool {
+    #[must_use]
+    pub fn is_on(&self, headers: &HeaderMap) -> bool {
         let values = headers.get_all(VIA).iter().map(HeaderValue::as_bytes);
         // What is between two gates may write several lines as one.
         values.flat_map(|value| value.split(|byte| *byte == b',')).any(|name| self.0 == name.trim_ascii())

@@ -271,8 +271,8 @@ impl From<StoreError> for Failure {
             }
             StoreError::Busy(_) => unavailable("End the process that uses the database, or try again later."),
             StoreError::KeyUnusable(_) => unavailable(
-                "Put the right key file back into the data folder and start the server again; \
-                 what it cannot read is neither deleted nor overwritten.",
+                "Put the right key file back and start the server again; what it cannot read is neither deleted nor \
+                 overwritten. Without that key, start with an empty data folder and configure the adapter again.",
             ),
             StoreError::Database(source) => internal(format!("the database refused: {source}")),
             StoreError::Migration(source) => internal(source),

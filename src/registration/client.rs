@@ -39,7 +39,7 @@ pub struct ClientError(#[from] reqwest::Error);
 
 /// A client of the endpoint of one configuration. Clones share its connections.
 #[derive(Debug, Clone)]
-pub(super) struct EndpointClient {
+pub struct EndpointClient {
     http: Client,
     base: HttpUrl,
     login: Login,
@@ -49,7 +49,10 @@ pub(super) struct EndpointClient {
 impl EndpointClient {
     /// A client of the endpoint of `open` that trusts `authorities` beside the system's. It follows no redirect,
     /// uses no proxy, and keeps no cookie.
-    pub(super) fn new(
+    ///
+    /// # Errors
+    /// When TLS cannot be prepared.
+    pub fn new(
         open: &OpenAccess,
         timeout: FailoverTimeout,
         authorities: &Authorities,
@@ -177,7 +180,10 @@ impl EndpointClient {
     }
 
     /// The answer, if it is none that refuses.
-    async fn accept(&self, response: Response) -> Result<Response, CallFailure> {
+    ///
+    /// # Errors
+    /// When it refuses: why, in the endpoint's words without our secrets.
+    pub async fn accept(&self, response: Response) -> Result<Response, CallFailure> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -307,8 +307,8 @@ impl Registration {
         let Some(stored) = stored else { return Some(Desired::Nothing) };
         if let Some(why) = stored.unreadable {
             return Some(Desired::Unusable(format!(
-                "the stored credentials cannot be read: {why}; put the right key back and start the server again, or PUT \
-                 the configuration with its credentials"
+                "the stored credentials cannot be read: {why}; put the right key back and start the server again, or, \
+                 without it, start with an empty data folder and configure the adapter again"
             )));
         }
         let config = stored.config;

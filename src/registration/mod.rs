@@ -18,7 +18,7 @@ pub mod machine;
 mod metrics;
 mod redact;
 
-pub use client::ClientError;
+pub use client::{ClientError, EndpointClient};
 pub use driver::{Obedience, Registration, StartError};
 pub use look::{LookError, Looked, look};
 pub use metrics::Calls;

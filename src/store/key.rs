@@ -25,6 +25,22 @@ const SEAL_VERSION: u8 = 1;
 
 const NONCE_LENGTH: usize = 24;
 
+/// What people call the secret in `place`.
+fn named(place: &str) -> String {
+    match place.split_once('/') {
+        _ if *place == Places::client_failover().password => "the Password of the configuration".to_owned(),
+        _ if *place == Places::client_failover().client_secret => {
+            "the ClientSecret of the configuration".to_owned()
+        }
+        Some(("egress_data_endpoint.password", id)) => format!("the Password of the data endpoint {id}"),
+        Some(("egress_data_endpoint.client_secret", id)) => {
+            format!("the ClientSecret of the data endpoint {id}")
+        }
+        Some((_, id)) => format!("the secret {id}"),
+        None => "a secret".to_owned(),
+    }
+}
+
 /// Whether sealed secrets can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeyState {
@@ -109,15 +125,16 @@ impl Sealer {
     /// Opens what was sealed for `place`.
     pub(super) fn open_sealed(&self, place: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
         self.key()?;
-        let damaged = || StoreError::KeyUnusable(format!("the sealed {place} is damaged"));
+        let unusable = |why: &str| StoreError::KeyUnusable(format!("{} {why}", named(place)));
+        let damaged = || unusable("is damaged");
         let (&version, rest) = sealed.split_first().ok_or_else(damaged)?;
         let (id, rest) = rest.split_first_chunk::<KEY_ID_LENGTH>().ok_or_else(damaged)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(damaged)?;
         if version != SEAL_VERSION {
-            return Err(StoreError::KeyUnusable(format!("the {place} was sealed by a newer version")));
+            return Err(unusable("was sealed by a newer version"));
         }
         let Some(key) = self.keys.iter().find(|key| key.id == *id) else {
-            return Err(StoreError::KeyUnusable(format!("the {place} was sealed with another key")));
+            return Err(unusable("was sealed with another key"));
         };
         let payload = Payload { msg: ciphertext, aad: place.as_bytes() };
         let opened = key.cipher().decrypt(&XNonce::from(*nonce), payload).map_err(|_error| damaged())?;
@@ -218,6 +235,23 @@ mod tests {
         assert!(opened(&other, "a.b", &sealed).unwrap_err().contains("another key"));
         for length in 0..sealed.len() {
             assert!(opened(&sealer, "a.b", &sealed[..length]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_does_not_open_is_told_by_the_name_that_people_give_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealer = Sealer::open(&KeyPlace::Folder, folder.path(), &[]).unwrap();
+        let (own, destination) = (Places::client_failover(), Places::data_endpoint("h/1"));
+        for (place, name) in [
+            (own.password, "the Password of the configuration"),
+            (own.client_secret, "the ClientSecret of the configuration"),
+            (destination.password, "the Password of the data endpoint h/1"),
+            (destination.client_secret, "the ClientSecret of the data endpoint h/1"),
+            (secrets::place("plc"), "the secret plc"),
+        ] {
+            let said = opened(&sealer, &place, &[]).unwrap_err();
+            assert_eq!(said, format!("the stored secrets cannot be read: {name} is damaged"));
         }
     }
 

@@ -4,8 +4,11 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{members::Reader, schema};
-use crate::domain::{Access, AccessDraft, Credentials};
+use super::{
+    members::{Field, Reader},
+    schema,
+};
+use crate::domain::{Access, AccessDraft, Credentials, Fault, is_nearly_reference};
 
 /// The members as GET shows them: the documents' order, absent values as null, secrets masked.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -58,14 +61,29 @@ impl From<&Access> for AccessBody {
     }
 }
 
+/// Reads a secret, or a reference to one. What was surely meant to be a reference is not taken for the secret itself.
+fn secret(reader: &mut Reader, member: &'static str) -> Field<SecretString> {
+    let text = reader.text(member);
+    if let Field::Value(text) = &text
+        && is_nearly_reference(text)
+    {
+        reader.fault(Fault::new(
+            member,
+            "has double braces at one end alone; a reference to a secret has them at both",
+            format!("Give {member} as {{{{Id}}}}. If it is a secret that is like that, put it in the secret store, and its Id here."),
+        ));
+    }
+    text.map(SecretString::from)
+}
+
 /// Reads the members from a body.
 pub(super) fn read_access(reader: &mut Reader) -> AccessDraft {
     AccessDraft {
         endpoint: reader.text("Endpoint"),
         user_name: reader.text("UserName"),
-        password: reader.text("Password").map(SecretString::from),
+        password: secret(reader, "Password"),
         client_id: reader.text("ClientId"),
-        client_secret: reader.text("ClientSecret").map(SecretString::from),
+        client_secret: secret(reader, "ClientSecret"),
         token_endpoint: reader.text("TokenEndpoint"),
         validate_certificate: reader.boolean("ValidateEndpointCertificate"),
     }

@@ -48,7 +48,14 @@ async fn check_faulted(server: &Server, why: &str) {
     assert_eq!(server.get(STATE).await.json()["Role"], "Secondary");
     let failover = server.get(FAILOVER).await.json();
     assert_eq!(failover["Reason"], "ConfigurationUnusable", "{failover}");
-    assert!(failover["Explanation"].as_str().unwrap().contains(why), "{failover}");
+    let explanation = failover["Explanation"].as_str().unwrap();
+    assert!(explanation.contains(why), "{failover}");
+    // What it says to do works (every other way is refused below), and no table is named.
+    assert!(
+        explanation.contains("start with an empty data folder") && !explanation.contains("PUT"),
+        "{failover}"
+    );
+    assert!(!explanation.contains("client_failover_configuration"), "{failover}");
     let ready = server.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(ready.json()["Reasons"][0].as_str().unwrap().contains(why), "{}", ready.body);
@@ -72,6 +79,7 @@ async fn check_faulted(server: &Server, why: &str) {
         let refusal = answer.json();
         assert!(refusal["Reason"].as_str().unwrap().contains(why), "{method} {path}: {refusal}");
         assert!(refusal["Resolution"].as_str().unwrap().contains("right key"), "{method} {path}: {refusal}");
+        assert!(refusal["Resolution"].as_str().unwrap().contains("an empty data folder"), "{refusal}");
         assert_eq!(server.get(FACET).await.body, shown.body);
     }
 }
@@ -102,7 +110,7 @@ async fn without_the_right_key_everything_else_is_served_and_nothing_is_lost() {
         let wrong_key = fs::read_to_string(&key).ok();
         server = Server::serve(data, &[]);
         check_faulted(&server, why).await;
-        assert!(server.log().contains(why), "{}", server.log());
+        server.until_log(why).await;
         server.terminate();
         assert_eq!(stored(data), before, "{why}: nothing is deleted or overwritten");
         assert_eq!(fs::read_to_string(&key).ok(), wrong_key, "{why}: no key is made over the wrong one");
@@ -153,7 +161,7 @@ async fn a_key_is_made_anew_only_while_nothing_is_sealed() {
     write_key(&key, "nonsense");
     server = Server::serve(folder.path(), &[]);
     assert_eq!(server.get("/readyz").await.status, StatusCode::OK);
-    assert!(server.log().contains("a new one is made"), "{}", server.log());
+    server.until_log("a new one is made").await;
     server.configure(&configuration("http://localhost:1")).await;
     assert_eq!(fs::read_to_string(folder.path().join("key.damaged")).unwrap(), "nonsense");
 }

@@ -115,7 +115,10 @@ async fn everything_is_sealed_anew_and_nothing_of_the_old_seals_is_left() {
     assert_eq!(old.len(), 1 + 2 * MORE);
     let done = rotate(folder.path());
     assert!(done.status.success(), "{done:?}");
-    assert!(String::from_utf8_lossy(&done.stdout).contains("sealed with it: 41"), "{done:?}");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(said.contains("sealed with it: 41"), "{said}");
+    let copy = format!("Copy {} to where you keep a copy", folder.path().join("key").display());
+    assert!(said.contains(&copy) && said.contains("The old key is removed"), "{said}");
     let new = sealed_values(folder.path());
     assert!(new.iter().all(|value| !old.contains(value)));
     assert_ne!(fs::read_to_string(folder.path().join("key")).unwrap(), old_key);

@@ -20,6 +20,8 @@ async fn page(server: &Server, query: &str) -> (Vec<Value>, Option<String>) {
 /// A server whose configuration was changed `count` times, always with another name.
 async fn changed(folder: &std::path::Path, count: usize) -> Server {
     let server = Server::serve(folder, &[]);
+    // What is changed as soon as the server answers may be on record before its start is.
+    server.until_history("ServerStarted", "Started").await;
     for number in 0..count {
         server.configure(&with(plain(), json!({ "Name": number.to_string() }))).await;
     }

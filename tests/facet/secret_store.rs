@@ -156,7 +156,7 @@ async fn a_secret_reaches_the_worker_at_once_and_an_unknown_one_is_a_clear_state
     let gone = server.send(Method::DELETE, &format!("{SECRETS}/PLC"), None).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     until_explained(&server, "which is not in the secret store").await;
-    assert!(server.log().contains("a secret was removed that is referred to"), "{}", server.log());
+    server.until_log("a secret was removed that is referred to").await;
     let told = server.history().await;
     let explanations: Vec<_> = told.iter().map(|row| row["Explanation"].as_str().unwrap()).collect();
     assert!(

@@ -244,6 +244,10 @@ async fn credentials_are_one_whole_pair_and_https_needs_one() {
             .faults(&["ClientSecret is longer"]),
         put("a reference to a secret", with(basic(), json!({ "Password": "{{id}}" })))
             .shows(json!({ "Password": "{{id}}" })),
+        put("a reference without its last brace", with(basic(), json!({ "Password": "{{id}" })))
+            .faults(&["Password has double braces at one end alone"]),
+        put("a reference without its first braces", with(cloud(), json!({ "ClientSecret": "id}}" })))
+            .faults(&["ClientSecret has double braces at one end alone"]),
         put("a reference to nothing", with(basic(), json!({ "Password": "{{}}" })))
             .faults(&["Password is wrapped in {{ }}, as a reference to a secret is, whose Id is empty"]),
         put(

@@ -29,6 +29,13 @@ const RIGHT: &[&str] = &[
     "skip=1&count=10&health=NoPrimary",
     "d%20e/b/../c//?q=/x",
     "te: trailers\nset-cookie: a=b\nauthorization: Basic x\ncontent-length: 3\nconnection: close, content-length\nx: y",
+    "retry-after: 120\nx-failover-via: 9, 18446744073709551615\nlocation: /\nx-failover-epoch: 9",
+    "retry-after: Fri, 31 Dec 2027 23:59:59 GMT\ndate: Fri, 31 Dec 2027 23:58:00 GMT",
+    r#"{"Error":"No.","Reason":"Basic dTpjb3JyZWN0IGhvcnNl is no login.","Resolution":"Ask."}"#,
+    r#"[{"Id":"a","Name":"b","Kind":"HandOver","Time":"2026-01-31T08:00:00.1Z","Epoch":9,"HandOver":{"From":"a","To":"b","GapMilliseconds":1e9,"LastActTime":"2026-01-31T08:00:00Z"},"Members":[{"SessionId":"a","HeardAgo":"00:00:01","Acting":true}]}]"#,
+    "until 1234567890123\nstart\nstop 5\nsignal SIGUSR1\nuntil never",
+    "heard\nstarted 4711\nnot-started /x is not there\nended asked exit 3\nended deadline signal 9\nended itself unknown",
+    "\u{1b}]0;title\u{7}\u{1b}[31mred\u{9b}2J\r\n",
     CERTIFICATE,
 ];
 

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_failover::{
@@ -34,6 +34,8 @@ use client_failover::{
         registration, secret,
     },
 };
+
+use crate::answers;
 
 /// A parser, by what it reads. None of them may panic, whatever it is given.
 type Parser = (&'static str, fn(&[u8]));
@@ -78,6 +80,13 @@ pub(crate) const PARSERS: &[Parser] = &[
         object(bytes, |members| drop(AccessControlBody::new(None).check(members)));
     }),
     ("a backup", backup),
+    ("a backup that was changed", answers::changed_backup),
+    ("a destination's answer", answers::destination),
+    ("an endpoint's refusal", answers::refusal),
+    ("an answer that the command line shows", answers::shown),
+    ("what a hook or a probe writes", answers::of_a_command),
+    ("what a collector writes", answers::of_a_collector),
+    ("a guard's words", answers::guards_words),
     ("Host and Origin", hosts),
     ("a settings file", settings_file),
     ("settings in the environment", settings_in_environment),
@@ -90,17 +99,17 @@ pub(crate) const PARSERS: &[Parser] = &[
 ];
 
 /// A server of the endpoint half without a socket, and what it runs in.
-struct Served {
-    runtime: tokio::runtime::Runtime,
+pub(crate) struct Served {
+    pub(crate) runtime: tokio::runtime::Runtime,
     interface: Interface,
 }
 
 thread_local! {
     /// Where it keeps all.
-    static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
+    pub(crate) static FOLDER: tempfile::TempDir = tempfile::tempdir().unwrap();
 
     /// It is never ended: a thread that ends has no runtime to do it in.
-    static SERVED: &'static Served = {
+    pub(crate) static SERVED: &'static Served = {
         rustls::crypto::ring::default_provider().install_default().ok();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = FOLDER.with(|folder| folder.path().to_owned());
@@ -159,12 +168,7 @@ fn gate_headers(bytes: &[u8]) {
         header::CONNECTION,
         HeaderValue::from_bytes(bytes).unwrap_or(HeaderValue::from_static("close, te")),
     );
-    for line in bytes.split(|byte| *byte == b'\n').take(1_000) {
-        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or(line.len()));
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-            headers.append(name, value);
-        }
-    }
+    headers.extend(answers::headers(bytes));
     let mut answer = headers.clone();
     egress::strip(&mut headers);
     egress::strip_answer(&mut answer);
@@ -198,7 +202,7 @@ fn backup(bytes: &[u8]) {
 }
 
 /// Gives `read` a file of these bytes.
-fn in_file(bytes: &[u8], read: impl FnOnce(&Path)) {
+pub(crate) fn in_file(bytes: &[u8], read: impl FnOnce(&Path)) {
     FILE.with_borrow_mut(|file| {
         file.as_file().set_len(0).unwrap();
         file.seek(SeekFrom::Start(0)).unwrap();

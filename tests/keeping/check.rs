@@ -144,6 +144,26 @@ async fn each_fault_is_named_with_what_to_do_and_the_check_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_data_endpoint_is_good_only_while_it_takes_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::serve(folder.path(), &[]);
+    let destination = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", destination.local_addr().unwrap());
+    let body = json!([{ "Id": "historian", "Endpoint": url }]).to_string();
+    let put =
+        server.send(reqwest::Method::PUT, "/api/v1/configuration/Egress/DataEndpoints", Some(&body)).await;
+    assert_eq!(put.status, 204, "{}", put.body);
+    let (code, said) = check("serve", folder.path(), &["--listen", server.address()]);
+    assert_eq!(code, Some(0), "{said}");
+    found(&said, "destination", "ok", &format!("historian: {url} takes connections"), "");
+    found(&said, "address", "ok", "is not tried: the server that runs listens there", "");
+    drop(destination);
+    let (code, said) = check("serve", folder.path(), &["--listen", server.address()]);
+    assert_eq!(code, Some(1), "{said}");
+    found(&said, "destination", "FAULT", &format!("{url} takes no connection: "), "see to it that it runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_run_for_a_collector_is_looked_at_and_never_run() {
     let folder = tempfile::tempdir().unwrap();
     let ran = folder.path().join("ran");

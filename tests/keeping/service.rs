@@ -80,8 +80,8 @@ async fn a_manager_hears_ready_role_life_and_end() {
     hear_until(&socket, |said| said == "STOPPING=1");
 }
 
-#[test]
-fn a_manager_in_the_abstract_namespace_is_heard_and_one_that_is_gone_holds_nothing_up() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manager_in_the_abstract_namespace_is_heard_and_one_that_is_gone_holds_nothing_up() {
     let folder = tempfile::tempdir().unwrap();
     let hidden = format!("client-failover-test-{}", std::process::id());
     let socket = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&hidden).unwrap()).unwrap();
@@ -95,7 +95,7 @@ fn a_manager_in_the_abstract_namespace_is_heard_and_one_that_is_gone_holds_nothi
     drop(bind(&gone));
     let mut server = start("endpoint", gone.to_str().unwrap(), &folder.path().join("a"), &[]);
     assert_eq!(server.terminate().code(), Some(0));
-    assert!(server.log().contains("the service manager's socket cannot be used"), "{}", server.log());
+    server.until_log("the service manager's socket cannot be used").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

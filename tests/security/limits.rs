@@ -110,5 +110,5 @@ async fn what_is_there_beyond_a_limit_stays_and_who_asks_for_more_is_told_what_t
     let counted = "client_failover_http_refusals_total{status=\"503\",reason=\"TooManyGroups\"} 1";
     let metrics = server.get("/metrics").await.body;
     assert!(metrics.contains(counted), "{metrics}");
-    assert!(server.log().contains("a request was refused: it goes beyond a limit"));
+    server.until_log("a request was refused: it goes beyond a limit").await;
 }

@@ -138,7 +138,7 @@ async fn a_handshake_that_stops_is_ended_counted_and_logged() {
         answer(client.get(format!("{}/metrics", server.url))).await.body.contains(counted)
     })
     .await;
-    assert!(server.log().contains("a TLS handshake took too long"));
+    server.until_log("a TLS handshake took too long").await;
 }
 
 #[tokio::test]
@@ -265,14 +265,14 @@ async fn a_certificate_of_its_own_is_made_once_and_trusted_by_its_file() {
         .unwrap();
     let printed = String::from_utf8(printed.stdout).unwrap();
     let fingerprint = printed.trim().split('=').next_back().unwrap().to_owned();
-    assert!(server.log().contains(&fingerprint), "{fingerprint}: {}", server.log());
+    server.until_log(&fingerprint).await;
     let by_name = format!("{}{STATE}", server.url.replace("127.0.0.1", "localhost"));
     let curl = curl(&by_name, &certificate).output().unwrap();
     assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
     server.terminate();
     let again = Server::serve(folder.path(), &["--tls-self-signed"]);
     assert_eq!(fs::read(&certificate).unwrap(), made);
-    assert!(again.log().contains(&fingerprint));
+    again.until_log(&fingerprint).await;
 }
 
 #[tokio::test]

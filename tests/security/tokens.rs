@@ -114,8 +114,8 @@ async fn a_provider_that_shows_no_key_lets_nobody_in_and_one_that_shows_nonsense
         until_asked_again(&provider, &server).await;
         assert_eq!(get(&server, &user).await, StatusCode::OK, "{}", &nonsense[..nonsense.len().min(20)]);
     }
-    until("it is said", async || server.log().contains("its answer is larger than 262144 bytes")).await;
-    assert!(server.log().contains("what its jwks_uri answers is no set of keys"));
+    server.until_log("its answer is larger than 262144 bytes").await;
+    server.until_log("what its jwks_uri answers is no set of keys").await;
 
     for withdrawn in [r#"{"keys": []}"#, r#"{"keys": [{"kty": "AKP", "alg": "ML-DSA-44", "kid": "new"}]}"#] {
         provider.put("jwks", withdrawn).await;
@@ -128,7 +128,7 @@ async fn a_provider_that_shows_no_key_lets_nobody_in_and_one_that_shows_nonsense
         until_asked_again(&provider, &server).await;
         until("and counts again", async || get(&server, &user).await == StatusCode::OK).await;
     }
-    assert!(server.log().contains("the OpenID provider shows no key that can be used"));
+    server.until_log("the OpenID provider shows no key that can be used").await;
 }
 
 #[tokio::test]

@@ -143,6 +143,11 @@ impl Server {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until it has logged `said`: what it says comes through a pipe, and may follow what it answers.
+    pub async fn until_log(&self, said: &str) {
+        until(&format!("the log says {said}"), async || self.log().contains(said)).await;
+    }
+
     /// Ends it without a chance to say anything.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

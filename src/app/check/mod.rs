@@ -19,6 +19,9 @@ use crate::{
 };
 use place::Database;
 
+/// What to do about a stored configuration that cannot be read: it is not overwritten either.
+const UNREADABLE: &str = "restore a backup (client-failover restore), or start with an empty data folder";
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {

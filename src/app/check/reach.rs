@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::{Finding, place::Database};
+use super::{Finding, UNREADABLE, place::Database};
 use crate::{
     domain::{Mode, chain},
     registration::{LookError, look},
@@ -16,7 +16,9 @@ pub(super) fn listener(listen: SocketAddr, in_use: bool) -> Finding {
     if in_use {
         return Finding::good(
             "address",
-            format!("{listen} is the server's that runs, unless that was told otherwise"),
+            format!(
+                "{listen} is not tried: the server that runs listens there, or where its own --listen says"
+            ),
         );
     }
     match TcpListener::bind(listen) {
@@ -43,7 +45,7 @@ pub(super) async fn endpoint(database: &Database, authorities: &Authorities) -> 
         Ok(Some(stored)) => stored,
         Ok(None) => return Finding::good(ENDPOINT, "client failover is not configured"),
         Err(error) => {
-            return Finding::bad(ENDPOINT, chain(&error), "configure it anew (client-failover set)");
+            return Finding::bad(ENDPOINT, chain(&error), UNREADABLE);
         }
     };
     let config = stored.config;
