@@ -116,12 +116,15 @@ impl Group {
 
     /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
     /// for it, and the group's creator chose the vendor's behaviour. Not one that was told to stop: it is never
-    /// answered Primary again on this seat. Nor one that is heard and does not act: no answer reaches it.
+    /// answered Primary again on this seat. Nor one that is heard and does not act: no answer reaches it. Nor one that
+    /// leaves: it comes back as another, if at all.
     pub(super) fn is_kept_in_silence(&self, now: Moment, tenure: &Tenure) -> bool {
         let is_kept = |member: &Member| {
             let idles = member.native.as_ref().is_some_and(|native| !native.acting);
             // Its next run is another holder, which must not wait for this one for ever.
-            member.may_be(&tenure.holder) && !(idles && member.is_live(now, self.timeout()))
+            member.may_be(&tenure.holder)
+                && !member.is_leaving()
+                && !(idles && member.is_live(now, self.timeout()))
         };
         self.spec.preferences.keep_silent_override
             && tenure.told.is_none()
