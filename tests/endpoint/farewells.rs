@@ -26,16 +26,15 @@ fn told(kind: AuditKind) -> AuditRow {
     AuditRow::of_deed(deed, clock::now().wall, "admin".to_owned(), None)
 }
 
-/// An endpoint with a group of T = 60 s, in which `adapter`, who logs in, has the session `a`.
-async fn owned(store: &Store) -> (Endpoint, GroupKey, SessionId) {
+/// An endpoint with a group of T = 60 s, in which there is the session `a` of `owner`.
+async fn hosted(store: &Store, owner: Option<UserName>) -> (Endpoint, GroupKey, SessionId) {
     let endpoint = Endpoint::open(store.clone(), Settings::default()).await.unwrap();
     let group = read_group(Place::OnPremises, members(r#"{"Id": "g", "FailoverTimeout": "00:01:00"}"#));
     let group = group.unwrap();
     let key = group.key();
     endpoint.create_group(group, &told(AuditKind::Group)).await.unwrap();
     let session = read_session(members(r#"{"Id": "a"}"#)).unwrap();
-    let adapter = UserName::new("adapter").unwrap();
-    endpoint.create_session(&key, session, Some(&adapter)).await.unwrap();
+    endpoint.create_session(&key, session, owner.as_ref()).await.unwrap();
     (endpoint, key, SessionId::new("a").unwrap())
 }
 
@@ -96,9 +95,15 @@ async fn an_override_waits_for_its_target_over_its_farewell_and_a_restart_and_ca
 
 #[tokio::test]
 async fn who_removes_another_users_session_ends_its_override_and_leaves_a_stock_primary_its_seat() {
+    for owner in [UserName::new("adapter").ok(), None] {
+        removed_by_another(owner).await;
+    }
+}
+
+async fn removed_by_another(owner: Option<UserName>) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(DataFolder::hold(folder.path()).unwrap()).await.unwrap();
-    let (endpoint, key, id) = owned(&store).await;
+    let (endpoint, key, id) = hosted(&store, owner).await;
     let app = App::attend(endpoint.clone(), store).await;
     let stock = json!({"FailoverScore": 100});
     assert_eq!(app.beat(ON_PREMISES, "g", "a", stock.clone()).await.body["Role"], 1);

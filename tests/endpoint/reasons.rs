@@ -265,8 +265,12 @@ async fn unwritten(app: &App, folder: &Path) {
     a.beat().await;
     b.beat().await;
     let sqlite = |sql: &str| {
-        let ran = std::process::Command::new("sqlite3").arg(folder.join("failover.db")).arg(sql).output();
-        let ran = ran.unwrap();
+        let ran = std::process::Command::new("sqlite3")
+            .args(["-cmd", ".timeout 60000"])
+            .arg(folder.join("failover.db"))
+            .arg(sql)
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     };
     sqlite("create trigger full before insert on endpoint_change begin select raise(abort, 'full'); end;");

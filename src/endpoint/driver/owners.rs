@@ -18,6 +18,11 @@ impl Cell {
         }
     }
 
+    /// Whether `user` is known to be the one whose session this is; where nobody logs in, everybody is.
+    pub(super) fn is_owner(&self, id: &SessionId, user: Option<&UserName>) -> bool {
+        user.is_none_or(|user| unpoisoned(&self.owners).get(id) == Some(user))
+    }
+
     /// A session that is kept as `user`'s is his from now on.
     pub(super) fn belongs_to(&self, id: &SessionId, user: &UserName) {
         unpoisoned(&self.owners).insert(id.clone(), user.clone());

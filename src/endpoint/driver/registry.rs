@@ -182,7 +182,8 @@ impl Endpoint {
             Ok(()) => None,
             Err(refusal) => Some(of_another.ok_or(refusal)?),
         };
-        let by = if told.is_some() { Remover::Another } else { Remover::Itself };
+        // Of one that is nobody's, whoever removes it does not know whether its adapter has stopped.
+        let by = if cell.is_owner(id, user) { Remover::Itself } else { Remover::Another };
         self.remove(&cell, id, by, told).await?;
         tracing::info!(group = %key, session = %id, "a session was removed");
         Ok(())

@@ -1,6 +1,6 @@
 //! Role overrides: an operator says who is to be Primary.
 
-use crate::domain::{Asked, BootId, Expiry, OverrideRecord, Wall};
+use crate::domain::{Asked, BootId, Description, Expiry, Name, OverrideRecord, Wall};
 
 use super::{
     Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Uptime, Why, limit, seat::Tenure,
@@ -70,6 +70,15 @@ impl Group {
         }
     }
 
+    /// That an operator asks for `member`; who that is, and why, as far as they said so.
+    pub(super) fn why_forced(&self, member: &Member) -> Option<String> {
+        let Asked { by, reason } = &self.forced.as_ref().filter(|_| self.is_forced(member))?.asked;
+        let said = [by.as_ref().map(Name::as_str), reason.as_ref().map(Description::as_str)];
+        let said: Vec<&str> = said.into_iter().flatten().filter(|said| !said.is_empty()).collect();
+        let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(": ")) };
+        Some(format!("an operator asks for {}, whose score is {}{said}", member.spec.id, member.score()))
+    }
+
     /// Whether an override asks for `session`, which may be away.
     #[must_use]
     pub fn forces(&self, session: &SessionId) -> bool {
@@ -107,12 +116,15 @@ impl Group {
 
     /// Whether the group wants that this Primary keeps the seat although it is silent: an override asks
     /// for it, and the group's creator chose the vendor's behaviour. Not one that was told to stop: it is never
-    /// answered Primary again on this seat. Nor one that is heard and does not act: no answer reaches it.
+    /// answered Primary again on this seat. Nor one that is heard and does not act: no answer reaches it. Nor one that
+    /// leaves: it comes back as another, if at all.
     pub(super) fn is_kept_in_silence(&self, now: Moment, tenure: &Tenure) -> bool {
         let is_kept = |member: &Member| {
             let idles = member.native.as_ref().is_some_and(|native| !native.acting);
             // Its next run is another holder, which must not wait for this one for ever.
-            member.may_be(&tenure.holder) && !(idles && member.is_live(now, self.timeout()))
+            member.may_be(&tenure.holder)
+                && !member.is_leaving()
+                && !(idles && member.is_live(now, self.timeout()))
         };
         self.spec.preferences.keep_silent_override
             && tenure.told.is_none()

@@ -171,6 +171,20 @@ fn an_override_whose_target_left_can_be_ended_by_an_operator() {
 }
 
 #[test]
+fn a_forced_primary_that_leaves_before_it_acted_keeps_no_seat_however_its_farewell_is_lost() {
+    let mut spec = spec(T);
+    spec.preferences.keep_silent_override = true;
+    let mut plant = Plant::with(spec).native("A", 100).native("B", 100);
+    plant.force("A", None);
+    assert_eq!(plant.beat_unheard("A"), Primary);
+    (plant.adapter("A").leaving, plant.adapter("A").score) = (true, 0);
+    assert_eq!(plant.at(100).beat_unheard("A"), Secondary);
+    plant.at(9_000).beat("B");
+    assert_eq!(plant.beat("B"), Secondary, "A may act on an answer that is on its way");
+    assert_eq!(plant.at(10_000).beat("B"), Primary);
+}
+
+#[test]
 fn an_override_ends_when_its_target_is_removed_by_another_or_for_its_silence() {
     for by in [Remover::Another, Remover::Silence] {
         let mut plant = forced(true);
