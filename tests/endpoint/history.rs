@@ -1,6 +1,7 @@
 //! What happened in a group, page by page, and what its status says beside the documented members.
 
 use axum::http::StatusCode;
+use client_failover::{domain::AuditKind, store::HistoryQuery};
 use serde_json::{Value, json};
 
 use crate::{App, CLOUD, ON_PREMISES, native, refused};
@@ -99,7 +100,10 @@ async fn a_status_says_why_since_which_epoch_what_is_forced_and_what_to_look_at(
     let warning = zero["Warnings"][0].as_str().unwrap();
     assert!(warning.contains("although its score is 0"), "{warning}");
     let reason = zero["Reason"].as_str().unwrap();
-    assert!(reason.ends_with("b is to take over: an operator asks for b, whose score is 0"), "{reason}");
+    assert!(
+        reason.ends_with("b is to take over: an operator asks for b, whose score is 0 (klaus: patching a)"),
+        "{reason}"
+    );
     assert_eq!(zero["PendingPrimary"], "b");
 }
 
@@ -111,6 +115,9 @@ async fn an_override_keeps_who_asked_and_why_after_a_restart() {
     let path = format!("{ON_PREMISES}/groups/g/clientsessions/b/roleoverride");
     app.post(&path, json!({"Value": 1, "RequestedBy": "klaus", "Reason": "patching a"})).await;
     let before = app.history(ON_PREMISES, "g", "").await;
+    let newest =
+        HistoryQuery { from: None, to: None, kind: Some(AuditKind::Override), before: None, limit: 1 };
+    assert_eq!(app.store.audit(&newest).await.unwrap().rows[0].by, "anonymous (klaus)", "nobody logs in");
     app.close().await;
     let app = App::open(folder.path()).await;
     let status = app.get(&format!("{ON_PREMISES}/groups/g/status")).await.body;

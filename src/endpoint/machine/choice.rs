@@ -182,6 +182,21 @@ impl Group {
         })
     }
 
+    /// Who is better than the Primary by the margin, and does not take over only because it lost the role lately.
+    pub(super) fn kept_back(&self, now: Moment) -> Option<(&Member, &Member)> {
+        let stays = self.seat.tenure().is_some_and(|tenure| tenure.told.is_none() && !tenure.unrecorded);
+        let incumbent = self.incumbent(now).filter(|_| stays)?;
+        // A Primary at 0 hands over to whoever lost the role, too, and an operator's word comes before any score.
+        let by_score = incumbent.score() > FailoverScore::ZERO && self.forced.is_none();
+        if !by_score || self.better(now, incumbent).is_some() {
+            return None;
+        }
+        let kept = self.best_of(now, |member| {
+            self.may_follow(now, member, incumbent) && self.is_better(member, incumbent)
+        })?;
+        Some((kept, incumbent))
+    }
+
     /// Who should take over from the incumbent now, and why.
     fn challenger(&self, now: Moment) -> Option<(&Member, Why)> {
         let incumbent = self.incumbent(now)?;
@@ -192,8 +207,7 @@ impl Group {
         }
         let than = &incumbent.spec.id;
         let best = self.best_of(now, |member| self.may_follow(now, member, incumbent))?;
-        if self.is_forced(best) {
-            let sentence = format!("an operator asks for {}, whose score is {}", best.spec.id, best.score());
+        if let Some(sentence) = self.why_forced(best) {
             return Some((best, Why::new(GroupReason::OperatorAsked, sentence)));
         }
         if !self.is_calm(now) {
@@ -264,8 +278,8 @@ impl Group {
         let alone =
             !self.members.values().any(|other| other.spec.id != *name && self.is_candidate(now, other));
         let again = self.why.reason == GroupReason::NoHeartbeat && self.freed_by.as_ref() == Some(name);
-        let choice = if self.is_forced(member) {
-            format!("an operator asks for {name}, whose score is {}", member.score())
+        let choice = if let Some(asked) = self.why_forced(member) {
+            asked
         } else if again && alone {
             format!("{name} is heard again, and no other adapter is")
         } else if again {

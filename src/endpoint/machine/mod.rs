@@ -318,7 +318,7 @@ impl Group {
             margin: spec.preferences.margin.unwrap_or(choosing.margin),
             dwell: spec.preferences.dwell.or(choosing.dwell),
         };
-        let Estate { seat, floor, renewing_until, inherited, books } = estate.unwrap_or_default();
+        let Estate { seat, floor, renewing_until, inherited, books, why } = estate.unwrap_or_default();
         let mut group = Self {
             spec,
             choosing,
@@ -337,7 +337,7 @@ impl Group {
             last_data: None,
             said: None,
             answers: None,
-            why: Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary"),
+            why: why.unwrap_or_else(|| Why::new(GroupReason::NobodyWasPrimary, "nobody was Primary")),
             freed_by: None,
             absence: None,
             stalled: None,

@@ -1,6 +1,6 @@
 //! Role overrides: an operator says who is to be Primary.
 
-use crate::domain::{Asked, BootId, Expiry, OverrideRecord, Wall};
+use crate::domain::{Asked, BootId, Description, Expiry, Name, OverrideRecord, Wall};
 
 use super::{
     Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Uptime, Why, limit, seat::Tenure,
@@ -68,6 +68,15 @@ impl Group {
             }
             self.pass(now);
         }
+    }
+
+    /// That an operator asks for `member`; who that is, and why, as far as they said so.
+    pub(super) fn why_forced(&self, member: &Member) -> Option<String> {
+        let Asked { by, reason } = &self.forced.as_ref().filter(|_| self.is_forced(member))?.asked;
+        let said = [by.as_ref().map(Name::as_str), reason.as_ref().map(Description::as_str)];
+        let said: Vec<&str> = said.into_iter().flatten().filter(|said| !said.is_empty()).collect();
+        let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(": ")) };
+        Some(format!("an operator asks for {}, whose score is {}{said}", member.spec.id, member.score()))
     }
 
     /// Whether an override asks for `session`, which may be away.

@@ -174,6 +174,8 @@ pub struct Estate {
     /// Empty where no run of the endpoint was before.
     pub(super) inherited: Option<Inherited>,
     pub(super) books: Books,
+    /// Why the seat is held; empty where it is not.
+    pub(super) why: Option<Why>,
 }
 
 impl Estate {
@@ -219,7 +221,8 @@ impl Estate {
             })),
             _ => Seat::Free,
         };
-        Self { seat, floor: record.epoch, renewing_until, inherited, books: Books::kept(record.epoch) }
+        let why = seat.tenure().map(|tenure| Why::new(tenure.cause, record.reason));
+        Self { seat, floor: record.epoch, renewing_until, inherited, books: Books::kept(record.epoch), why }
     }
 
     /// Whether a group that took this up now would wait for a Primary that acts already (R4).
@@ -248,7 +251,8 @@ impl Group {
         let (renewing_until, inherited) = (self.renewing_until.take(), self.inherited);
         let granted = self.seat.tenure().is_some_and(|tenure| tenure.unrecorded);
         let seat = if granted { Seat::Free } else { self.seat.clone() };
-        Estate { seat, floor: self.floor, renewing_until, inherited, books: self.books.left_behind() }
+        let why = seat.tenure().map(|_| self.why.clone());
+        Estate { seat, floor: self.floor, renewing_until, inherited, books: self.books.left_behind(), why }
     }
 
     /// The longest lease that may be in force in a group that has just been given, or waits for a Primary that acts

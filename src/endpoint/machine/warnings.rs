@@ -1,6 +1,8 @@
 //! What a member should know beside its role.
 
-use super::{FailoverScore, Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Why};
+use super::{
+    FailoverScore, Group, GroupChangeKind, GroupReason, Member, Moment, SessionId, Why, choice::CALM, limit,
+};
 
 const POLICIES_DIFFER: &str = "The members of the group do not agree on what a Primary does that loses the \
      endpoint: some keep the role, others step down. Set the same endpoint-loss policy on all. Under auto it follows mode and \
@@ -118,6 +120,18 @@ impl Group {
                 None
             }
         });
-        contested.chain(policies).chain(namesake).chain(forced).collect()
+        contested.chain(policies).chain(namesake).chain(forced).chain(self.kept_back_warning(now)).collect()
+    }
+
+    /// Why nobody follows a much better score yet.
+    fn kept_back_warning(&self, now: Moment) -> Option<String> {
+        let (kept, primary) = self.kept_back(now)?;
+        let (kept, score) = (&kept.spec.id, kept.score());
+        let span = limit(self.timeout().get() * CALM);
+        Some(format!(
+            "{kept} has a better score, {score}, than the Primary, {}, and is kept back, because it lost the role in the \
+             last ten FailoverTimeouts ({span}): it takes over once they are over, or by a role override.",
+            primary.score()
+        ))
     }
 }

@@ -280,12 +280,16 @@ async fn override_role(
     body: JsonBody,
 ) -> Result<Json<OverrideBody>, Failure> {
     let (value, mut asked) = read_override(body.object()?)?;
+    let said = asked.by.clone().filter(|_| caller.name().is_none());
     asked.by = requested_by(&caller, asked.by);
     let action = match value {
         RoleOverride::Primary(_) => AuditAction::Began,
         RoleOverride::Off => AuditAction::Ended,
     };
-    let told = of_session(&by, AuditKind::Override, action, &key, &id);
+    let mut told = of_session(&by, AuditKind::Override, action, &key, &id);
+    if let Some(said) = said {
+        told.by = format!("{} ({said})", told.by);
+    }
     let until = endpoint.override_role(&key, &id, value, asked, &told).await?;
     Ok(Json(OverrideBody::new(value, until)))
 }

@@ -15,6 +15,23 @@ fn a_restart_with_an_exact_store_renews_the_recorded_primary_at_once() {
 }
 
 #[test]
+fn a_restart_and_a_group_that_is_created_anew_keep_why_the_seat_is_held() {
+    let mut plant = Plant::new().native("A", 100).native("B", 100);
+    plant.run(&["A", "B"], 0, 2_500);
+    plant.force("B", None);
+    assert_eq!(plant.run(&["A", "B"], 3_000, 8_000).as_deref(), Some("B"));
+    let why = plant.group.status(plant.now).reason;
+    assert_eq!(why, "an operator asks for B, whose score is 100");
+    plant.at(9_000).restart_endpoint(true);
+    assert_eq!(plant.group.status(plant.now).reason, why);
+    assert_eq!(plant.beat("B"), Primary);
+    assert_eq!(plant.reason("A"), format!("B is Primary: {why}"));
+    let estate = plant.group.leave_estate();
+    plant.group = Group::create(spec(T), Choosing::default(), None, Some(estate));
+    assert_eq!(plant.group.status(plant.now).reason, why);
+}
+
+#[test]
 fn whoever_is_on_record_and_does_not_act_is_primary_again_under_a_new_epoch() {
     let mut plant = Plant::new().native("A", 100).native("B", 100);
     plant.beat("A");

@@ -266,6 +266,11 @@ fn an_override_says_who_asked_and_why_and_warns_when_its_target_can_do_nothing()
     let began = plant.changes.iter().find(|change| change.kind == GroupChangeKind::OverrideBegan).unwrap();
     assert_eq!(began.asked_by, asked.by);
     assert_eq!(began.explanation, "an operator asks for B, whose score is 0 (patch night)");
+    plant.run(&["A", "B"], 2_500, 7_500);
+    let promoted = plant.changes.iter().rfind(|change| change.kind == GroupChangeKind::Promoted).unwrap();
+    let asked = "an operator asks for B, whose score is 0 (kim: patch night)";
+    assert_eq!((promoted.session.clone(), promoted.explanation.as_str()), (Some(id("B")), asked));
+    assert_eq!(plant.group.status(plant.now).reason, asked);
 }
 
 #[test]
@@ -375,6 +380,25 @@ fn an_override_that_is_taken_up_again_did_not_happen_again() {
     plant.group.remember_override(plant.now, record, &BootId::new("endpoint"));
     assert!(plant.group.session(plant.now, &id("A")).is_some_and(|session| session.forced));
     assert_eq!(plant.group.take_changes(), []);
+}
+
+#[test]
+fn a_group_says_that_a_better_member_is_kept_back_because_it_lost_the_role() {
+    let mut plant = Plant::new().native("A", 100).native("B", 50);
+    plant.run(&["A", "B"], 0, 2_500);
+    plant.adapter("A").score = 10;
+    assert_eq!(plant.run(&["A", "B"], 5_000, 15_000).as_deref(), Some("B"));
+    let warnings = |plant: &Plant| plant.group.status(plant.now).warnings;
+    assert_eq!(warnings(&plant), Vec::<String>::new());
+    plant.adapter("A").score = 100;
+    assert_eq!(plant.run(&["A", "B"], 17_500, 60_000).as_deref(), Some("B"));
+    let said = warnings(&plant);
+    assert!(
+        said[0].starts_with("A has a better score, 100, than the Primary, 50, and is kept back"),
+        "{said:?}"
+    );
+    assert_eq!(plant.run(&["A", "B"], 62_500, 125_000).as_deref(), Some("A"), "ten T are over");
+    assert_eq!(warnings(&plant), Vec::<String>::new());
 }
 
 #[test]
