@@ -44,7 +44,7 @@ pub(super) struct OverrideArgs {
     /// The failover group.
     #[arg(long, value_name = "ID", value_parser = group)]
     pub(super) group: GroupId,
-    /// The session of the adapter that is to be Primary; `sessions` shows them.
+    /// The session of the adapter that is to be Primary, by its Id or, where only one has it, its Name; `sessions` shows both.
     #[arg(long, value_name = "ID", value_parser = session)]
     pub(super) session: SessionId,
     /// For how long, such as 08:00:00 ([d.]hh:mm:ss) [default: until somebody ends it]

@@ -129,6 +129,8 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
         parse(&remote, &answer)
     };
     let before = get(&["status"]).await?;
+    let sessions = remote.call(Method::GET, remote.group(&group, &["clientsessions"]), None).await?;
+    let session = named(session, &parse_as::<Vec<Value>>(&remote, &sessions)?)?;
     let forced = before["RoleOverride"]["SessionId"].as_str();
     // One that is away has no session; its override waits for it.
     if !off || forced != Some(session.as_str()) {
@@ -164,6 +166,27 @@ pub(super) async fn override_role(args: OverrideArgs) -> Result<(), Failure> {
     }
     let by = forced["RequestedBy"].as_str().map_or_else(String::new, |by| format!(", asked for by {by}"));
     print(&table::plain(&format!("{} is to be Primary, {}{by}.", text(&forced["SessionId"]), until(forced))))
+}
+
+/// The session that is meant: by its Id, or by a Name that one session alone has.
+fn named(given: SessionId, sessions: &[Value]) -> Result<SessionId, Failure> {
+    let those = |member: &str| {
+        let ids = sessions.iter().filter(|session| session[member] == given.as_str());
+        ids.filter_map(|session| session["Id"].as_str()).collect::<Vec<_>>()
+    };
+    if !those("Id").is_empty() {
+        return Ok(given);
+    }
+    match those("Name")[..] {
+        [] => Ok(given),
+        [id] => Ok(SessionId::new(id).unwrap_or(given)),
+        ref ids => Err(RemoteError::Refused(Refusal {
+            error: "The role override was not changed.".to_owned(),
+            reason: format!("{given} is the Name of {} sessions.", ids.len()),
+            resolution: format!("Give the Id of one: {}.", ids.join(", ")),
+        })
+        .into()),
+    }
 }
 
 /// Refuses to end an override that is of somebody else: it would stay in force.

@@ -87,7 +87,7 @@ pub fn columns(names: &[&str], objects: &[Value]) -> String {
     align(&std::iter::once(header).chain(rows).collect::<Vec<_>>())
 }
 
-/// A value's lines: one, or one for each element of a list.
+/// A value's lines: one, or one for each element of a list or member of an object.
 fn lines(name: &str, value: &Value) -> Vec<String> {
     match value {
         Value::Null => vec![NOTHING.to_owned()],
@@ -96,6 +96,10 @@ fn lines(name: &str, value: &Value) -> Vec<String> {
         Value::Array(values) if values.is_empty() => vec![NOTHING.to_owned()],
         Value::Array(values) => values.iter().flat_map(|value| lines(name, value)).collect(),
         Value::String(text) => vec![plain(text)],
+        Value::Object(members) if !members.is_empty() => members
+            .iter()
+            .map(|(name, value)| format!("{} {}", plain(name), lines(name, value).join(", ")))
+            .collect(),
         Value::Bool(_) | Value::Number(_) | Value::Object(_) => vec![plain(&value.to_string())],
     }
 }
@@ -147,7 +151,7 @@ mod tests {
     #[test]
     fn members_are_aligned_and_secrets_are_not_shown() {
         let object = json!({
-            "Zeta": {"a": 1}, "ClientSecret": "{{plc}}", "Password": "Password1", "Id": "x\u{1b}[2J",
+            "Zeta": {"a": 1, "b": null}, "ClientSecret": "{{plc}}", "Password": "Password1", "Id": "x\u{1b}[2J",
             "Warnings": ["one", "two"], "ValidateEndpointCertificate": false, "Name": null,
         });
         assert_eq!(
@@ -159,7 +163,8 @@ mod tests {
              ValidateEndpointCertificate  false\n\
              Warnings                     one\n\
              \x20                            two\n\
-             Zeta                         {\"a\":1}\n"
+             Zeta                         a 1\n\
+             \x20                            b -\n"
         );
     }
 

@@ -150,6 +150,16 @@ words! {
     }
 }
 
+impl LastAct {
+    /// What is added to a moment that the former Primary's gate told: who fell silent may have delivered more since.
+    pub(super) const fn as_far_as_known(self) -> &'static str {
+        match self {
+            Self::Said => "",
+            Self::LastHeartbeat => ", as far as that had said",
+        }
+    }
+}
+
 /// The receipt of a hand-over or failover: last act of the old Primary, first act of the new.
 ///
 /// Both are measured by the endpoint's boot clock, from what members say about themselves; each is late
@@ -202,13 +212,10 @@ impl Receipt {
                 )
             }
         };
-        let delivered = self.last_delivered_ago.map(|ago| ago.saturating_sub(self.first_act_ago));
-        match delivered {
-            Some(before) => {
-                format!("{acted}; the gate of {from} had delivered last {} before {to} acted", millis(before))
-            }
-            None => acted,
-        }
+        let Some(delivered) = self.last_delivered_ago else { return acted };
+        let before = millis(delivered.saturating_sub(self.first_act_ago));
+        let known = self.last_act.as_far_as_known();
+        format!("{acted}; the gate of {from} had delivered last {before} before {to} acted{known}")
     }
 }
 

@@ -77,10 +77,7 @@ impl Deliveries {
             (Some((receipt, gap)), _) => {
                 let (span, from) = (Duration::from_micros(gap.unsigned_abs()), &receipt.from);
                 let side = if gap < 0 { "before" } else { "after" };
-                let known = match receipt.last_act {
-                    LastAct::Said => "",
-                    LastAct::LastHeartbeat => ", as far as that had said",
-                };
+                let known = receipt.last_act.as_far_as_known();
                 format!(
                     "the gate delivered first {} {side} that of {from} delivered last{known}",
                     millis(span)

@@ -158,6 +158,24 @@ async fn groups_and_sessions_show_who_is_primary_who_is_heard_and_what_is_forced
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_found_by_a_name_that_it_alone_has() -> Outcome {
+    let plant = Plant::start()?;
+    plant.handed_over().await;
+    let target = ["override", "--group", "Line 1", "--session", "Adapter South"];
+    let ran = plant.ask(&target)?;
+    assert!(ran.out.starts_with("b is to be Primary, until somebody ends it"), "{ran:?}");
+    plant.member("Line%201", "c", "Adapter South").await;
+    let ran = plant.ask(&[&target[..], &["--off"]].concat())?;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(ran.err.contains("Adapter South is the Name of 2 sessions."), "{}", ran.err);
+    assert!(ran.err.contains("Give the Id of one: b, c."), "{}", ran.err);
+    plant.member("Line%201", "Adapter South", "d").await;
+    let ran = plant.ask(&target)?;
+    assert!(ran.out.starts_with("Adapter South is to be Primary"), "an Id comes first: {ran:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_override_says_until_when_and_the_history_who_asked_and_why() -> Outcome {
     let plant = Plant::start()?;
     plant.handed_over().await;

@@ -48,6 +48,19 @@ test('role, lease, score, mode, endpoint and configuration are shown, and secret
   await fits(page);
 });
 
+test('a configuration that cannot be used is not shown as none: its collector does not run as if alone', async (t) => {
+  const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
+  await adapter.configure(adapter, 'Line 1', { UserName: 'u', Password: '{{not there}}' });
+  const page = await visit(t, adapter, '#adapter');
+  await shows(page, '#role', 'Secondary');
+  await shows(page, '.order', 'The configuration cannot be used');
+  await shows(page, '.demand', 'The collector is not to run.');
+  await shows(page, '.warnings li', 'This adapter stays Secondary and cannot act: ');
+  const text = await page.locator('main').innerText();
+  assert.ok(!/as if alone|not configured/i.test(text), text);
+  await accessible(page);
+});
+
 test('the score is shown with the components that make it, and what the collector is to do', async (t) => {
   const adapter = await Server.start(t, 'serve', { more: ['--with-endpoint'] });
   const page = await visit(t, adapter, '#adapter');

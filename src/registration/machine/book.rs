@@ -228,6 +228,9 @@ impl Machine {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = self.health.warnings.clone();
+        if let Desired::Unusable(why) = &self.desired {
+            warnings.push(format!("This adapter stays Secondary and cannot act: {why}."));
+        }
         let Some(target) = self.target() else { return warnings };
         warnings.extend(target.warnings.iter().cloned());
         if self.lost && self.is_member() {

@@ -64,9 +64,13 @@ fn a_receipt_says_when_the_gate_of_the_old_one_delivered_last() {
     plant.at(1_005);
     assert_eq!(beat_for(&mut plant, "B", 1_005).role, Primary);
     plant.at(1_010);
-    let receipt = beat_for(&mut plant, "B", 2).receipt.unwrap();
+    let mut receipt = beat_for(&mut plant, "B", 2).receipt.unwrap();
     assert_eq!(receipt.last_delivered_ago, Some(Duration::from_millis(17)));
-    assert!(receipt.sentence().ends_with("; the gate of A had delivered last 15.0 ms before B acted"));
+    let delivered = "; the gate of A had delivered last 15.0 ms before B acted";
+    assert!(receipt.sentence().ends_with(delivered));
+    receipt.last_act = crate::domain::LastAct::LastHeartbeat;
+    let known = format!("{delivered}, as far as that had said");
+    assert!(receipt.sentence().ends_with(&known), "who fell silent may have delivered more");
 }
 
 #[test]

@@ -80,10 +80,11 @@ export function workCards(card) {
     );
   }
 
-  function showMode({ Mode, AppliedMode }) {
+  function showMode({ Mode, AppliedMode, Role }) {
     const waits = Mode !== AppliedMode && AppliedMode ? `; ${AppliedMode} is applied until the next demotion` : '';
-    say(mode, Mode ? `${Mode}${waits}` : 'Not configured');
-    say(modeWhy, Mode ? sentence(MODES[Mode]) : 'The collector runs as if alone.');
+    const alone = Role === 'None';
+    say(mode, Mode ? `${Mode}${waits}` : alone ? 'Not configured' : 'The configuration cannot be used');
+    say(modeWhy, Mode ? sentence(MODES[Mode]) : alone ? 'The collector runs as if alone.' : 'Until it can, this adapter stays Secondary.');
   }
 
   const unread = h('p', { class: 'failed', role: 'alert' });

@@ -238,6 +238,7 @@ fn a_configuration_that_cannot_be_read_is_secondary_and_faulted_never_alone() {
     assert_eq!(world.standing.adapter_state, AdapterState::Faulted);
     assert!(!world.standing.acting.permits(world.now.uptime));
     assert_eq!(world.count(TransitionKind::ConfigurationUnusable), 1);
+    assert_eq!(world.standing.warnings, ["This adapter stays Secondary and cannot act: the key is missing."]);
 }
 
 #[test]
