@@ -232,7 +232,7 @@ async fn what_cannot_be_opened_is_not_sealed_anew() {
     let changed = sealed_values(folder.path());
     let refused = rotate(folder.path());
     assert_eq!(refused.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("secret.value/s3 is damaged"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the secret s3 is damaged"), "{refused:?}");
     assert_eq!(sealed_values(folder.path()), changed, "all or nothing");
 }
 

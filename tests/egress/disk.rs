@@ -73,7 +73,7 @@ async fn on_a_full_disk_what_waits_is_not_dropped_for_what_cannot_be_kept() {
     // A server that begins has no log yet, and on a full disk it gets none.
     site.server.terminate();
     site.server = Server::serve(&data, &[]);
-    until("what waits is there again", async || count(&site, "Waiting").await == waiting).await;
+    until("what waits is there again", async || lane(&site.server).await["Waiting"] == waiting).await;
     let ballast = fill(&mount.path, 0);
     for number in 30..60 {
         let answer = site.post(&large(number)).await;
