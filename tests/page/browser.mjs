@@ -70,7 +70,8 @@ export async function quit() {
 export async function promptsOf(page) {
   const browser = await page.context().newCDPSession(page);
   const asked = [];
-  browser.on('Fetch.requestPaused', ({ requestId }) => browser.send('Fetch.continueRequest', { requestId }));
+  // A request of a page that is being closed needs no going on.
+  browser.on('Fetch.requestPaused', ({ requestId }) => browser.send('Fetch.continueRequest', { requestId }).catch(() => {}));
   browser.on('Fetch.authRequired', (event) => asked.push(event));
   await browser.send('Fetch.enable', { handleAuthRequests: true });
   const wait = () => until('the browser asks', async () => asked.length > 0);
