@@ -4,7 +4,7 @@
 //! somebody who may do what it asks for. Refusals are logged with who and from where, and so is what goes beyond a limit.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -22,7 +22,7 @@ use super::{
     access::{Need, need},
     caller::{ANONYMOUS, Caller},
     hosts::{Hosts, Stranger},
-    kit::Failure,
+    kit::{Failure, Peer},
     notices::Notices,
     patience::Pace,
     refusals::{URI_LIMIT, not_an_administrator, too_long},
@@ -232,7 +232,7 @@ impl Asked {
     }
 
     fn ip(&self) -> IpAddr {
-        self.from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip())
+        Peer(self.from).ip()
     }
 
     /// Says that it was refused to `user`, as it goes beyond a limit.

@@ -1,6 +1,11 @@
 //! What all handlers share: bodies, answers, and refusals that explain themselves.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
@@ -353,6 +358,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 /// Where a request came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub Option<SocketAddr>);
+
+impl Peer {
+    /// Its address; this machine's where there is no connection.
+    pub(super) fn ip(self) -> IpAddr {
+        self.0.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip())
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;

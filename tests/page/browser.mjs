@@ -128,6 +128,13 @@ export async function shows(page, selector, text) {
   return found;
 }
 
+/** The server cannot be reached, and the page says so, and since when. */
+export async function isLost(page) {
+  await shows(page, '#lost', /The server cannot be reached since .*\d\d:\d\d/);
+  await isTime(page.locator('#lost time'));
+  await shows(page, '#connection', 'Not live');
+}
+
 /** What axe has to say against the page, in light and dark. */
 export async function accessible(page) {
   for (const colorScheme of ['light', 'dark']) {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What a server answers to these bytes before it closes, or at once after its first answer.
-fn raw(server: &Server, bytes: &[u8]) -> String {
+pub fn raw(server: &Server, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     // It may have refused before everything was sent.

@@ -1,6 +1,6 @@
 //! Whom the group nudges, when, and when it wants to be looked at.
 
-use super::plant::*;
+use super::{super::Remover, plant::*};
 
 impl Plant {
     fn nudged(&mut self) -> Option<String> {
@@ -67,7 +67,7 @@ fn a_planned_stop_nudges_the_best_of_the_others() {
     // A last heartbeat, then DELETE.
     plant.beat("a");
     assert_eq!(plant.nudged().as_deref(), Some("c"));
-    plant.group.unregister(plant.now, &id("a"), super::super::Remover::Itself);
+    plant.group.unregister(plant.now, &id("a"), Remover::Itself);
     assert_eq!(plant.nudged(), None, "it was nudged already");
     assert_eq!(plant.beat("c"), Primary);
 }
@@ -135,7 +135,7 @@ fn a_stock_member_is_not_nudged() {
     }
     plant.at(100).adapter("a").acting = false;
     plant.beat("a");
-    plant.group.unregister(plant.now, &id("a"), super::super::Remover::Itself);
+    plant.group.unregister(plant.now, &id("a"), Remover::Itself);
     assert_eq!(plant.nudged(), None);
     assert_eq!(plant.beat("s"), Primary);
 }

@@ -2,7 +2,7 @@
 
 import { h, mark, say } from './dom.js';
 import { Shapes, example } from './schema.js';
-import { get } from './server.js';
+import { get, reasonOf } from './server.js';
 import { onLogin } from './token.js';
 
 const [main, announcer] = ['main', 'announcer'].map((id) => document.getElementById(id));
@@ -274,7 +274,7 @@ async function read() {
   } catch (refused) {
     main.replaceChildren(
       h('h1', {}, 'Interfaces'),
-      h('p', { class: 'failed', role: 'alert' }, refused.sentences?.join(' ') ?? refused.message),
+      h('p', { class: 'failed', role: 'alert' }, reasonOf(refused)),
     );
   }
 }

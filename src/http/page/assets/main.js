@@ -5,6 +5,7 @@ import { auditView } from './audit.js';
 import { fill, h, mark, say } from './dom.js';
 import { groupView } from './group.js';
 import { groupsView } from './groups.js';
+import { reasonOf } from './server.js';
 import { iso, renewTimes, span, timed } from './time.js';
 import { onLogin } from './token.js';
 
@@ -50,7 +51,7 @@ function showConnection() {
   }
   const from = since ? 'What is shown is from then, and may not be true any more.' : 'Nothing is known yet.';
   const text = refused
-    ? `${refused.sentences.join(' ')} ${since ? `The page knows nothing new since ${iso(since)}.` : ''}`
+    ? `${reasonOf(refused)} ${since ? `The page knows nothing new since ${iso(since)}.` : ''}`
     : `The server cannot be reached${since ? ` since ${iso(since)}` : ''}. ${from}`;
   fill(lostText, text, () => [...timed(text), ' ', howLong]);
   tryAgain.hidden = !again;
